@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
+/*
+ * msgfmt.h - the mailbox between the kernel half of bpfilter and its helper
+ *
+ * Owns: the layout of every message and every private socket option that the
+ * two halves exchange. The same format stands in msgfmt/src/lib.rs; the test
+ * msgfmt/tests/c_layout.rs compiles this file and fails if the two differ.
+ *
+ * Promises: native endian, no padding, no pointers other than the caller's
+ * user address, which only the helper may follow (process_vm_readv).
+ */
+#ifndef _BPFILTER_MSGFMT_H
+#define _BPFILTER_MSGFMT_H
+
+#include <linux/types.h>
+
+/**
+ * struct bpfilter_request - one get/setsockopt call, kernel half to helper
+ * @addr: the caller's optval, an address in the caller's memory
+ * @len: the caller's optlen
+ * @is_set: 1 for setsockopt, 0 for getsockopt
+ * @cmd: the option number; BPFILTER_CMD_PING asks whether the helper is there
+ * @pid: the caller's thread id in the initial pid namespace
+ */
+struct bpfilter_request {
+	__u64 addr;
+	__u32 len;
+	__u32 is_set;
+	__u32 cmd;
+	__u32 pid;
+};
+
+/**
+ * struct bpfilter_reply - the helper's answer to one request
+ * @status: 0 or a negative errno
+ */
+struct bpfilter_reply {
+	__s32 status;
+};
+
+/* Command 0, the first request after a start: must be answered with 0. */
+#define BPFILTER_CMD_PING	0
+
+/*
+ * Private options at level SOL_IP. Only the helper itself, on an AF_INET
+ * socket of its own and only while a request is in progress, may use them;
+ * for everybody else they do not exist (ENOPROTOOPT). COMMIT and RECOVER act
+ * on the network namespace of the request in progress.
+ */
+#define BPFILTER_SO_BASE	3056
+/* setsockopt, struct bpfilter_generation: replaces the generation. */
+#define BPFILTER_SO_COMMIT	(BPFILTER_SO_BASE + 0)
+/* getsockopt, struct bpfilter_generation: ENOENT where none is committed. */
+#define BPFILTER_SO_RECOVER	(BPFILTER_SO_BASE + 1)
+/* setsockopt, text: what /proc/net/ip_tables_matches and _targets print. */
+#define BPFILTER_SO_MATCHES	(BPFILTER_SO_BASE + 2)
+#define BPFILTER_SO_TARGETS	(BPFILTER_SO_BASE + 3)
+#define BPFILTER_SO_MAX		(BPFILTER_SO_BASE + 4)
+
+/* The most text that BPFILTER_SO_MATCHES and BPFILTER_SO_TARGETS take. */
+#define BPFILTER_NAMES_MAX	4096
+
+/* Indices into bpfilter_generation.prog. */
+#define BPFILTER_HOOK_LOCAL_IN	0
+#define BPFILTER_HOOK_FORWARD	1
+#define BPFILTER_HOOK_LOCAL_OUT	2
+#define BPFILTER_HOOKS		3
+
+/* The rules read connection tracking: it must run in this namespace. */
+#define BPFILTER_GEN_CONNTRACK	0x1
+
+/**
+ * struct bpfilter_generation - the committed state of one network namespace
+ * @prog: BPF programs of type NETFILTER, indexed by BPFILTER_HOOK_*; either
+ *	all three, or all -1 for a generation that holds counters only and
+ *	leaves the packet hooks as ip_tables' pristine table would: accepting
+ * @counters: the BPF map of per-rule counters, opaque to the kernel half
+ * @table: a sealed memfd with the table image, opaque to the kernel half
+ * @flags: BPFILTER_GEN_*
+ *
+ * Descriptors are in the helper's table: COMMIT takes references on what they
+ * name and leaves them open, RECOVER opens new ones (close-on-exec).
+ */
+struct bpfilter_generation {
+	__s32 prog[BPFILTER_HOOKS];
+	__s32 counters;
+	__s32 table;
+	__u32 flags;
+};
+
+#endif /* _BPFILTER_MSGFMT_H */

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The iptables binary interface, 64-bit layout.
+//!
+//! Owns: the structures of `include/uapi/linux/netfilter/x_tables.h` and
+//! `netfilter_ipv4/ip_tables.h`, field for field. Plain data: a value of one
+//! of these types is an allegation of the caller's, checked by `table`.
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+/// `XT_TABLE_MAXNAMELEN`: bytes of a table name, its NUL included.
+pub const TABLE_NAME_LEN: usize = 32;
+/// `XT_EXTENSION_MAXNAMELEN`: bytes of a match or target name with its NUL.
+pub const EXTENSION_NAME_LEN: usize = 29;
+/// `IFNAMSIZ`: bytes of an interface name with its NUL.
+pub const IFNAMSIZ: usize = 16;
+/// `NF_INET_NUMHOOKS`: hooks that the interface has room for.
+pub const NUM_HOOKS: usize = 5;
+/// Every structure inside a table starts at a multiple of this.
+pub const ALIGN: usize = 8;
+
+/// The filter table's hooks as a mask of `1 << NF_INET_*`.
+pub const FILTER_VALID_HOOKS: u32 = 1 << 1 | 1 << 2 | 1 << 3;
+
+macro_rules! layout {
+    ($($(#[$doc:meta])* $name:ident: $size:literal {
+        $($(#[$field_doc:meta])* $field:ident: $ty:ty,)*
+    })*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+            #[derive(FromBytes, IntoBytes, Immutable, KnownLayout)]
+            #[repr(C)]
+            pub struct $name {
+                $($(#[$field_doc])* pub $field: $ty,)*
+            }
+            const _: () = assert!(size_of::<$name>() == $size);
+        )*
+    };
+}
+
+layout! {
+    /// `struct xt_counters`.
+    Counters: 16 {
+        /// Packets.
+        pcnt: u64,
+        /// Bytes.
+        bcnt: u64,
+    }
+
+    /// `struct ipt_getinfo`: the whole of GET_INFO.
+    GetInfo: 84 {
+        /// Table name, a C string; what follows its NUL may be garbage.
+        name: [u8; TABLE_NAME_LEN],
+        /// Mask of `1 << NF_INET_*`.
+        valid_hooks: u32,
+        /// Offset of each hook's first entry.
+        hook_entry: [u32; NUM_HOOKS],
+        /// Offset of each hook's policy entry.
+        underflow: [u32; NUM_HOOKS],
+        /// Number of entries.
+        num_entries: u32,
+        /// Bytes of all entries.
+        size: u32,
+    }
+
+    /// `struct ipt_get_entries` without the entries that follow it.
+    GetEntries: 40 {
+        /// Table name.
+        name: [u8; TABLE_NAME_LEN],
+        /// Bytes of entries that the caller has room for.
+        size: u32,
+        /// Padding.
+        pad: u32,
+    }
+
+    /// `struct xt_get_revision`.
+    GetRevision: 30 {
+        /// Name of the match or target.
+        name: [u8; EXTENSION_NAME_LEN],
+        /// The revision asked for.
+        revision: u8,
+    }
+
+    /// `struct ipt_replace` without the entries that follow it.
+    Replace: 96 {
+        /// Table name.
+        name: [u8; TABLE_NAME_LEN],
+        /// Mask of `1 << NF_INET_*`; must be the table's own.
+        valid_hooks: u32,
+        /// Number of entries.
+        num_entries: u32,
+        /// Bytes of all entries.
+        size: u32,
+        /// Offset of each hook's first entry.
+        hook_entry: [u32; NUM_HOOKS],
+        /// Offset of each hook's policy entry.
+        underflow: [u32; NUM_HOOKS],
+        /// Number of entries of the table to be replaced.
+        num_counters: u32,
+        /// Caller's address for the counters of the replaced table.
+        counters: u64,
+    }
+
+    /// `struct xt_counters_info` without the counters that follow it.
+    CountersInfo: 40 {
+        /// Table name.
+        name: [u8; TABLE_NAME_LEN],
+        /// Number of counters.
+        num_counters: u32,
+        /// Padding.
+        pad: u32,
+    }
+
+    /// `struct ipt_ip`: what a rule asks of the IP header and interfaces.
+    IptIp: 84 {
+        /// Source address, network order.
+        src: [u8; 4],
+        /// Destination address, network order.
+        dst: [u8; 4],
+        /// Source mask, network order.
+        smsk: [u8; 4],
+        /// Destination mask, network order.
+        dmsk: [u8; 4],
+        /// Incoming interface.
+        iniface: [u8; IFNAMSIZ],
+        /// Outgoing interface.
+        outiface: [u8; IFNAMSIZ],
+        /// Bytes of `iniface` that count, 0xff each.
+        iniface_mask: [u8; IFNAMSIZ],
+        /// Bytes of `outiface` that count, 0xff each.
+        outiface_mask: [u8; IFNAMSIZ],
+        /// Protocol, 0 for any.
+        proto: u16,
+        /// `IPT_F_*`.
+        flags: u8,
+        /// `IPT_INV_*`.
+        invflags: u8,
+    }
+
+    /// `struct ipt_entry` without the matches and the target that follow it.
+    Entry: 112 {
+        /// What the rule asks of the packet.
+        ip: IptIp,
+        /// `nfcache`, unused by the kernel.
+        nfcache: u32,
+        /// Offset of the target from the start of the entry.
+        target_offset: u16,
+        /// Offset of the next entry from the start of this one.
+        next_offset: u16,
+        /// Mask of the hooks that reach this entry.
+        comefrom: u32,
+        /// The entry's counters.
+        counters: Counters,
+    }
+
+    /// `struct xt_entry_match` or `xt_entry_target` without its data.
+    ExtensionHeader: 32 {
+        /// Bytes of header and data, a multiple of [`ALIGN`].
+        size: u16,
+        /// Name, a C string.
+        name: [u8; EXTENSION_NAME_LEN],
+        /// Revision.
+        revision: u8,
+    }
+}
+
+/// `IPT_F_FRAG`: the rule is for later fragments only.
+pub const IPT_F_FRAG: u8 = 0x01;
+/// `IPT_F_GOTO`: the jump pushes no return position.
+pub const IPT_F_GOTO: u8 = 0x02;
+/// `IPT_F_MASK`: the flags that exist.
+pub const IPT_F_MASK: u8 = 0x03;
+
+/// `IPT_INV_VIA_IN`.
+pub const IPT_INV_VIA_IN: u8 = 0x01;
+/// `IPT_INV_VIA_OUT`.
+pub const IPT_INV_VIA_OUT: u8 = 0x02;
+/// `IPT_INV_TOS`, unused by the kernel.
+pub const IPT_INV_TOS: u8 = 0x04;
+/// `IPT_INV_SRCIP`.
+pub const IPT_INV_SRCIP: u8 = 0x08;
+/// `IPT_INV_DSTIP`.
+pub const IPT_INV_DSTIP: u8 = 0x10;
+/// `IPT_INV_FRAG`.
+pub const IPT_INV_FRAG: u8 = 0x20;
+/// `XT_INV_PROTO`.
+pub const IPT_INV_PROTO: u8 = 0x40;
+/// `IPT_INV_MASK`: the inversions that exist.
+pub const IPT_INV_MASK: u8 = 0x7f;
+
+/// A standard verdict: `-NF_DROP - 1`.
+pub const VERDICT_DROP: i32 = -1;
+/// A standard verdict: `-NF_ACCEPT - 1`.
+pub const VERDICT_ACCEPT: i32 = -2;
+/// A standard verdict: `-NF_QUEUE - 1`.
+pub const VERDICT_QUEUE: i32 = -4;
+/// A standard verdict: `XT_RETURN`.
+pub const VERDICT_RETURN: i32 = -5;

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The errors a request can end with.
+//!
+//! Owns: the one mapping from what went wrong to the number the caller sees.
+//! An [`Errno`] is always a real error (positive, below 4096), so a reply
+//! made from one can never be taken for success.
+
+/// A Linux errno, as the caller of get/setsockopt sees it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Errno(u16);
+
+/// What most functions of this crate return.
+pub type Result<T> = core::result::Result<T, Errno>;
+
+macro_rules! errnos {
+    ($($(#[$doc:meta])* $name:ident = $value:literal;)*) => {
+        impl Errno {
+            $($(#[$doc])* pub const $name: Self = Self($value);)*
+        }
+    };
+}
+
+errnos! {
+    /// Not permitted.
+    EPERM = 1;
+    /// No such table, match, target or generation.
+    ENOENT = 2;
+    /// No such process: the caller died while its request was read.
+    ESRCH = 3;
+    /// Interrupted system call.
+    EINTR = 4;
+    /// Input/output error: a descriptor gave less than it holds.
+    EIO = 5;
+    /// Table changed since the caller looked at it.
+    EAGAIN = 11;
+    /// Too much of something.
+    ENOMEM = 12;
+    /// Bad address in the caller's memory.
+    EFAULT = 14;
+    /// Malformed request or rule.
+    EINVAL = 22;
+    /// A value does not fit.
+    ERANGE = 34;
+    /// Name longer than its field.
+    ENAMETOOLONG = 36;
+    /// A chain calls itself, or control falls off the table.
+    ELOOP = 40;
+    /// Protocol wrong type: extension exists for another family.
+    EPROTOTYPE = 91;
+    /// Not ours: the kernel's own ip_tables, if any, gets the call.
+    ENOPROTOOPT = 92;
+    /// The extension exists, this revision of it does not.
+    EPROTONOSUPPORT = 93;
+    /// Operation not supported.
+    EOPNOTSUPP = 95;
+}
+
+impl Errno {
+    /// An errno from a raw syscall return value, `None` unless it is one.
+    pub const fn from_raw(ret: isize) -> Option<Self> {
+        if ret < 0 && ret > -4096 {
+            Some(Self(ret.unsigned_abs() as u16))
+        } else {
+            None
+        }
+    }
+
+    /// The positive number.
+    pub const fn number(self) -> i32 {
+        self.0 as i32
+    }
+
+    /// The status of a reply: always negative.
+    pub const fn status(self) -> i32 {
+        -(self.0 as i32)
+    }
+}
