@@ -5,7 +5,7 @@
 //! The helper lends an anonymous mapping sized by the request; tests lend a
 //! vector. Nothing is freed singly: the lender takes the whole back.
 
-use zerocopy::{FromBytes, IntoBytes, KnownLayout};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::errno::{Errno, Result};
 
@@ -30,7 +30,7 @@ impl<'a> Arena<'a> {
     /// A slice of `count` elements, or ENOMEM.
     pub fn slice<T>(&mut self, count: usize) -> Result<&'a mut [T]>
     where
-        T: FromBytes + IntoBytes + KnownLayout,
+        T: FromBytes + IntoBytes + Immutable + KnownLayout,
     {
         let align = align_of::<T>();
         let skip = self.rest.as_ptr().align_offset(align);
