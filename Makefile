@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The one entry to everything: `make help` lists it. Each target is a line or
+# two here and a script of its own: tools/setup, vm/boot, vm/test, tests/all.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+# y: bpfilter inside the kernel. m: in a module, loaded on first use. The other
+# kernels of vm/config can be named too.
+MODE ?= y
+# Seconds after which `make vm` stops the guest.
+VM_TIMEOUT ?= 600
+# Where `make vm` keeps the kernel's log; shown if the guest dies, else dropped.
+KLOG ?=
+
+CARGO ?= cargo
+cargo_target = $(or $(CARGO_TARGET_DIR),target)
+
+.PHONY: help setup run test vm umh tools soak fuzz
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1#\2/p' $(MAKEFILE_LIST) | column -t -s '#'
+
+setup: ## installs what is missing (Debian packages; Rust if there is none)
+	@tools/setup
+
+umh: setup ## builds the helper, target/bpfilter_umh
+	@$(CARGO) build --quiet --profile umh -p umh-nostd --bin bpfilter_umh
+	@mkdir -p target
+	@cmp -s $(cargo_target)/umh/bpfilter_umh target/bpfilter_umh || cp $(cargo_target)/umh/bpfilter_umh target/bpfilter_umh
+
+tools: setup ## builds target/bpfilter-run, bpfilter on the kernel of this machine
+	@$(CARGO) build --quiet --release -p bpfilter-run
+	@mkdir -p target
+	@cmp -s $(cargo_target)/release/bpfilter-run target/bpfilter-run || cp $(cargo_target)/release/bpfilter-run target/bpfilter-run
+
+run: umh ## a shell in a fresh kernel with bpfilter; MODE=m: as a module
+	@vm/boot --kernel $(MODE) --shell
+
+vm: umh ## runs SCRIPT=path in the guest [MODE=y|m VM_TIMEOUT=600 KLOG=file]
+	@test -n "$(SCRIPT)" || { echo "usage: make vm SCRIPT=path [MODE=y|m]" >&2; exit 2; }
+	@vm/boot --kernel $(MODE) --timeout $(VM_TIMEOUT) $(if $(KLOG),--klog $(KLOG)) $(SCRIPT)
+
+test: umh tools ## everything that CI runs
+	@tests/all

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# What the scripts of vm/ share: where things are, and how they speak. Sourced.
+#
+# Everything that takes long to make lies in $cache, outside the checkout, under
+# a name that contains a hash of what went in. Whoever makes something there
+# holds the lock, makes it under another name and renames it: a reader without
+# the lock sees all of it or nothing.
+
+set -euo pipefail
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/bpfilter
+umh=$top/target/bpfilter_umh
+
+say() { echo "$*" >&2; }
+die() { say "error: $*"; exit 1; }
+
+# hash: 16 hex digits over stdin.
+hash() { sha256sum | cut -c1-16; }
+
+# hash_files FILE...: over names (without the checkout's place) and contents.
+hash_files() { (cd "$top" && sha256sum -- "${@#"$top"/}") | hash; }
+
+# lock: waits for the cache and keeps it until the script ends.
+lock() {
+	mkdir -p "$cache"
+	exec 9>"$cache/lock"
+	flock -n 9 || { say "waiting for another build in $cache"; flock 9; }
+}
+
+# log_of NAME: a file for the output of a long step.
+log_of() { mkdir -p "$cache/log"; echo "$cache/log/$1.log"; }
+
+# slowly NAME COMMAND...: runs it with its output in a log, tells every ten
+# seconds how far it is, and shows the end of the log if it fails.
+slowly() {
+	local name=$1 log pid start=$SECONDS next=10 rc=0
+	shift
+	log=$(log_of "${name//[^a-z0-9.-]/_}")
+	"$@" >"$log" 2>&1 </dev/null 9>&- &
+	pid=$!
+	while kill -0 $pid 2>/dev/null; do
+		sleep 0.2
+		if [ $((SECONDS - start)) -ge $next ]; then
+			say "  $name: ${next} s, $(wc -l <"$log") steps, now: $(tail -n1 "$log" | cut -c1-60)"
+			next=$((next + 10))
+		fi
+	done
+	wait $pid || rc=$?
+	if [ $rc -ne 0 ]; then
+		tail -n40 "$log" >&2
+		die "$name failed; all of its output: $log"
+	fi
+	say "  $name: done in $((SECONDS - start)) s"
+}
