@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
 # What the scripts of vm/ share: where things are, and how they speak. Sourced.
 #
 # Everything that takes long to make lies in $cache, outside the checkout, under
