@@ -5,8 +5,6 @@
 //! `netfilter_ipv4/ip_tables.h`, field for field. Plain data: a value of one
 //! of these types is an allegation of the caller's, checked by `table`.
 
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
-
 /// `XT_TABLE_MAXNAMELEN`: bytes of a table name, its NUL included.
 pub const TABLE_NAME_LEN: usize = 32;
 /// `XT_EXTENSION_MAXNAMELEN`: bytes of a match or target name with its NUL.
@@ -21,6 +19,7 @@ pub const ALIGN: usize = 8;
 /// The filter table's hooks as a mask of `1 << NF_INET_*`.
 pub const FILTER_VALID_HOOKS: u32 = 1 << 1 | 1 << 2 | 1 << 3;
 
+/// Declares plain structures of the binary interface; the size is asserted.
 macro_rules! layout {
     ($($(#[$doc:meta])* $name:ident: $size:literal {
         $($(#[$field_doc:meta])* $field:ident: $ty:ty,)*
@@ -28,7 +27,8 @@ macro_rules! layout {
         $(
             $(#[$doc])*
             #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-            #[derive(FromBytes, IntoBytes, Immutable, KnownLayout)]
+            #[derive(zerocopy::FromBytes, zerocopy::IntoBytes)]
+            #[derive(zerocopy::Immutable, zerocopy::KnownLayout)]
             #[repr(C)]
             pub struct $name {
                 $($(#[$field_doc])* pub $field: $ty,)*
@@ -37,6 +37,8 @@ macro_rules! layout {
         )*
     };
 }
+
+pub(crate) use layout;
 
 layout! {
     /// `struct xt_counters`.

@@ -39,6 +39,8 @@ errnos! {
     EFAULT = 14;
     /// Malformed request or rule.
     EINVAL = 22;
+    /// A value outside what the extension knows.
+    EDOM = 33;
     /// A value does not fit.
     ERANGE = 34;
     /// Name longer than its field.

@@ -12,4 +12,7 @@
 
 pub mod abi;
 pub mod arena;
+mod bytes;
 pub mod errno;
+pub mod extension;
+pub mod table;

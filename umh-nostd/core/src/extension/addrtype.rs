@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! addrtype: what the routing table makes of an address (xt_addrtype.c).
+
+use super::{Extension, Rule};
+use crate::abi::layout;
+use crate::bytes::read;
+use crate::errno::{Errno, Result};
+use crate::table::Hook;
+
+layout! {
+    /// `struct xt_addrtype_info`.
+    AddrType0: 12 {
+        /// Mask of `1 << RTN_*` for the source.
+        source: u16,
+        /// Mask of `1 << RTN_*` for the destination.
+        destination: u16,
+        /// Nonzero inverts the source.
+        invert_source: u32,
+        /// Nonzero inverts the destination.
+        invert_destination: u32,
+    }
+
+    /// `struct xt_addrtype_info_v1`.
+    AddrType1: 8 {
+        /// Mask of `1 << RTN_*` for the source.
+        source: u16,
+        /// Mask of `1 << RTN_*` for the destination.
+        destination: u16,
+        /// `INV_SOURCE` and the others.
+        flags: u32,
+    }
+}
+
+/// Inverts the source.
+pub const INV_SOURCE: u32 = 0x01;
+/// Inverts the destination.
+pub const INV_DESTINATION: u32 = 0x02;
+/// Asks for the incoming interface's addresses.
+pub const LIMIT_IN: u32 = 0x04;
+/// Asks for the outgoing interface's addresses.
+pub const LIMIT_OUT: u32 = 0x08;
+
+pub(super) static EXTENSIONS: [Extension; 2] = [
+    Extension::matching::<AddrType0>("addrtype"),
+    Extension {
+        revision: 1,
+        check: check_1,
+        ..Extension::matching::<AddrType1>("addrtype")
+    },
+];
+
+/// addrtype_mt_checkentry_v1: the interface asked for must be known where
+/// the rule is reached.
+fn check_1(rule: &Rule<'_>, data: &[u8]) -> Result<()> {
+    let addrtype: AddrType1 = read(data, 0).ok_or(Errno::EINVAL)?;
+    let limit_in = addrtype.flags & LIMIT_IN != 0;
+    let limit_out = addrtype.flags & LIMIT_OUT != 0;
+    let reached = |hook: Hook| rule.hooks & hook.mask() != 0;
+    if (limit_in && (limit_out || reached(Hook::LocalOut))) || (limit_out && reached(Hook::LocalIn))
+    {
+        return Err(Errno::EINVAL);
+    }
+    Ok(())
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! dscp: the upper six bits of the type of service (xt_dscp.c).
+
+use super::{Extension, Rule};
+use crate::abi::layout;
+use crate::bytes::read;
+use crate::errno::{Errno, Result};
+
+layout! {
+    /// `struct xt_dscp_info`.
+    Dscp: 2 {
+        /// The value.
+        dscp: u8,
+        /// Nonzero inverts.
+        invert: u8,
+    }
+}
+
+/// `XT_DSCP_MAX`.
+const MAX: u8 = 0x3f;
+
+pub(super) static EXTENSIONS: [Extension; 1] = [Extension {
+    check,
+    ..Extension::matching::<Dscp>("dscp")
+}];
+
+fn check(_: &Rule<'_>, data: &[u8]) -> Result<()> {
+    let dscp: Dscp = read(data, 0).ok_or(Errno::EINVAL)?;
+    if dscp.dscp > MAX {
+        return Err(Errno::EDOM);
+    }
+    Ok(())
+}

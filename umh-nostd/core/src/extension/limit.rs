@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! limit: a token bucket shared by all packets (xt_limit.c).
+//!
+//! Owns: the kernel's arithmetic of credits, which depends on its tick.
+
+use core::mem::offset_of;
+
+use super::{Extension, Family, Rule};
+use crate::abi::layout;
+use crate::bytes::read;
+use crate::errno::{Errno, Result};
+
+layout! {
+    /// `struct xt_rateinfo`.
+    Limit: 40 {
+        /// Time between two packets, in units of 1/`SCALE` s.
+        average: u32,
+        /// Packets that may come at once.
+        burst: u32,
+        /// Private.
+        previous: u64,
+        /// Private.
+        credit: u32,
+        /// Most credits there can be; computed unless the caller gave a `cost`.
+        credit_cap: u32,
+        /// Credits that a packet costs; computed unless the caller gave it.
+        cost: u32,
+        /// Padding.
+        pad: u32,
+        /// Private.
+        master: u64,
+    }
+}
+
+/// `XT_LIMIT_SCALE`.
+const SCALE: u32 = 10_000;
+
+pub(super) static EXTENSIONS: [Extension; 1] = [Extension {
+    family: Family::Any,
+    user_size: offset_of!(Limit, previous),
+    check,
+    ..Extension::matching::<Limit>("limit")
+}];
+
+/// A bucket as the kernel sets it up.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Bucket {
+    /// Credits at the start.
+    pub credit: u32,
+    /// Most credits there can be.
+    pub cap: u32,
+    /// Credits that a packet costs.
+    pub cost: u32,
+    /// Credits that a tick brings.
+    pub per_tick: u32,
+}
+
+impl Bucket {
+    /// The bucket for `data` on a kernel of `hz` ticks a second; ERANGE where
+    /// the kernel's 32 bits overflow.
+    pub fn new(data: &[u8], hz: u32) -> Result<Self> {
+        let limit: Limit = read(data, 0).ok_or(Errno::EINVAL)?;
+        let per_tick = credits_per_tick(hz);
+        let per_second = hz.wrapping_mul(per_tick);
+        let full = credits(limit.average.wrapping_mul(limit.burst), per_second);
+        let cost = credits(limit.average, per_second);
+        if limit.burst == 0 || full < cost {
+            return Err(Errno::ERANGE);
+        }
+        let (cap, cost) = match limit.cost {
+            0 => (full, cost),
+            given => (limit.credit_cap, given),
+        };
+        Ok(Self {
+            credit: full,
+            cap,
+            cost,
+            per_tick,
+        })
+    }
+}
+
+fn check(rule: &Rule<'_>, data: &[u8]) -> Result<()> {
+    Bucket::new(data, rule.host.hz).map(|_| ())
+}
+
+/// CREDITS_PER_JIFFY: a power of two such that a day fits into 32 bits.
+fn credits_per_tick(hz: u32) -> u32 {
+    let most = u32::MAX.checked_div(hz.saturating_mul(60 * 60 * 24));
+    match most.and_then(u32::checked_ilog2) {
+        Some(log) => 1 << log,
+        None => 1,
+    }
+}
+
+/// user2credits
+fn credits(user: u32, per_second: u32) -> u32 {
+    let most = u32::MAX.checked_div(per_second).unwrap_or(u32::MAX);
+    if user > most {
+        (user / SCALE).wrapping_mul(per_second)
+    } else {
+        user.wrapping_mul(per_second) / SCALE
+    }
+}

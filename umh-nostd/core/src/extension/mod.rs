@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Matches and targets.
+//!
+//! Owns: the registry, one entry per name and revision, and the checks that
+//! are the same for all of them. Each extension is one file beside this one,
+//! with its data's layout, its registration and its own check; to add one is
+//! to add its file and its line in [`REGISTRY`].
+//!
+//! Promises: what is registered is exactly what is enforced. An extension
+//! that needs a [`Features`] which this kernel has not got is unknown
+//! everywhere: to GET_REVISION, to REPLACE, and in /proc.
+
+pub mod addrtype;
+pub mod comment;
+pub mod conntrack;
+pub mod dscp;
+pub mod error;
+pub mod icmp;
+pub mod iprange;
+pub mod length;
+pub mod limit;
+pub mod mac;
+pub mod mark;
+pub mod multiport;
+pub mod owner;
+pub mod pkttype;
+pub mod standard;
+pub mod state;
+pub mod tcp;
+pub mod tos;
+pub mod ttl;
+pub mod udp;
+
+use crate::abi::{ALIGN, EXTENSION_NAME_LEN, IPT_INV_PROTO, IptIp};
+use crate::bytes::c_string;
+use crate::errno::{Errno, Result};
+
+/// Everything that this helper can enforce.
+static REGISTRY: [&[Extension]; 20] = [
+    &standard::EXTENSIONS,
+    &error::EXTENSIONS,
+    &addrtype::EXTENSIONS,
+    &comment::EXTENSIONS,
+    &conntrack::EXTENSIONS,
+    &dscp::EXTENSIONS,
+    &icmp::EXTENSIONS,
+    &iprange::EXTENSIONS,
+    &length::EXTENSIONS,
+    &limit::EXTENSIONS,
+    &mac::EXTENSIONS,
+    &mark::EXTENSIONS,
+    &multiport::EXTENSIONS,
+    &owner::EXTENSIONS,
+    &pkttype::EXTENSIONS,
+    &state::EXTENSIONS,
+    &tcp::EXTENSIONS,
+    &tos::EXTENSIONS,
+    &ttl::EXTENSIONS,
+    &udp::EXTENSIONS,
+];
+
+/// The two name spaces of extensions.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Kind {
+    /// Asks something of a packet.
+    Match,
+    /// Does something to it.
+    Target,
+}
+
+/// For whom the kernel registers an extension. It decides what a caller
+/// hears who asks REPLACE for a revision that does not exist.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Family {
+    /// `NFPROTO_IPV4`: ENOENT.
+    Ipv4,
+    /// `NFPROTO_UNSPEC`: EPROTOTYPE.
+    Any,
+}
+
+/// Abilities of a kernel that some extensions need: a set of bits.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Features(pub u32);
+
+impl Features {
+    /// Needs nothing.
+    pub const NONE: Self = Self(0);
+    /// Connection tracking can be switched on in a namespace, and read.
+    pub const CONNTRACK: Self = Self(1 << 0);
+    /// All that there are.
+    pub const ALL: Self = Self(u32::MAX);
+
+    /// Both sets together.
+    pub const fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether nothing of `other` is missing.
+    pub const fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+}
+
+/// The kernel that the rules are for.
+#[derive(Clone, Copy, Debug)]
+pub struct Host {
+    /// What it can do.
+    pub features: Features,
+    /// Its ticks in a second, `CONFIG_HZ`.
+    pub hz: u32,
+}
+
+/// The rule that an extension stands in.
+#[derive(Clone, Copy, Debug)]
+pub struct Rule<'a> {
+    /// The kernel that the rule is for.
+    pub host: &'a Host,
+    /// The table's name.
+    pub table: &'a [u8],
+    /// What the rule asks of the IP header.
+    pub ip: &'a IptIp,
+    /// Mask of the hooks that reach it: `1 << NF_INET_*`.
+    pub hooks: u32,
+}
+
+/// An extension's own check: what its `checkentry` does in the kernel.
+type Check = fn(&Rule<'_>, &[u8]) -> Result<()>;
+
+/// The registration of one revision of a match or target.
+#[derive(Debug)]
+pub struct Extension {
+    /// Match or target.
+    pub kind: Kind,
+    /// Its name, without a NUL.
+    pub name: &'static str,
+    /// Its revision.
+    pub revision: u8,
+    /// For whom the kernel has it.
+    pub family: Family,
+    /// Bytes of its data, without the padding to a multiple of [`ALIGN`].
+    pub size: usize,
+    /// Bytes of its data that are given back; the rest reads as zero.
+    pub user_size: usize,
+    /// The only table that may use it.
+    pub table: Option<&'static str>,
+    /// The only hooks that may reach it, 0 for all.
+    pub hooks: u32,
+    /// The only protocol whose rules may use it, 0 for all.
+    pub protocol: u16,
+    /// What it needs of the kernel.
+    pub needs: Features,
+    check: Check,
+}
+
+impl Extension {
+    /// A match of revision 0 with `T` as its data, for all rules.
+    const fn matching<T>(name: &'static str) -> Self {
+        Self {
+            kind: Kind::Match,
+            name,
+            revision: 0,
+            family: Family::Ipv4,
+            size: size_of::<T>(),
+            user_size: size_of::<T>(),
+            table: None,
+            hooks: 0,
+            protocol: 0,
+            needs: Features::NONE,
+            check: anything,
+        }
+    }
+
+    /// A target of revision 0 with `T` as its data, for all rules.
+    const fn target<T>(name: &'static str) -> Self {
+        Self {
+            kind: Kind::Target,
+            ..Self::matching::<T>(name)
+        }
+    }
+
+    /// xt_check_match and xt_check_target: whether it may stand in `rule`
+    /// with `data`.
+    pub fn check(&self, rule: &Rule<'_>, data: &[u8]) -> Result<()> {
+        let other_table = self
+            .table
+            .is_some_and(|table| table.as_bytes() != rule.table);
+        let other_hook = self.hooks != 0 && rule.hooks & !self.hooks != 0;
+        let other_protocol = self.protocol != 0
+            && (self.protocol != rule.ip.proto || rule.ip.invflags & IPT_INV_PROTO != 0);
+        if data.len() != self.size.next_multiple_of(ALIGN)
+            || other_table
+            || other_hook
+            || other_protocol
+        {
+            return Err(Errno::EINVAL);
+        }
+        (self.check)(rule, data)
+    }
+}
+
+/// Takes any data.
+fn anything(_: &Rule<'_>, _: &[u8]) -> Result<()> {
+    Ok(())
+}
+
+/// Every extension that `host` can enforce.
+fn enforced(host: &Host, kind: Kind) -> impl Iterator<Item = &'static Extension> + use<> {
+    let features = host.features;
+    REGISTRY
+        .iter()
+        .copied()
+        .flatten()
+        .filter(move |extension| extension.kind == kind && features.contains(extension.needs))
+}
+
+/// The extension of a rule that has been checked.
+pub(crate) fn get(kind: Kind, name: &[u8], revision: u8) -> Option<&'static Extension> {
+    REGISTRY.iter().copied().flatten().find(|extension| {
+        extension.kind == kind
+            && extension.revision == revision
+            && extension.name.as_bytes() == name
+    })
+}
+
+/// xt_find_match and xt_find_target: the extension that a rule names.
+pub(crate) fn find(
+    host: &Host,
+    kind: Kind,
+    name: &[u8; EXTENSION_NAME_LEN],
+    revision: u8,
+) -> Result<&'static Extension> {
+    let name = c_string(name).ok_or(Errno::EINVAL)?;
+    let mut error = Errno::ENOENT;
+    for extension in enforced(host, kind).filter(|found| found.name.as_bytes() == name) {
+        if extension.revision == revision {
+            return Ok(extension);
+        }
+        // The kernel looks among IPv4's own first, and forgets what it saw.
+        if extension.family == Family::Any {
+            error = Errno::EPROTOTYPE;
+        }
+    }
+    Err(error)
+}
+
+/// GET_REVISION_MATCH and GET_REVISION_TARGET: whether there is this
+/// revision. The last byte of `name` is taken for a NUL, as the kernel does.
+pub fn check_revision(
+    host: &Host,
+    kind: Kind,
+    name: &[u8; EXTENSION_NAME_LEN],
+    revision: u8,
+) -> Result<()> {
+    let name = name.split_last().map_or(&[][..], |(_, name)| name);
+    let name = c_string(name).unwrap_or(name);
+    let mut error = Errno::ENOENT;
+    for extension in enforced(host, kind).filter(|found| found.name.as_bytes() == name) {
+        if extension.revision == revision {
+            return Ok(());
+        }
+        error = Errno::EPROTONOSUPPORT;
+    }
+    Err(error)
+}
+
+/// What /proc/net/ip_tables_matches or _targets prints: a line for each
+/// revision of each extension that has a name. Whole lines, as many as fit.
+pub fn write_names<'b>(host: &Host, kind: Kind, text: &'b mut [u8]) -> &'b [u8] {
+    let mut used = 0;
+    for extension in enforced(host, kind).filter(|found| !found.name.is_empty()) {
+        let name = extension.name.as_bytes();
+        let Some(room) = text.get_mut(used..used + name.len() + 1) else {
+            break;
+        };
+        for (to, from) in room.iter_mut().zip(name.iter().chain(b"\n")) {
+            *to = *from;
+        }
+        used += room.len();
+    }
+    text.get(..used).unwrap_or_default()
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! tcp: ports, flags and options (xt_tcpudp.c).
+
+use super::{Extension, Rule};
+use crate::abi::layout;
+use crate::bytes::read;
+use crate::errno::{Errno, Result};
+
+layout! {
+    /// `struct xt_tcp`.
+    Tcp: 12 {
+        /// First and last source port.
+        source: [u16; 2],
+        /// First and last destination port.
+        destination: [u16; 2],
+        /// TCP option that must be there, 0 for none.
+        option: u8,
+        /// Flags that count.
+        flag_mask: u8,
+        /// Flags that must be set, of those that count.
+        flags: u8,
+        /// `INV_*`.
+        invert: u8,
+    }
+}
+
+/// Inverts the source ports.
+pub const INV_SOURCE: u8 = 0x01;
+/// Inverts the destination ports.
+pub const INV_DESTINATION: u8 = 0x02;
+/// Inverts the flags.
+pub const INV_FLAGS: u8 = 0x04;
+/// Inverts the option.
+pub const INV_OPTION: u8 = 0x08;
+const INV_MASK: u8 = 0x0f;
+
+pub(super) static EXTENSIONS: [Extension; 1] = [Extension {
+    protocol: 6,
+    check,
+    ..Extension::matching::<Tcp>("tcp")
+}];
+
+fn check(_: &Rule<'_>, data: &[u8]) -> Result<()> {
+    let tcp: Tcp = read(data, 0).ok_or(Errno::EINVAL)?;
+    if tcp.invert & !INV_MASK != 0 {
+        return Err(Errno::EINVAL);
+    }
+    Ok(())
+}

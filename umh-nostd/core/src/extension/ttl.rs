@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! ttl: the time to live (xt_hl.c).
+
+use super::{Extension, Rule};
+use crate::abi::layout;
+use crate::bytes::read;
+use crate::errno::{Errno, Result};
+
+layout! {
+    /// `struct ipt_ttl_info`.
+    Ttl: 2 {
+        /// `EQUAL` and the others.
+        mode: u8,
+        /// What to compare with.
+        ttl: u8,
+    }
+}
+
+/// The packet's is this one.
+pub const EQUAL: u8 = 0;
+/// It is another one.
+pub const NOT_EQUAL: u8 = 1;
+/// It is less.
+pub const LESS: u8 = 2;
+/// It is greater.
+pub const GREATER: u8 = 3;
+
+pub(super) static EXTENSIONS: [Extension; 1] = [Extension {
+    check,
+    ..Extension::matching::<Ttl>("ttl")
+}];
+
+fn check(_: &Rule<'_>, data: &[u8]) -> Result<()> {
+    let ttl: Ttl = read(data, 0).ok_or(Errno::EINVAL)?;
+    if ttl.mode > GREATER {
+        return Err(Errno::EINVAL);
+    }
+    Ok(())
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! udp: ports (xt_tcpudp.c).
+
+use super::{Extension, Rule};
+use crate::abi::layout;
+use crate::bytes::read;
+use crate::errno::{Errno, Result};
+
+layout! {
+    /// `struct xt_udp`.
+    Udp: 10 {
+        /// First and last source port.
+        source: [u16; 2],
+        /// First and last destination port.
+        destination: [u16; 2],
+        /// `INV_*`.
+        invert: u8,
+        /// Padding.
+        pad: u8,
+    }
+}
+
+/// Inverts the source ports.
+pub const INV_SOURCE: u8 = 0x01;
+/// Inverts the destination ports.
+pub const INV_DESTINATION: u8 = 0x02;
+const INV_MASK: u8 = 0x03;
+
+pub(super) static EXTENSIONS: [Extension; 1] = [Extension {
+    protocol: 17,
+    check,
+    ..Extension::matching::<Udp>("udp")
+}];
+
+fn check(_: &Rule<'_>, data: &[u8]) -> Result<()> {
+    let udp: Udp = read(data, 0).ok_or(Errno::EINVAL)?;
+    if udp.invert & !INV_MASK != 0 {
+        return Err(Errno::EINVAL);
+    }
+    Ok(())
+}

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The filter table: from a caller's bytes to rules that can be trusted.
+//!
+//! Owns: every check of REPLACE, in the order and with the errno of
+//! `net/ipv4/netfilter/ip_tables.c`:
+//!
+//! ```text
+//! check_header   the numbers in struct ipt_replace       do_replace
+//! (the caller copies the blob)
+//! offsets        every entry's sizes, hooks, policies    check_entry_size_and_hooks, xt_check_table_hooks
+//! reach          loops, jumps, which hook reaches what   mark_source_chains
+//! rules          each match and target of each entry     find_check_entry
+//! Table::check   all of these, then name, hooks, counts  translate_table, __do_replace
+//! view           what a checked entry says               copy_entries_to_user, for what is given back
+//! ```
+//!
+//! Promises: a [`Table`] has passed all of them, so its accessors have no
+//! errors. Nothing panics on any input. Memory: the blob itself, which is
+//! worked on in place as the kernel does it, and 4 bytes for each entry.
+//! Leaves to others: what an extension's data means (`extension`), fetching
+//! the bytes, and what becomes of a table.
+
+mod layout;
+mod offsets;
+mod reach;
+mod rules;
+mod view;
+
+pub use offsets::check_header;
+pub use view::{Entry, Instance, Matches, Target, Verdict};
+
+use crate::abi::{FILTER_VALID_HOOKS, GetInfo, Replace, TABLE_NAME_LEN};
+use crate::arena::Arena;
+use crate::bytes::c_string;
+use crate::errno::{Errno, Result};
+use crate::extension::{Features, Host};
+
+/// The table's name, padded with NULs.
+const TABLE_NAME: [u8; TABLE_NAME_LEN] = {
+    let mut name = [0; TABLE_NAME_LEN];
+    let (head, _) = name.split_at_mut(6);
+    head.copy_from_slice(b"filter");
+    name
+};
+
+/// A hook of the filter table.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Hook {
+    /// `NF_INET_LOCAL_IN`, the INPUT chain.
+    LocalIn = 1,
+    /// `NF_INET_FORWARD`, the FORWARD chain.
+    Forward = 2,
+    /// `NF_INET_LOCAL_OUT`, the OUTPUT chain.
+    LocalOut = 3,
+}
+
+impl Hook {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; 3] = [Self::LocalIn, Self::Forward, Self::LocalOut];
+
+    /// `NF_INET_*`.
+    pub const fn number(self) -> usize {
+        self as usize
+    }
+
+    /// The bit that stands for it in `valid_hooks` and `comefrom`.
+    pub const fn mask(self) -> u32 {
+        1 << self as u32
+    }
+}
+
+/// Which entry of a table, counted from 0. Counters are found by it.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct EntryIndex(pub u32);
+
+/// Whether a name from a request is this table's.
+fn is_filter(name: &[u8; TABLE_NAME_LEN]) -> bool {
+    // The kernel puts a NUL at the end of the field before it looks.
+    let name = name.get(..TABLE_NAME_LEN - 1).unwrap_or_default();
+    c_string(name).unwrap_or(name) == b"filter"
+}
+
+/// A table that has passed every check of REPLACE.
+///
+/// Invariants: `offsets` holds the start of each entry of `blob`, ascending;
+/// each entry, its matches and its target lie within the blob, end where the
+/// next thing starts, and are registered extensions with data of their size;
+/// `info` names hook entries and policies that are in `offsets`; no loop can
+/// be reached from a hook.
+#[derive(Debug)]
+pub struct Table<'a> {
+    info: GetInfo,
+    blob: &'a mut [u8],
+    offsets: &'a [u32],
+    chain_heads: u32,
+    needs: Features,
+}
+
+impl<'a> Table<'a> {
+    /// Checks what a caller asks to be put in place of a table of
+    /// `current_entries` entries. `blob` is a copy of the `header.size` bytes
+    /// after the header; it is worked on, and garbage after an error.
+    pub fn check(
+        header: &Replace,
+        current_entries: u32,
+        host: &Host,
+        blob: &'a mut [u8],
+        arena: &mut Arena<'a>,
+    ) -> Result<Self> {
+        let layout = offsets::check(header, blob, arena)?;
+        reach::mark_source_chains(&layout, blob)?;
+        let needs = rules::check(host, header, layout.offsets, blob)?;
+
+        // Only now does the kernel look at the rest of the header.
+        if header.num_counters > offsets::MAX_COUNTERS {
+            return Err(Errno::ENOMEM);
+        }
+        if !is_filter(&header.name) {
+            return Err(Errno::ENOENT);
+        }
+        if header.valid_hooks != FILTER_VALID_HOOKS {
+            return Err(Errno::EINVAL);
+        }
+        if header.num_counters != current_entries {
+            return Err(Errno::EAGAIN);
+        }
+        Ok(Self {
+            info: GetInfo {
+                name: TABLE_NAME,
+                valid_hooks: header.valid_hooks,
+                hook_entry: layout.hook_entry,
+                underflow: layout.underflow,
+                num_entries: header.num_entries,
+                size: header.size,
+            },
+            blob,
+            offsets: layout.offsets,
+            chain_heads: layout.chain_heads,
+            needs,
+        })
+    }
+
+    /// What GET_INFO says of this table.
+    pub fn info(&self) -> GetInfo {
+        self.info
+    }
+
+    /// Number of entries.
+    pub fn num_entries(&self) -> u32 {
+        self.info.num_entries
+    }
+
+    /// Number of user-defined chains and ERROR entries: as deep as jumps may
+    /// nest before ip_tables drops the packet.
+    pub fn jump_depth(&self) -> u32 {
+        self.chain_heads
+    }
+
+    /// What the rules need of the namespace, reachable or not.
+    pub fn needs(&self) -> Features {
+        self.needs
+    }
+
+    /// All entries in order.
+    pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
+        (0..self.num_entries()).map_while(|index| self.entry(EntryIndex(index)))
+    }
+
+    /// One entry; `None` only if there is no such index.
+    pub fn entry(&self, index: EntryIndex) -> Option<Entry<'_>> {
+        let start = *self.offsets.get(usize::try_from(index.0).ok()?)?;
+        view::entry(self.blob, self.offsets, index, start)
+    }
+
+    /// Where packets of `hook` start.
+    pub fn hook_entry(&self, hook: Hook) -> EntryIndex {
+        self.index_of(self.info.hook_entry.get(hook.number()))
+    }
+
+    /// The policy of `hook`, where a RETURN from its chain goes.
+    pub fn underflow(&self, hook: Hook) -> EntryIndex {
+        self.index_of(self.info.underflow.get(hook.number()))
+    }
+
+    fn index_of(&self, offset: Option<&u32>) -> EntryIndex {
+        // Both are entries of a checked table; past the end there is none.
+        offset
+            .and_then(|&offset| view::find(self.offsets, offset))
+            .unwrap_or(EntryIndex(self.info.num_entries))
+    }
+
+    /// The entries in the form that is kept and given back by GET_ENTRIES,
+    /// with zero counters. Extensions lose what is private to them, so this
+    /// comes after everything else.
+    pub fn into_entries(self) -> &'a [u8] {
+        view::normalise(self.blob, self.offsets);
+        self.blob
+    }
+}

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! First pass: does the blob consist of entries?
+//!
+//! Owns: the limits of the header, the walk over all entries with their
+//! sizes and offsets, and the places of hooks and policies. What is in an
+//! entry beyond names of standard and ERROR targets is left to `rules`.
+//! Follows do_replace, check_entry_size_and_hooks, xt_check_entry_offsets and
+//! xt_check_table_hooks; every test stands where it stands there.
+
+use super::layout::{ENTRY, ERROR_NAME, ERROR_TARGET, EXTENSION, STANDARD_TARGET};
+use crate::abi::{
+    ALIGN, Entry, ExtensionHeader, IPT_F_MASK, IPT_INV_MASK, NUM_HOOKS, Replace, VERDICT_ACCEPT,
+    VERDICT_DROP, VERDICT_QUEUE, VERDICT_RETURN,
+};
+use crate::arena::Arena;
+use crate::bytes::{c_string, read};
+use crate::errno::{Errno, Result};
+
+/// `XT_MAX_TABLE_SIZE`: bytes that the kernel gives to one thing of a table.
+const MAX_TABLE_SIZE: u32 = 512 << 20;
+/// `sizeof(struct xt_table_info)`, which stands before the blob in memory.
+const TABLE_INFO: u32 = 64;
+/// Counters that xt_counters_alloc finds room for.
+pub(super) const MAX_COUNTERS: u32 = MAX_TABLE_SIZE / 16;
+/// The smallest entry there can be.
+const MIN_ENTRY: usize = ENTRY + EXTENSION;
+
+/// What the kernel checks before it copies the blob. `optlen` is the length
+/// of the whole request. Returns the number of bytes to copy from behind the
+/// header.
+pub fn check_header(header: &Replace, optlen: u32) -> Result<usize> {
+    if header.num_counters >= i32::MAX as u32 / 16 {
+        return Err(Errno::ENOMEM);
+    }
+    if header.num_counters == 0 {
+        return Err(Errno::EINVAL);
+    }
+    if u64::from(optlen) < u64::from(header.size) + size_of::<Replace>() as u64 {
+        return Err(Errno::EINVAL);
+    }
+    // xt_alloc_table_info
+    if header.size >= MAX_TABLE_SIZE - TABLE_INFO {
+        return Err(Errno::ENOMEM);
+    }
+    usize::try_from(header.size).map_err(|_| Errno::ENOMEM)
+}
+
+/// What the first pass finds out.
+pub(super) struct Layout<'a> {
+    /// The start of each entry.
+    pub(super) offsets: &'a [u32],
+    /// Offset of each hook's first entry, all ones for other hooks.
+    pub(super) hook_entry: [u32; NUM_HOOKS],
+    /// Offset of each hook's policy, all ones for other hooks.
+    pub(super) underflow: [u32; NUM_HOOKS],
+    /// The hooks that the caller says there are.
+    pub(super) valid_hooks: u32,
+    /// Number of ERROR targets.
+    pub(super) chain_heads: u32,
+}
+
+impl Layout<'_> {
+    /// The hooks of `valid_hooks`.
+    pub(super) fn hooks(&self) -> impl Iterator<Item = usize> + use<> {
+        valid(self.valid_hooks)
+    }
+}
+
+fn valid(hooks: u32) -> impl Iterator<Item = usize> {
+    (0..NUM_HOOKS).filter(move |hook| hooks & 1 << hook != 0)
+}
+
+/// Walks over `blob`. Its counters and `comefrom` are garbage until `reach`
+/// has been over it.
+pub(super) fn check<'a>(
+    header: &Replace,
+    blob: &[u8],
+    arena: &mut Arena<'a>,
+) -> Result<Layout<'a>> {
+    if u32::try_from(blob.len()) != Ok(header.size) {
+        return Err(Errno::EINVAL);
+    }
+    // xt_alloc_entry_offsets
+    if header.num_entries > MAX_TABLE_SIZE / 4 {
+        return Err(Errno::ENOMEM);
+    }
+    // No more entries than that fit, whatever the header says.
+    let room = blob.len() / MIN_ENTRY;
+    let claimed = usize::try_from(header.num_entries).map_err(|_| Errno::ENOMEM)?;
+    let offsets = arena.slice::<u32>(claimed.min(room))?;
+
+    let mut layout = Layout {
+        offsets: &[],
+        hook_entry: [u32::MAX; NUM_HOOKS],
+        underflow: [u32::MAX; NUM_HOOKS],
+        valid_hooks: header.valid_hooks,
+        chain_heads: 0,
+    };
+    let mut count = 0;
+    let mut at = 0;
+    while at < blob.len() {
+        let entry = check_entry(blob, at)?;
+        let offset = u32::try_from(at).map_err(|_| Errno::EINVAL)?;
+        for hook in valid(header.valid_hooks) {
+            if header.hook_entry.get(hook) == Some(&offset) {
+                set(&mut layout.hook_entry, hook, offset);
+            }
+            if header.underflow.get(hook) == Some(&offset) {
+                if !entry.policy {
+                    return Err(Errno::EINVAL);
+                }
+                set(&mut layout.underflow, hook, offset);
+            }
+        }
+        if let Some(slot) = offsets.get_mut(count) {
+            *slot = offset;
+        }
+        if entry.chain_head {
+            layout.chain_heads = layout.chain_heads.saturating_add(1);
+        }
+        count += 1;
+        at += entry.size;
+    }
+    if count != claimed {
+        return Err(Errno::EINVAL);
+    }
+    layout.offsets = offsets;
+    check_hooks(&layout)?;
+    Ok(layout)
+}
+
+fn set(hooks: &mut [u32; NUM_HOOKS], hook: usize, offset: u32) {
+    if let Some(slot) = hooks.get_mut(hook) {
+        *slot = offset;
+    }
+}
+
+/// xt_check_table_hooks: all found, and in the order of the hooks.
+fn check_hooks(layout: &Layout<'_>) -> Result<()> {
+    let mut last = None;
+    for hook in layout.hooks() {
+        let entry = layout.hook_entry.get(hook).copied().unwrap_or(u32::MAX);
+        let underflow = layout.underflow.get(hook).copied().unwrap_or(u32::MAX);
+        if entry == u32::MAX || underflow == u32::MAX {
+            return Err(Errno::EINVAL);
+        }
+        if let Some((last_entry, last_underflow)) = last
+            && (last_underflow >= underflow || last_entry >= entry)
+        {
+            return Err(Errno::EINVAL);
+        }
+        last = Some((entry, underflow));
+    }
+    Ok(())
+}
+
+/// What the walk needs to know of one entry.
+struct Checked {
+    /// Bytes to the next entry.
+    size: usize,
+    /// It may stand at an underflow: an unconditional ACCEPT or DROP.
+    policy: bool,
+    /// It has an ERROR target.
+    chain_head: bool,
+}
+
+fn check_entry(blob: &[u8], at: usize) -> Result<Checked> {
+    if !at.is_multiple_of(ALIGN) || blob.len() - at <= ENTRY {
+        return Err(Errno::EINVAL);
+    }
+    let entry: Entry = read(blob, at).ok_or(Errno::EINVAL)?;
+    let size = usize::from(entry.next_offset);
+    let bytes = blob.get(at..at + size).ok_or(Errno::EINVAL)?;
+    if size < MIN_ENTRY {
+        return Err(Errno::EINVAL);
+    }
+    if entry.ip.flags & !IPT_F_MASK != 0 || entry.ip.invflags & !IPT_INV_MASK != 0 {
+        return Err(Errno::EINVAL);
+    }
+
+    // xt_check_entry_offsets
+    let target_at = usize::from(entry.target_offset);
+    if target_at < ENTRY || target_at + EXTENSION > size {
+        return Err(Errno::EINVAL);
+    }
+    let target: ExtensionHeader = read(bytes, target_at).ok_or(Errno::EINVAL)?;
+    let target_size = usize::from(target.size);
+    if target_size < EXTENSION || target_at + target_size > size {
+        return Err(Errno::EINVAL);
+    }
+    let mut policy = false;
+    let mut chain_head = false;
+    match c_string(&target.name) {
+        Some(b"") => {
+            if (target_at + STANDARD_TARGET).next_multiple_of(ALIGN) != size {
+                return Err(Errno::EINVAL);
+            }
+            let verdict: i32 = read(bytes, target_at + EXTENSION).ok_or(Errno::EINVAL)?;
+            if !is_verdict(verdict) {
+                return Err(Errno::EINVAL);
+            }
+            policy = is_unconditional(bytes, target_at)
+                && matches!(verdict, VERDICT_ACCEPT | VERDICT_DROP);
+        }
+        Some(b"ERROR") => {
+            let name_at = target_at + EXTENSION;
+            let name = bytes
+                .get(name_at..name_at + ERROR_NAME)
+                .ok_or(Errno::EINVAL)?;
+            if target_size != ERROR_TARGET || c_string(name).is_none() {
+                return Err(Errno::EINVAL);
+            }
+            chain_head = true;
+        }
+        _ => {}
+    }
+    check_matches(bytes.get(..target_at).ok_or(Errno::EINVAL)?)?;
+    Ok(Checked {
+        size,
+        policy,
+        chain_head,
+    })
+}
+
+/// A jump, or one of the verdicts that there are.
+fn is_verdict(verdict: i32) -> bool {
+    verdict > 0
+        || matches!(
+            verdict,
+            VERDICT_DROP | VERDICT_ACCEPT | VERDICT_QUEUE | VERDICT_RETURN
+        )
+}
+
+/// Asks nothing of a packet: no matches, and an `ip` part of zeros.
+pub(super) fn is_unconditional(entry: &[u8], target_at: usize) -> bool {
+    target_at == ENTRY
+        && entry
+            .get(..size_of::<crate::abi::IptIp>())
+            .is_some_and(|ip| ip.iter().all(|&byte| byte == 0))
+}
+
+/// xt_check_entry_match: they end exactly where the target starts.
+fn check_matches(entry: &[u8]) -> Result<()> {
+    let mut at = ENTRY;
+    while at < entry.len() {
+        if !at.is_multiple_of(ALIGN) || entry.len() - at < EXTENSION {
+            return Err(Errno::EINVAL);
+        }
+        let size: u16 = read(entry, at).ok_or(Errno::EINVAL)?;
+        let size = usize::from(size);
+        if size < EXTENSION || size > entry.len() - at {
+            return Err(Errno::EINVAL);
+        }
+        at += size;
+    }
+    Ok(())
+}

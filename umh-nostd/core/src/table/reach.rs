@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Second pass: which hook reaches which entry, and does it come back?
+//!
+//! Owns: `comefrom` of every entry, and ELOOP: a loop that a packet could
+//! enter, a jump to where no entry starts, control that runs off the table.
+//! What no hook reaches is not looked at, as in the kernel.
+//!
+//! Follows mark_source_chains step by step: one walk for each hook, without
+//! recursion, with the way back kept in the entries' own counters. Each entry
+//! is entered once and met again at most once for each jump to it, so the
+//! time is bounded by the number of entries, not by the number of paths.
+
+use super::layout::{COMEFROM, COUNTERS, ENTRY, EXTENSION, NAME, NEXT_OFFSET, TARGET_OFFSET};
+use super::offsets::{Layout, is_unconditional};
+use super::view::find;
+use crate::abi::{Counters, NUM_HOOKS};
+use crate::bytes::{read, write};
+use crate::errno::{Errno, Result};
+
+/// Stands in `comefrom` while an entry is on the path to the present one.
+const ON_PATH: u32 = 1 << NUM_HOOKS;
+
+/// Fills in `comefrom` and clears all counters.
+///
+/// `blob` has passed the first pass, which made `layout`.
+pub(super) fn mark_source_chains(layout: &Layout<'_>, blob: &mut [u8]) -> Result<()> {
+    let mut blob = Marks(blob);
+    for &at in layout.offsets {
+        blob.set_comefrom(at, 0)?;
+        blob.clear_counters(at)?;
+    }
+    for hook in layout.hooks() {
+        let start = layout.hook_entry.get(hook).ok_or(Errno::EINVAL)?;
+        walk(layout, &mut blob, 1 << hook, *start)?;
+    }
+    Ok(())
+}
+
+fn walk(layout: &Layout<'_>, blob: &mut Marks<'_>, hook: u32, start: u32) -> Result<()> {
+    let mut at = start;
+    blob.set_back(at, at)?;
+    loop {
+        let seen = blob.comefrom(at)?;
+        if seen & ON_PATH != 0 {
+            return Err(Errno::ELOOP);
+        }
+        blob.set_comefrom(at, seen | hook | ON_PATH)?;
+
+        let verdict = blob.verdict(at)?;
+        let ends = verdict.is_some_and(|verdict| verdict < 0) && blob.is_unconditional(at)?;
+        let next = if ends || seen & hook != 0 {
+            // Back to the last jump, and on behind it.
+            loop {
+                let comefrom = blob.comefrom(at)?;
+                blob.set_comefrom(at, comefrom ^ ON_PATH)?;
+                let last = at;
+                at = blob.back(at)?;
+                blob.clear_counters(last)?;
+                if at == last {
+                    return Ok(());
+                }
+                if last != blob.next(at)? {
+                    break;
+                }
+            }
+            blob.next(at)?
+        } else if let Some(target) = verdict.and_then(|verdict| u32::try_from(verdict).ok()) {
+            find(layout.offsets, target).ok_or(Errno::ELOOP)?;
+            target
+        } else {
+            blob.next(at)?
+        };
+        if usize::try_from(next).is_ok_and(|next| next >= blob.0.len()) {
+            return Err(Errno::ELOOP);
+        }
+        blob.set_back(next, at)?;
+        at = next;
+    }
+}
+
+/// A blob of which every offset used here is the start of an entry. The
+/// errors of its methods say that it is not, which the first pass rules out.
+struct Marks<'b>(&'b mut [u8]);
+
+impl Marks<'_> {
+    fn get<T: zerocopy::FromBytes>(&self, at: u32, field: usize) -> Result<T> {
+        read(self.0, at as usize + field).ok_or(Errno::EINVAL)
+    }
+
+    fn set(&mut self, at: u32, field: usize, value: u32) -> Result<()> {
+        write(self.0, at as usize + field, &value).ok_or(Errno::EINVAL)
+    }
+
+    fn comefrom(&self, at: u32) -> Result<u32> {
+        self.get(at, COMEFROM)
+    }
+
+    fn set_comefrom(&mut self, at: u32, value: u32) -> Result<()> {
+        self.set(at, COMEFROM, value)
+    }
+
+    fn back(&self, at: u32) -> Result<u32> {
+        self.get(at, COUNTERS)
+    }
+
+    fn set_back(&mut self, at: u32, value: u32) -> Result<()> {
+        self.set(at, COUNTERS, value)
+    }
+
+    fn clear_counters(&mut self, at: u32) -> Result<()> {
+        let zero = Counters { pcnt: 0, bcnt: 0 };
+        write(self.0, at as usize + COUNTERS, &zero).ok_or(Errno::EINVAL)
+    }
+
+    fn next(&self, at: u32) -> Result<u32> {
+        let size: u16 = self.get(at, NEXT_OFFSET)?;
+        at.checked_add(u32::from(size)).ok_or(Errno::EINVAL)
+    }
+
+    fn target(&self, at: u32) -> Result<usize> {
+        let offset: u16 = self.get(at, TARGET_OFFSET)?;
+        Ok(usize::from(offset))
+    }
+
+    /// The verdict of a standard target.
+    fn verdict(&self, at: u32) -> Result<Option<i32>> {
+        let target = self.target(at)?;
+        let first: u8 = self.get(at, target + NAME)?;
+        if first != 0 {
+            return Ok(None);
+        }
+        self.get(at, target + EXTENSION).map(Some)
+    }
+
+    fn is_unconditional(&self, at: u32) -> Result<bool> {
+        let target = self.target(at)?;
+        let at = at as usize;
+        let entry = self.0.get(at..at + ENTRY).ok_or(Errno::EINVAL)?;
+        Ok(is_unconditional(entry, target))
+    }
+}

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What a checked entry says.
+//!
+//! Owns: reading entries, matches and targets of a blob that has passed all
+//! checks, jumps as entry indices, and the form that is given back.
+//!
+//! The walks below end early where a check has been broken; on a checked
+//! blob they never do.
+
+use super::EntryIndex;
+use super::layout::{COUNTERS, ENTRY, EXTENSION, NAME};
+use crate::abi::{
+    self, Counters, EXTENSION_NAME_LEN, ExtensionHeader, IPT_F_GOTO, IptIp, VERDICT_ACCEPT,
+    VERDICT_RETURN,
+};
+use crate::bytes::{c_string, read, write};
+use crate::extension::{self, Extension, Kind};
+
+/// One rule, policy or head of a chain.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry<'a> {
+    /// Which one it is.
+    pub index: EntryIndex,
+    /// Where it stands in the blob.
+    pub offset: u32,
+    /// What it asks of the IP header and the interfaces.
+    pub ip: IptIp,
+    /// Mask of the hooks that reach it: `1 << NF_INET_*`.
+    pub comefrom: u32,
+    /// What happens to a packet that it matches.
+    pub target: Target<'a>,
+    matches: &'a [u8],
+}
+
+impl<'a> Entry<'a> {
+    /// What it asks of the packet beyond `ip`, in order.
+    pub fn matches(&self) -> Matches<'a> {
+        Matches { rest: self.matches }
+    }
+}
+
+/// The matches of an entry.
+#[derive(Clone, Debug)]
+pub struct Matches<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Iterator for Matches<'a> {
+    type Item = Instance<'a>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (instance, size) = instance(Kind::Match, self.rest)?;
+        self.rest = self.rest.get(size..)?;
+        Some(instance)
+    }
+}
+
+/// A match or target as a rule uses it.
+#[derive(Clone, Copy, Debug)]
+pub struct Instance<'a> {
+    /// Its registration.
+    pub extension: &'static Extension,
+    /// Its data, of the size that the registration asks for, and checked.
+    pub data: &'a [u8],
+}
+
+/// The target of an entry.
+#[derive(Clone, Copy, Debug)]
+pub enum Target<'a> {
+    /// A verdict or a jump.
+    Standard(Verdict),
+    /// The head of a user-defined chain, or the end of the table. A packet
+    /// that gets here is dropped.
+    Error {
+        /// The chain's name; may be empty, need not be unique.
+        name: &'a [u8],
+    },
+    /// Everything else.
+    Extension(Instance<'a>),
+}
+
+/// What a standard target does.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Verdict {
+    /// The packet passes.
+    Accept,
+    /// The packet is gone.
+    Drop,
+    /// Back to the caller, or to the policy of the hook.
+    Return,
+    /// On at another entry. One to the very next entry is only a step.
+    Jump {
+        /// Where.
+        to: EntryIndex,
+        /// Whether it forgets where it came from.
+        goto: bool,
+    },
+    /// To where no entry starts: only in entries that no hook reaches.
+    Nowhere,
+}
+
+/// The entry that starts at `offset`.
+pub(super) fn find(offsets: &[u32], offset: u32) -> Option<EntryIndex> {
+    let index = offsets.binary_search(&offset).ok()?;
+    u32::try_from(index).ok().map(EntryIndex)
+}
+
+/// The entry at `offset` of a checked blob.
+pub(super) fn entry<'a>(
+    blob: &'a [u8],
+    offsets: &[u32],
+    index: EntryIndex,
+    offset: u32,
+) -> Option<Entry<'a>> {
+    let bytes = blob.get(offset as usize..)?;
+    let head: abi::Entry = read(bytes, 0)?;
+    let target_at = usize::from(head.target_offset);
+    let matches = bytes.get(ENTRY..target_at)?;
+    let (found, _) = instance(Kind::Target, bytes.get(target_at..)?)?;
+    let target = match found.extension.name {
+        extension::standard::NAME => {
+            let verdict = read(found.data, 0)?;
+            let goto = head.ip.flags & IPT_F_GOTO != 0;
+            Target::Standard(self::verdict(offsets, verdict, goto))
+        }
+        extension::error::NAME => Target::Error {
+            name: c_string(found.data)?,
+        },
+        _ => Target::Extension(found),
+    };
+    Some(Entry {
+        index,
+        offset,
+        ip: head.ip,
+        comefrom: head.comefrom,
+        target,
+        matches,
+    })
+}
+
+fn verdict(offsets: &[u32], verdict: i32, goto: bool) -> Verdict {
+    match verdict {
+        VERDICT_ACCEPT => Verdict::Accept,
+        VERDICT_RETURN => Verdict::Return,
+        0.. => match find(offsets, verdict.unsigned_abs()) {
+            Some(to) => Verdict::Jump { to, goto },
+            None => Verdict::Nowhere,
+        },
+        // DROP; QUEUE does not get through `extension::standard`.
+        _ => Verdict::Drop,
+    }
+}
+
+/// The match or target at the start of `bytes`, and its size.
+fn instance(kind: Kind, bytes: &[u8]) -> Option<(Instance<'_>, usize)> {
+    let header: ExtensionHeader = read(bytes, 0)?;
+    let size = usize::from(header.size);
+    let extension = extension::get(kind, c_string(&header.name)?, header.revision)?;
+    let data = bytes.get(EXTENSION..size)?;
+    Some((Instance { extension, data }, size))
+}
+
+/// Brings a checked blob into the form that GET_ENTRIES gives back: what
+/// follows the NUL of a name, what extensions keep to themselves, padding and
+/// counters are zero. (The kernel leaves the first and the gap behind a
+/// target as they are in the caller's buffer.)
+pub(super) fn normalise(blob: &mut [u8], offsets: &[u32]) {
+    for &offset in offsets {
+        if let Some(entry) = blob.get_mut(offset as usize..) {
+            normalise_entry(entry);
+        }
+    }
+}
+
+fn normalise_entry(entry: &mut [u8]) -> Option<()> {
+    let head: abi::Entry = read(entry, 0)?;
+    write(entry, COUNTERS, &Counters { pcnt: 0, bcnt: 0 })?;
+    let target_at = usize::from(head.target_offset);
+    let mut at = ENTRY;
+    while at < target_at {
+        at += normalise_extension(Kind::Match, entry.get_mut(at..)?)?;
+    }
+    let end = at + normalise_extension(Kind::Target, entry.get_mut(at..)?)?;
+    entry.get_mut(end..usize::from(head.next_offset))?.fill(0);
+    Some(())
+}
+
+/// Returns the size of the match or target at the start of `bytes`.
+fn normalise_extension(kind: Kind, bytes: &mut [u8]) -> Option<usize> {
+    let (found, size) = instance(kind, bytes)?;
+    let name = found.extension.name.len();
+    let user_size = found.extension.user_size;
+    bytes
+        .get_mut(NAME + name..NAME + EXTENSION_NAME_LEN)?
+        .fill(0);
+    bytes.get_mut(EXTENSION + user_size..size)?.fill(0);
+    Some(size)
+}
