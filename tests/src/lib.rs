@@ -13,6 +13,11 @@
     reason = "a test that cannot go on must fail loudly, where it stands"
 )]
 
+pub mod blob;
+pub mod cases;
+pub mod generate;
+
+pub mod mutate;
 pub mod side;
 pub mod sockopt;
 pub mod wire;

@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Tables as bytes.
+//!
+//! Owns: a table as a person thinks of it (chains, rules, jumps by name) and
+//! its layout as the `ipt_replace` that libiptc would send. What is laid out
+//! is well-formed; whether the rules make sense is the caller's affair.
+
+use umh_core::abi::{
+    ALIGN, Counters, EXTENSION_NAME_LEN, Entry, ExtensionHeader, FILTER_VALID_HOOKS, GetEntries,
+    GetInfo, IPT_F_GOTO, IptIp, NUM_HOOKS, Replace, TABLE_NAME_LEN, VERDICT_ACCEPT, VERDICT_RETURN,
+};
+use zerocopy::{FromBytes, FromZeros, IntoBytes};
+
+use crate::sockopt::{ADD_COUNTERS, Call, GET_ENTRIES, GET_INFO, Place, REPLACE};
+
+/// Bytes of an entry before its matches and target.
+pub const ENTRY: usize = size_of::<Entry>();
+/// Bytes of a match or target before its data.
+pub const EXTENSION: usize = size_of::<ExtensionHeader>();
+
+/// The built-in chains of the filter table, in order.
+pub const BUILTIN: [&str; 3] = ["INPUT", "FORWARD", "OUTPUT"];
+
+/// A match or target with its data.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Extension {
+    /// Name, at most 28 bytes.
+    pub name: String,
+    /// Revision.
+    pub revision: u8,
+    /// Data; zeros are added up to the alignment.
+    pub data: Vec<u8>,
+}
+
+impl Extension {
+    /// An extension by name, revision and data.
+    pub fn new(name: &str, revision: u8, data: impl Into<Vec<u8>>) -> Self {
+        Self {
+            name: name.to_owned(),
+            revision,
+            data: data.into(),
+        }
+    }
+
+    fn put(&self, out: &mut Vec<u8>) {
+        let size = EXTENSION + self.data.len().next_multiple_of(ALIGN);
+        let header = ExtensionHeader {
+            size: size as u16,
+            name: padded(&self.name),
+            revision: self.revision,
+        };
+        let end = out.len() + size;
+        out.extend_from_slice(header.as_bytes());
+        out.extend_from_slice(&self.data);
+        out.resize(end, 0);
+    }
+
+    fn size(&self) -> usize {
+        EXTENSION + self.data.len().next_multiple_of(ALIGN)
+    }
+}
+
+/// What a rule does.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Target {
+    /// A standard verdict as it stands in the blob.
+    Verdict(i32),
+    /// A jump to the user chain of this number.
+    Jump(usize),
+    /// The same without a way back.
+    Goto(usize),
+    /// To the next rule: what iptables makes of a rule without `-j`.
+    Next,
+    /// A target extension.
+    Extension(Extension),
+}
+
+/// One rule.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Rule {
+    /// What it asks of the IP header and the interfaces.
+    pub ip: IptIp,
+    /// What else it asks.
+    pub matches: Vec<Extension>,
+    /// What it does then.
+    pub target: Target,
+}
+
+impl Rule {
+    /// A rule that asks nothing.
+    pub fn any(target: Target) -> Self {
+        Self {
+            ip: IptIp::new_zeroed(),
+            matches: Vec::new(),
+            target,
+        }
+    }
+
+    fn size(&self) -> usize {
+        ENTRY
+            + self.matches.iter().map(Extension::size).sum::<usize>()
+            + match &self.target {
+                Target::Extension(extension) => extension.size(),
+                _ => 40,
+            }
+    }
+}
+
+/// A chain of the user's.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Chain {
+    /// Name, at most 28 bytes for iptables, 29 for the kernel.
+    pub name: String,
+    /// Its rules; the RETURN at the end is added.
+    pub rules: Vec<Rule>,
+}
+
+/// A filter table.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Table {
+    /// Rules of INPUT, FORWARD and OUTPUT.
+    pub builtin: [Vec<Rule>; 3],
+    /// Policies of the same.
+    pub policy: [i32; 3],
+    /// Chains of the user's.
+    pub chains: Vec<Chain>,
+}
+
+impl Default for Table {
+    fn default() -> Self {
+        Self {
+            builtin: [const { Vec::new() }; 3],
+            policy: [VERDICT_ACCEPT; 3],
+            chains: Vec::new(),
+        }
+    }
+}
+
+impl Table {
+    /// Lays the table out as libiptc does: the built-in chains, each ended by
+    /// its policy; the user's, each between its head and a RETURN; the end.
+    pub fn blob(&self) -> Blob {
+        // Offsets first, because jumps go forward as well.
+        let mut at = 0;
+        for rules in &self.builtin {
+            at += rules.iter().map(Rule::size).sum::<usize>() + ENTRY + 40;
+        }
+        let mut starts = Vec::new();
+        for chain in &self.chains {
+            at += ENTRY + 64;
+            starts.push(at);
+            at += chain.rules.iter().map(Rule::size).sum::<usize>() + ENTRY + 40;
+        }
+
+        let mut blob = Blob::empty();
+        for (hook, (rules, policy)) in self.builtin.iter().zip(self.policy).enumerate() {
+            blob.header.hook_entry[hook + 1] = blob.entries.len() as u32;
+            for rule in rules {
+                blob.push(rule, &starts);
+            }
+            blob.header.underflow[hook + 1] = blob.entries.len() as u32;
+            blob.push(&Rule::any(Target::Verdict(policy)), &starts);
+        }
+        for chain in &self.chains {
+            blob.push(&head(&chain.name), &starts);
+            for rule in &chain.rules {
+                blob.push(rule, &starts);
+            }
+            blob.push(&Rule::any(Target::Verdict(VERDICT_RETURN)), &starts);
+        }
+        blob.push(&head("ERROR"), &starts);
+        blob
+    }
+}
+
+/// The entry that starts a user chain, or ends a table.
+fn head(name: &str) -> Rule {
+    let mut data = vec![0u8; 30];
+    for (to, from) in data.iter_mut().zip(name.bytes()) {
+        *to = from;
+    }
+    Rule::any(Target::Extension(Extension::new("ERROR", 0, data)))
+}
+
+/// A C string in a field of `N` bytes; what does not fit is cut.
+pub fn padded<const N: usize>(text: &str) -> [u8; N] {
+    let mut field = [0; N];
+    for (to, from) in field.iter_mut().zip(text.bytes()) {
+        *to = from;
+    }
+    field
+}
+
+/// The request that loads a table.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Blob {
+    /// Its header; `num_counters` is that of a pristine table, 4.
+    pub header: Replace,
+    /// Its entries.
+    pub entries: Vec<u8>,
+    /// The start of each entry.
+    pub offsets: Vec<usize>,
+}
+
+impl Blob {
+    /// A header without entries.
+    fn empty() -> Self {
+        Self {
+            header: Replace {
+                name: padded::<TABLE_NAME_LEN>("filter"),
+                valid_hooks: FILTER_VALID_HOOKS,
+                num_entries: 0,
+                size: 0,
+                hook_entry: [0; NUM_HOOKS],
+                underflow: [0; NUM_HOOKS],
+                num_counters: 4,
+                counters: 0,
+            },
+            entries: Vec::new(),
+            offsets: Vec::new(),
+        }
+    }
+
+    fn push(&mut self, rule: &Rule, chains: &[usize]) {
+        let start = self.entries.len();
+        let size = rule.size();
+        let mut ip = rule.ip;
+        let verdict = match &rule.target {
+            Target::Verdict(verdict) => *verdict,
+            Target::Jump(chain) => chains[*chain] as i32,
+            Target::Goto(chain) => {
+                ip.flags |= IPT_F_GOTO;
+                chains[*chain] as i32
+            }
+            Target::Next => (start + size) as i32,
+            Target::Extension(_) => 0,
+        };
+        let target = match &rule.target {
+            Target::Extension(extension) => extension.clone(),
+            _ => Extension::new("", 0, verdict.to_ne_bytes()),
+        };
+        let entry = Entry {
+            ip,
+            nfcache: 0,
+            target_offset: (size - target.size()) as u16,
+            next_offset: size as u16,
+            comefrom: 0,
+            counters: Counters { pcnt: 0, bcnt: 0 },
+        };
+        self.entries.extend_from_slice(entry.as_bytes());
+        for extension in &rule.matches {
+            extension.put(&mut self.entries);
+        }
+        target.put(&mut self.entries);
+        assert_eq!(self.entries.len(), start + size, "as large as planned");
+        self.offsets.push(start);
+        self.header.num_entries += 1;
+        self.header.size += size as u32;
+    }
+
+    /// The bytes of the whole request.
+    pub fn bytes(&self) -> Vec<u8> {
+        let mut bytes = self.header.as_bytes().to_vec();
+        bytes.extend_from_slice(&self.entries);
+        bytes
+    }
+
+    /// The call, with room for the old counters behind its pointer. What the
+    /// kernel does not write there stays 0xc5.
+    pub fn call(&self) -> Call {
+        // A hostile count does not get the memory that it asks for.
+        let room = self.header.num_counters.min(1 << 20) as usize * 16;
+        Call::set(REPLACE, self.bytes()).counters(vec![0xc5; room], Place::Mapped)
+    }
+
+    /// The entry that starts at `at`.
+    pub fn entry(&self, at: usize) -> Option<Entry> {
+        Entry::read_from_prefix(self.entries.get(at..)?)
+            .ok()
+            .map(|(entry, _)| entry)
+    }
+}
+
+/// GET_INFO of a table.
+pub fn get_info(table: &str) -> Call {
+    let mut bytes = [0u8; size_of::<GetInfo>()];
+    bytes[..TABLE_NAME_LEN].copy_from_slice(&padded::<TABLE_NAME_LEN>(table));
+    Call::get(GET_INFO, bytes)
+}
+
+/// What GET_INFO wrote.
+pub fn info_of(bytes: &[u8]) -> GetInfo {
+    GetInfo::read_from_bytes(bytes).expect("84 bytes")
+}
+
+/// GET_ENTRIES of a table of `size` bytes.
+pub fn get_entries(table: &str, size: u32) -> Call {
+    let header = GetEntries {
+        name: padded(table),
+        size,
+        pad: 0,
+    };
+    let mut bytes = header.as_bytes().to_vec();
+    bytes.resize(bytes.len() + size as usize, 0);
+    Call::get(GET_ENTRIES, bytes)
+}
+
+/// GET_REVISION_MATCH or _TARGET.
+pub fn get_revision(option: i32, name: &str, revision: u8) -> Call {
+    let mut bytes = padded::<EXTENSION_NAME_LEN>(name).to_vec();
+    bytes.push(revision);
+    Call::get(option, bytes)
+}
+
+/// ADD_COUNTERS with these pairs of packets and bytes.
+pub fn add_counters(table: &str, counters: &[(u64, u64)]) -> Call {
+    let mut bytes = padded::<TABLE_NAME_LEN>(table).to_vec();
+    bytes.extend_from_slice(&(counters.len() as u32).to_ne_bytes());
+    bytes.extend_from_slice(&[0; 4]);
+    for (pcnt, bcnt) in counters {
+        bytes.extend_from_slice(&pcnt.to_ne_bytes());
+        bytes.extend_from_slice(&bcnt.to_ne_bytes());
+    }
+    Call::set(ADD_COUNTERS, bytes)
+}

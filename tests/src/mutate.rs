@@ -1,0 +1,515 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Valid requests, broken in ways that matter.
+//!
+//! Owns: the mutations of a REPLACE request: every field of the header and
+//! of every entry, match and target set to values at the edges, bytes
+//! flipped, entries cut out, doubled and swapped, extensions renamed. A
+//! mutation names places by numbers that are taken modulo what there is, so
+//! it can be applied to any request, and shrinks well.
+
+use std::mem::offset_of;
+
+use proptest::prelude::*;
+use proptest::sample::select;
+use umh_core::abi::{Entry, ExtensionHeader, IptIp, Replace};
+use zerocopy::FromBytes;
+
+use crate::blob::{Blob, ENTRY, EXTENSION};
+
+/// Bytes of the header of a request.
+pub const HEADER: usize = size_of::<Replace>();
+
+/// A value for a number, in terms of what the request holds already.
+#[derive(Clone, Copy, Debug)]
+pub enum Value {
+    /// This one.
+    Is(u32),
+    /// The old one, and so much more or less.
+    Plus(i32),
+    /// The start of the entry of this number, and so much more or less.
+    Start(u16, i32),
+    /// The size of all entries, and so much more or less.
+    Size(i32),
+}
+
+/// One change.
+#[derive(Clone, Debug)]
+pub enum Mutation {
+    /// A byte anywhere.
+    Byte(u32, u8),
+    /// A bit anywhere.
+    Bit(u32, u8),
+    /// A field of the header, by its number in [`HEADER_FIELDS`].
+    Header(u8, Value),
+    /// A field of an entry, by its number in [`ENTRY_FIELDS`].
+    Entry(u16, u8, Value),
+    /// `match_size`, of a match of the entry.
+    MatchSize(u16, u8, Value),
+    /// `target_size`.
+    TargetSize(u16, Value),
+    /// A verdict, if the target is a standard one.
+    Verdict(u16, Value),
+    /// The name and revision of a match.
+    MatchName(u16, u8, Name),
+    /// The name and revision of a target.
+    TargetName(u16, Name),
+    /// A byte of a match's data.
+    MatchData(u16, u8, u8, u8),
+    /// A byte of a target's data.
+    TargetData(u16, u8, u8),
+    /// The entry goes; counts and sizes are kept right if the flag says so.
+    Remove(u16, bool),
+    /// The entry stands there twice.
+    Double(u16, bool),
+    /// Two entries change places.
+    Swap(u16, u16),
+    /// The length that is passed.
+    Len(Value),
+}
+
+/// A name for an extension.
+#[derive(Clone, Debug)]
+pub enum Name {
+    /// This name and revision.
+    Known(&'static str, u8),
+    /// The old name, but not ended by a NUL.
+    Unterminated,
+    /// Garbage after the old name's NUL.
+    Garbage,
+    /// The old name in another revision.
+    Revision(u8),
+    /// This name in the old revision.
+    Only(&'static str),
+}
+
+/// The numbers of the header: name and offset.
+pub const HEADER_FIELDS: [(&str, usize); 14] = [
+    ("valid_hooks", offset_of!(Replace, valid_hooks)),
+    ("num_entries", offset_of!(Replace, num_entries)),
+    ("size", offset_of!(Replace, size)),
+    ("num_counters", offset_of!(Replace, num_counters)),
+    ("hook_entry[0]", offset_of!(Replace, hook_entry)),
+    ("hook_entry[1]", offset_of!(Replace, hook_entry) + 4),
+    ("hook_entry[2]", offset_of!(Replace, hook_entry) + 8),
+    ("hook_entry[3]", offset_of!(Replace, hook_entry) + 12),
+    ("hook_entry[4]", offset_of!(Replace, hook_entry) + 16),
+    ("underflow[0]", offset_of!(Replace, underflow)),
+    ("underflow[1]", offset_of!(Replace, underflow) + 4),
+    ("underflow[2]", offset_of!(Replace, underflow) + 8),
+    ("underflow[3]", offset_of!(Replace, underflow) + 12),
+    ("underflow[4]", offset_of!(Replace, underflow) + 16),
+];
+
+/// The numbers of an entry: name, offset, size.
+pub const ENTRY_FIELDS: [(&str, usize, usize); 16] = [
+    ("src", offset_of!(IptIp, src), 4),
+    ("dst", offset_of!(IptIp, dst), 4),
+    ("smsk", offset_of!(IptIp, smsk), 4),
+    ("dmsk", offset_of!(IptIp, dmsk), 4),
+    ("iniface", offset_of!(IptIp, iniface), 4),
+    ("outiface", offset_of!(IptIp, outiface), 4),
+    ("iniface_mask", offset_of!(IptIp, iniface_mask), 4),
+    ("outiface_mask", offset_of!(IptIp, outiface_mask), 4),
+    ("proto", offset_of!(IptIp, proto), 2),
+    ("flags", offset_of!(IptIp, flags), 1),
+    ("invflags", offset_of!(IptIp, invflags), 1),
+    ("nfcache", offset_of!(Entry, nfcache), 4),
+    ("target_offset", offset_of!(Entry, target_offset), 2),
+    ("next_offset", offset_of!(Entry, next_offset), 2),
+    ("comefrom", offset_of!(Entry, comefrom), 4),
+    ("counters", offset_of!(Entry, counters), 4),
+];
+
+/// A request, no longer certain to make sense.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Mutant {
+    /// The length that is passed.
+    pub len: u32,
+    /// Header and entries.
+    pub bytes: Vec<u8>,
+}
+
+impl Mutant {
+    /// A request that has not been touched yet.
+    pub fn new(blob: &Blob) -> Self {
+        let bytes = blob.bytes();
+        Self {
+            len: bytes.len() as u32,
+            bytes,
+        }
+    }
+
+    /// The header as it stands now.
+    pub fn header(&self) -> Replace {
+        Replace::read_from_prefix(&self.bytes)
+            .expect("a header is never cut")
+            .0
+    }
+
+    /// The entries as they stand now.
+    pub fn entries(&self) -> &[u8] {
+        &self.bytes[HEADER..]
+    }
+
+    /// The starts of what still can be taken for entries, in the request.
+    pub fn starts(&self) -> Vec<usize> {
+        let mut starts = Vec::new();
+        let mut at = HEADER;
+        while at + ENTRY < self.bytes.len() {
+            starts.push(at);
+            let next = usize::from(self.u16(at + offset_of!(Entry, next_offset)));
+            if next < ENTRY {
+                break;
+            }
+            at += next;
+        }
+        starts
+    }
+
+    /// The matches of the entry at `at`, as far as they can be told.
+    pub fn matches(&self, at: usize) -> Vec<usize> {
+        let Some(target) = self.target(at) else {
+            return Vec::new();
+        };
+        let mut matches = Vec::new();
+        let mut place = at + ENTRY;
+        while place + EXTENSION <= target {
+            matches.push(place);
+            let size = usize::from(self.u16(place));
+            if size < EXTENSION {
+                break;
+            }
+            place += size;
+        }
+        matches
+    }
+
+    /// The target of the entry at `at`, if there is room for one.
+    pub fn target(&self, at: usize) -> Option<usize> {
+        let target = at + usize::from(self.u16(at + offset_of!(Entry, target_offset)));
+        (target + EXTENSION <= self.bytes.len()).then_some(target)
+    }
+
+    fn u16(&self, at: usize) -> u16 {
+        self.bytes
+            .get(at..at + 2)
+            .map_or(0, |b| u16::from_ne_bytes([b[0], b[1]]))
+    }
+
+    /// Sets a number of 1, 2 or 4 bytes, if it lies within the request.
+    fn set(&mut self, at: usize, size: usize, value: Value) {
+        let starts = self.starts();
+        let all = (self.bytes.len() - HEADER) as u32;
+        let Some(field) = self.bytes.get_mut(at..at + size) else {
+            return;
+        };
+        let mut old = [0u8; 4];
+        old[..size].copy_from_slice(field);
+        let new = match value {
+            Value::Is(value) => value,
+            Value::Plus(more) => u32::from_ne_bytes(old).wrapping_add_signed(more),
+            Value::Start(entry, more) => {
+                let start = starts[usize::from(entry) % starts.len().max(1)] - HEADER;
+                (start as u32).wrapping_add_signed(more)
+            }
+            Value::Size(more) => all.wrapping_add_signed(more),
+        };
+        field.copy_from_slice(&new.to_ne_bytes()[..size]);
+    }
+
+    fn name(&mut self, at: usize, name: &Name) {
+        let name_at = at + offset_of!(ExtensionHeader, name);
+        let revision_at = at + offset_of!(ExtensionHeader, revision);
+        let Some(field) = self.bytes.get_mut(name_at..=revision_at) else {
+            return;
+        };
+        let last = field.len() - 1;
+        let end = field[..last].iter().position(|byte| *byte == 0);
+        match name {
+            Name::Known(text, _) | Name::Only(text) => {
+                field[..last].fill(0);
+                field[..text.len()].copy_from_slice(text.as_bytes());
+                if let Name::Known(_, revision) = name {
+                    field[last] = *revision;
+                }
+            }
+            Name::Unterminated => {
+                if let Some(end) = end {
+                    field[end..last].fill(b'x');
+                }
+            }
+            Name::Garbage => {
+                if let Some(end) = end {
+                    field[end + 1..last].fill(b'g');
+                }
+            }
+            Name::Revision(revision) => field[last] = *revision,
+        }
+    }
+
+    /// Applies one change; one that has nothing to change does nothing.
+    pub fn apply(&mut self, mutation: &Mutation) {
+        let starts = self.starts();
+        let entry = |number: u16| {
+            starts
+                .get(usize::from(number) % starts.len().max(1))
+                .copied()
+        };
+        let nth_match = |this: &Self, number: u16, nth: u8| {
+            let matches = this.matches(entry(number)?);
+            matches
+                .get(usize::from(nth) % matches.len().max(1))
+                .copied()
+        };
+        match mutation {
+            Mutation::Byte(at, value) => {
+                let at = *at as usize % self.bytes.len();
+                self.bytes[at] = *value;
+            }
+            Mutation::Bit(at, bit) => {
+                let at = *at as usize % self.bytes.len();
+                self.bytes[at] ^= 1 << (bit % 8);
+            }
+            Mutation::Header(field, value) => {
+                let (_, at) = HEADER_FIELDS[usize::from(*field) % HEADER_FIELDS.len()];
+                self.set(at, 4, *value);
+            }
+            Mutation::Entry(number, field, value) => {
+                let (_, offset, size) = ENTRY_FIELDS[usize::from(*field) % ENTRY_FIELDS.len()];
+                if let Some(at) = entry(*number) {
+                    self.set(at + offset, size, *value);
+                }
+            }
+            Mutation::MatchSize(number, nth, value) => {
+                if let Some(at) = nth_match(self, *number, *nth) {
+                    self.set(at, 2, *value);
+                }
+            }
+            Mutation::TargetSize(number, value) => {
+                if let Some(at) = entry(*number).and_then(|at| self.target(at)) {
+                    self.set(at, 2, *value);
+                }
+            }
+            Mutation::Verdict(number, value) => {
+                if let Some(at) = entry(*number).and_then(|at| self.target(at))
+                    && self.bytes[at + 2] == 0
+                {
+                    self.set(at + EXTENSION, 4, *value);
+                }
+            }
+            Mutation::MatchName(number, nth, name) => {
+                if let Some(at) = nth_match(self, *number, *nth) {
+                    self.name(at, name);
+                }
+            }
+            Mutation::TargetName(number, name) => {
+                if let Some(at) = entry(*number).and_then(|at| self.target(at)) {
+                    self.name(at, name);
+                }
+            }
+            Mutation::MatchData(number, nth, offset, value) => {
+                if let Some(at) = nth_match(self, *number, *nth) {
+                    let room = usize::from(self.u16(at)).saturating_sub(EXTENSION).max(1);
+                    let at = at + EXTENSION + usize::from(*offset) % room;
+                    if let Some(byte) = self.bytes.get_mut(at) {
+                        *byte = *value;
+                    }
+                }
+            }
+            Mutation::TargetData(number, offset, value) => {
+                if let Some(at) = entry(*number).and_then(|at| self.target(at)) {
+                    let at = at + EXTENSION + usize::from(*offset) % 32;
+                    if let Some(byte) = self.bytes.get_mut(at) {
+                        *byte = *value;
+                    }
+                }
+            }
+            Mutation::Remove(number, honest) => {
+                if let Some((start, end)) = entry(*number).and_then(|at| self.extent(at)) {
+                    self.bytes.drain(start..end);
+                    self.changed(*honest, -1, start as i64 - end as i64);
+                }
+            }
+            Mutation::Double(number, honest) => {
+                if let Some((start, end)) = entry(*number).and_then(|at| self.extent(at)) {
+                    let copy = self.bytes[start..end].to_vec();
+                    self.bytes.splice(end..end, copy);
+                    self.changed(*honest, 1, end as i64 - start as i64);
+                }
+            }
+            Mutation::Swap(a, b) => {
+                let a = entry(*a).and_then(|at| self.extent(at));
+                let b = entry(*b).and_then(|at| self.extent(at));
+                if let (Some(a), Some(b)) = (a, b) {
+                    let (a, b) = if a < b { (a, b) } else { (b, a) };
+                    if a.1 <= b.0 {
+                        let mut swapped = self.bytes[b.0..b.1].to_vec();
+                        swapped.extend_from_slice(&self.bytes[a.1..b.0]);
+                        swapped.extend_from_slice(&self.bytes[a.0..a.1]);
+                        self.bytes[a.0..b.1].copy_from_slice(&swapped);
+                    }
+                }
+            }
+            Mutation::Len(value) => {
+                self.len = match *value {
+                    Value::Is(value) => value,
+                    Value::Plus(more) => self.len.wrapping_add_signed(more),
+                    Value::Start(number, more) => {
+                        (entry(number).unwrap_or(0) as u32).wrapping_add_signed(more)
+                    }
+                    Value::Size(more) => (self.bytes.len() as u32).wrapping_add_signed(more),
+                };
+            }
+        }
+    }
+
+    fn extent(&self, at: usize) -> Option<(usize, usize)> {
+        let end = at + usize::from(self.u16(at + offset_of!(Entry, next_offset)));
+        (end > at && end <= self.bytes.len()).then_some((at, end))
+    }
+
+    /// After entries came or went: the length that is passed follows, and, if
+    /// the caller is to stay honest, the numbers in the header do too.
+    fn changed(&mut self, honest: bool, entries: i32, bytes: i64) {
+        self.len = self.len.wrapping_add_signed(bytes as i32);
+        if honest {
+            self.set(offset_of!(Replace, num_entries), 4, Value::Plus(entries));
+            self.set(offset_of!(Replace, size), 4, Value::Plus(bytes as i32));
+        }
+    }
+}
+
+/// Numbers at the edges of what fields can hold.
+const EDGES: [u32; 25] = [
+    0,
+    1,
+    2,
+    4,
+    7,
+    8,
+    16,
+    31,
+    32,
+    40,
+    64,
+    96,
+    112,
+    144,
+    152,
+    176,
+    0x7f,
+    0xff,
+    0x7fff,
+    0xffff,
+    0x7fff_ffff,
+    0x8000_0000,
+    0xffff_fffe,
+    0xffff_ffff,
+    0xffff_fffb,
+];
+
+/// Names that mean something to the kernel: those of generated tables, those
+/// of other tables, hooks and families, and such as nobody knows.
+const NAMES: [(&str, u8); 34] = [
+    ("tcp", 0),
+    ("udp", 0),
+    ("icmp", 0),
+    ("comment", 0),
+    ("multiport", 1),
+    ("mark", 1),
+    ("limit", 0),
+    ("conntrack", 3),
+    ("iprange", 1),
+    ("length", 0),
+    ("ttl", 0),
+    ("tos", 1),
+    ("dscp", 0),
+    ("pkttype", 0),
+    ("mac", 0),
+    ("owner", 1),
+    ("addrtype", 1),
+    ("addrtype", 0),
+    ("recent", 0),
+    ("hashlimit", 1),
+    ("connlimit", 1),
+    ("statistic", 0),
+    ("esp", 0),
+    ("state", 0),
+    ("icmp6", 0),
+    ("nobody", 0),
+    ("", 0),
+    ("ERROR", 0),
+    ("REJECT", 0),
+    ("LOG", 0),
+    ("MARK", 2),
+    ("TTL", 0),
+    ("MASQUERADE", 0),
+    ("NFLOG", 0),
+];
+
+fn value() -> impl Strategy<Value = Value> {
+    let near = select(&[-16, -8, -4, -1, 0, 1, 4, 8, 16, 40, 152][..]);
+    prop_oneof![
+        4 => select(&EDGES[..]).prop_map(Value::Is),
+        1 => any::<u32>().prop_map(Value::Is),
+        3 => near.clone().prop_map(Value::Plus),
+        3 => (any::<u16>(), near.clone()).prop_map(|(entry, more)| Value::Start(entry, more)),
+        2 => any::<u16>().prop_map(|entry| Value::Start(entry, 0)),
+        1 => near.prop_map(Value::Size),
+    ]
+}
+
+/// A value for `num_entries` and `num_counters`: not so many that the kernel
+/// would look for hundreds of megabytes each time.
+fn count() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        4 => (-3i32..4).prop_map(Value::Plus),
+        2 => (0u32..20).prop_map(Value::Is),
+        1 => select(&[0x8000_0000u32, 0xffff_ffff, 0x7fff_ffff, 0x0800_0000, 0x0800_0001][..])
+            .prop_map(Value::Is),
+    ]
+}
+
+fn name() -> impl Strategy<Value = Name> {
+    prop_oneof![
+        5 => select(&NAMES[..]).prop_map(|(name, revision)| Name::Known(name, revision)),
+        1 => Just(Name::Unterminated),
+        1 => Just(Name::Garbage),
+        2 => (0u8..6).prop_map(Name::Revision),
+        2 => select(&NAMES[..]).prop_map(|(name, _)| Name::Only(name)),
+    ]
+}
+
+/// Any one change.
+pub fn mutation() -> impl Strategy<Value = Mutation> {
+    let entry = any::<u16>;
+    let nth = 0u8..4;
+    prop_oneof![
+        2 => (any::<u32>(), any::<u8>()).prop_map(|(at, value)| Mutation::Byte(at, value)),
+        4 => (any::<u32>(), 0u8..8).prop_map(|(at, bit)| Mutation::Bit(at, bit)),
+        1 => (0u32..HEADER as u32, 0u8..8).prop_map(|(at, bit)| Mutation::Bit(at, bit)),
+        3 => (select(&[0u8, 2, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13][..]), value())
+            .prop_map(|(field, value)| Mutation::Header(field, value)),
+        2 => (select(&[1u8, 3][..]), count())
+            .prop_map(|(field, value)| Mutation::Header(field, value)),
+        5 => (entry(), 8u8..16, value())
+            .prop_map(|(entry, field, value)| Mutation::Entry(entry, field, value)),
+        2 => (entry(), 0u8..8, value())
+            .prop_map(|(entry, field, value)| Mutation::Entry(entry, field, value)),
+        2 => (entry(), nth.clone(), value())
+            .prop_map(|(entry, nth, value)| Mutation::MatchSize(entry, nth, value)),
+        2 => (entry(), value()).prop_map(|(entry, value)| Mutation::TargetSize(entry, value)),
+        6 => (entry(), value()).prop_map(|(entry, value)| Mutation::Verdict(entry, value)),
+        3 => (entry(), nth.clone(), name())
+            .prop_map(|(entry, nth, name)| Mutation::MatchName(entry, nth, name)),
+        3 => (entry(), name()).prop_map(|(entry, name)| Mutation::TargetName(entry, name)),
+        5 => (entry(), nth, any::<u8>(), any::<u8>())
+            .prop_map(|(entry, nth, at, value)| Mutation::MatchData(entry, nth, at, value)),
+        1 => (entry(), any::<u8>(), any::<u8>())
+            .prop_map(|(entry, at, value)| Mutation::TargetData(entry, at, value)),
+        1 => (entry(), any::<bool>()).prop_map(|(entry, honest)| Mutation::Remove(entry, honest)),
+        1 => (entry(), any::<bool>()).prop_map(|(entry, honest)| Mutation::Double(entry, honest)),
+        1 => (entry(), entry()).prop_map(|(a, b)| Mutation::Swap(a, b)),
+        1 => value().prop_map(Mutation::Len),
+    ]
+}
