@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * bpfilter.h - where the network stack meets bpfilter
+ *
+ * Two sides use this file: net/ipv4/ip_sockglue.c offers every get/setsockopt
+ * of level SOL_IP that it does not know itself, and the bpfilter module
+ * registers what answers them. net/bpfilter/sockopt.c stands between the two
+ * and is always built in, so that the module may come and go.
+ */
+#ifndef _LINUX_BPFILTER_H
+#define _LINUX_BPFILTER_H
+
+#include <linux/errno.h>
+#include <linux/sockptr.h>
+#include <uapi/linux/bpfilter.h>
+
+struct bpfilter_request;
+struct net;
+struct sock;
+
+/**
+ * struct bpfilter_ops - what the module does for the hook point
+ * @request: has the helper answer one call of a client in namespace @net;
+ *	0, a negative errno, or -ENOPROTOOPT where ip_tables is to answer
+ * @private_set: a setsockopt of the private range, from anybody
+ * @private_get: a getsockopt of the private range, from anybody
+ *
+ * All are called in the context of the process that made the system call and
+ * may sleep. None is called, or still running, once
+ * bpfilter_unregister_ops() has returned.
+ */
+struct bpfilter_ops {
+	int (*request)(struct net *net, const struct bpfilter_request *req);
+	int (*private_set)(int optname, sockptr_t optval, unsigned int optlen);
+	int (*private_get)(int optname, char __user *optval,
+			   int __user *optlen);
+};
+
+#if IS_ENABLED(CONFIG_BPFILTER)
+int bpfilter_ip_setsockopt(struct sock *sk, int optname, sockptr_t optval,
+			   unsigned int optlen);
+int bpfilter_ip_getsockopt(struct sock *sk, int optname, char __user *optval,
+			   int __user *optlen);
+void bpfilter_register_ops(const struct bpfilter_ops *ops);
+void bpfilter_unregister_ops(void);
+#else
+static inline int bpfilter_ip_setsockopt(struct sock *sk, int optname,
+					 sockptr_t optval, unsigned int optlen)
+{
+	return -ENOPROTOOPT;
+}
+
+static inline int bpfilter_ip_getsockopt(struct sock *sk, int optname,
+					 char __user *optval,
+					 int __user *optlen)
+{
+	return -ENOPROTOOPT;
+}
+#endif
+
+#endif /* _LINUX_BPFILTER_H */

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * bpfilter_kern.c - the bpfilter module: init and exit
+ *
+ * Owns: the order in which the parts start and stop.
+ *
+ * Promises: when init fails, nothing of it is left; when exit returns, the
+ * helper is gone, no hook is attached and no caller is inside.
+ */
+#define pr_fmt(fmt) "bpfilter: " fmt
+
+#include <linux/bpfilter.h>
+#include <linux/init.h>
+#include <linux/module.h>
+#include "internal.h"
+
+static const struct bpfilter_ops ops = {
+	.request = bpfilter_mailbox_request,
+	.private_set = bpfilter_private_set,
+	.private_get = bpfilter_private_get,
+};
+
+static int __init bpfilter_init(void)
+{
+	const char *elf = _binary_net_bpfilter_bpfilter_umh_start;
+	size_t len = _binary_net_bpfilter_bpfilter_umh_end - elf;
+	int err;
+
+	err = bpfilter_generation_init();
+	if (err)
+		return err;
+	err = bpfilter_mailbox_init(elf, len);
+	if (err)
+		goto generation;
+
+	/* Before the helper starts: it uses private options while it does. */
+	bpfilter_register_ops(&ops);
+	err = bpfilter_mailbox_start();
+	if (err)
+		goto mailbox;
+	return 0;
+
+mailbox:
+	bpfilter_unregister_ops();
+	bpfilter_mailbox_exit();
+generation:
+	bpfilter_generation_exit();
+	bpfilter_proc_exit();
+	return err;
+}
+
+static void __exit bpfilter_exit(void)
+{
+	bpfilter_unregister_ops();
+	bpfilter_mailbox_exit();
+	bpfilter_generation_exit();
+	bpfilter_proc_exit();
+}
+
+module_init(bpfilter_init);
+module_exit(bpfilter_exit);
+MODULE_DESCRIPTION("iptables' filter table as BPF programs");
+MODULE_LICENSE("GPL");

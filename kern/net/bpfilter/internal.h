@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * internal.h - what the files of the bpfilter module promise each other
+ *
+ *	bpfilter_kern.c	init and exit
+ *	mailbox.c	the helper's life, its pipes, one request at a time
+ *	transaction.c	the request in progress and its private options
+ *	generation.c	the rules of each network namespace, the packet hooks
+ *	procfs.c	/proc/net/ip_tables_*
+ *
+ * Locks, outermost first: the mailbox's, the transaction's, then procfs's.
+ */
+#ifndef _NET_BPFILTER_INTERNAL_H
+#define _NET_BPFILTER_INTERNAL_H
+
+#include <linux/sockptr.h>
+#include <linux/types.h>
+#include "msgfmt.h"
+
+struct generation;
+struct net;
+struct pid;
+
+/* bpfilter_umh_blob.S */
+extern const char _binary_net_bpfilter_bpfilter_umh_start[];
+extern const char _binary_net_bpfilter_bpfilter_umh_end[];
+
+/* mailbox.c */
+int bpfilter_mailbox_init(const void *elf, size_t len);
+void bpfilter_mailbox_exit(void);
+int bpfilter_mailbox_start(void);
+int bpfilter_mailbox_request(struct net *net,
+			     const struct bpfilter_request *req);
+
+/* transaction.c */
+void bpfilter_transaction_begin(struct pid *helper, struct net *net);
+void bpfilter_transaction_end(bool success);
+int bpfilter_private_set(int optname, sockptr_t optval, unsigned int optlen);
+int bpfilter_private_get(int optname, char __user *optval, int __user *optlen);
+
+/* generation.c */
+int bpfilter_generation_init(void);
+void bpfilter_generation_exit(void);
+struct generation *
+bpfilter_generation_get(const struct bpfilter_generation *fds);
+void bpfilter_generation_free(struct generation *gen);
+int bpfilter_generation_swap(struct net *net, struct generation *gen,
+			     struct generation **old);
+void bpfilter_generation_settle(struct net *net, struct generation *old);
+void bpfilter_generation_revert(struct net *net, struct generation *old);
+int bpfilter_generation_recover(struct net *net, char __user *optval);
+void bpfilter_table_used(struct net *net);
+bool bpfilter_table_in_use(struct net *net);
+
+/* procfs.c */
+int bpfilter_proc_net_init(struct net *net);
+void bpfilter_proc_net_exit(struct net *net);
+int bpfilter_proc_set(int optname, sockptr_t optval, unsigned int optlen);
+void bpfilter_proc_exit(void);
+
+#endif /* _NET_BPFILTER_INTERNAL_H */

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * procfs.c - /proc/net/ip_tables_names, ip_tables_matches, ip_tables_targets
+ *
+ * Owns: these files, where the kernel has no ip_tables that would make them.
+ * iptables-save finds the tables of a namespace in ip_tables_names.
+ *
+ * Promises: the modes, owners and format of ip_tables'. A table is listed once
+ * the namespace has used it.
+ */
+#include <linux/mutex.h>
+#include <linux/proc_fs.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+#include <linux/uidgid.h>
+#include <net/net_namespace.h>
+#include "internal.h"
+
+#define PROC_FILES_OURS	(IS_ENABLED(CONFIG_PROC_FS) && \
+			 !IS_ENABLED(CONFIG_IP_NF_IPTABLES_LEGACY))
+
+/* The text of the last two files, as the helper gave it; under @names_lock. */
+static char *matches;
+static char *targets;
+static DEFINE_MUTEX(names_lock);
+
+static int tables_show(struct seq_file *seq, void *unused)
+{
+	if (bpfilter_table_in_use(seq_file_single_net(seq)))
+		seq_puts(seq, "filter\n");
+	return 0;
+}
+
+static int names_show(struct seq_file *seq, char **text)
+{
+	mutex_lock(&names_lock);
+	if (*text)
+		seq_puts(seq, *text);
+	mutex_unlock(&names_lock);
+	return 0;
+}
+
+static int matches_show(struct seq_file *seq, void *unused)
+{
+	return names_show(seq, &matches);
+}
+
+static int targets_show(struct seq_file *seq, void *unused)
+{
+	return names_show(seq, &targets);
+}
+
+static const struct {
+	const char *name;
+	int (*show)(struct seq_file *seq, void *unused);
+} proc_files[] = {
+	{ "ip_tables_names", tables_show },
+	{ "ip_tables_matches", matches_show },
+	{ "ip_tables_targets", targets_show },
+};
+
+static void remove_files(struct net *net, int n)
+{
+	while (n--)
+		remove_proc_entry(proc_files[n].name, net->proc_net);
+}
+
+/**
+ * bpfilter_proc_net_init() - make the files of a namespace
+ * @net: the namespace
+ *
+ * Return: 0 or a negative errno, and no file is left.
+ */
+int bpfilter_proc_net_init(struct net *net)
+{
+	kuid_t uid = make_kuid(net->user_ns, 0);
+	kgid_t gid = make_kgid(net->user_ns, 0);
+	struct proc_dir_entry *proc;
+	int i;
+
+	if (!PROC_FILES_OURS)
+		return 0;
+
+	for (i = 0; i < ARRAY_SIZE(proc_files); i++) {
+		proc = proc_create_net_single(proc_files[i].name, 0440,
+					      net->proc_net,
+					      proc_files[i].show, NULL);
+		if (!proc) {
+			remove_files(net, i);
+			return -ENOMEM;
+		}
+		if (uid_valid(uid) && gid_valid(gid))
+			proc_set_user(proc, uid, gid);
+	}
+	return 0;
+}
+
+/**
+ * bpfilter_proc_net_exit() - remove the files of a namespace
+ * @net: the namespace
+ */
+void bpfilter_proc_net_exit(struct net *net)
+{
+	if (PROC_FILES_OURS)
+		remove_files(net, ARRAY_SIZE(proc_files));
+}
+
+static bool is_text(const char *text, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len; i++) {
+		if (text[i] != '\n' && (text[i] < ' ' || text[i] > '~'))
+			return false;
+	}
+	return true;
+}
+
+/**
+ * bpfilter_proc_set() - the text of a file, from the helper
+ * @optname: BPFILTER_SO_MATCHES or BPFILTER_SO_TARGETS
+ * @optval: the text
+ * @optlen: its length, without a NUL
+ *
+ * Return: 0 or a negative errno.
+ */
+int bpfilter_proc_set(int optname, sockptr_t optval, unsigned int optlen)
+{
+	char *text;
+
+	if (optlen > BPFILTER_NAMES_MAX)
+		return -EINVAL;
+	text = kzalloc(optlen + 1, GFP_KERNEL);
+	if (!text)
+		return -ENOMEM;
+	if (copy_from_sockptr(text, optval, optlen)) {
+		kfree(text);
+		return -EFAULT;
+	}
+	if (!is_text(text, optlen)) {
+		kfree(text);
+		return -EINVAL;
+	}
+
+	mutex_lock(&names_lock);
+	swap(*(optname == BPFILTER_SO_MATCHES ? &matches : &targets), text);
+	mutex_unlock(&names_lock);
+	kfree(text);
+	return 0;
+}
+
+/**
+ * bpfilter_proc_exit() - forget the texts; no file may be left
+ */
+void bpfilter_proc_exit(void)
+{
+	kfree(matches);
+	kfree(targets);
+}

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * sockopt.c - the hook point: socket options of level SOL_IP
+ *
+ * Owns: which options are bpfilter's, who may use them, and the way from the
+ * system call to the module, which it loads on first use. Always built in.
+ *
+ * Promises: an option outside the ranges is refused before anything else is
+ * looked at; no byte of a caller without CAP_NET_ADMIN over the socket's
+ * namespace reaches the module; the module is never unloaded under a caller.
+ *
+ * Leaves to others: everything that an option means. -ENOPROTOOPT lets
+ * ip_sockglue.c go on to ip_tables.
+ */
+#include <linux/bpfilter.h>
+#include <linux/capability.h>
+#include <linux/compat.h>
+#include <linux/kmod.h>
+#include <linux/module.h>
+#include <linux/srcu.h>
+#include <linux/uaccess.h>
+#include <net/net_namespace.h>
+#include <net/sock.h>
+#include "msgfmt.h"
+
+/*
+ * Read under bpfilter_srcu, held while the module works for a caller: waiting
+ * for its readers is waiting until no caller is inside the module. A module
+ * reference would not do, as it does not keep a module whose init fails.
+ */
+static const struct bpfilter_ops __rcu *bpfilter_ops;
+DEFINE_STATIC_SRCU(bpfilter_srcu);
+
+static bool is_private(int optname)
+{
+	return optname >= BPFILTER_SO_BASE && optname < BPFILTER_SO_MAX;
+}
+
+/*
+ * These carry pointers, u64 fields and entries, which are laid out otherwise
+ * in 32-bit programs. They must not be misread.
+ */
+static bool compat_differs(int cmd, bool is_set)
+{
+	return is_set || cmd == BPFILTER_IPT_SO_GET_ENTRIES;
+}
+
+/*
+ * One call of a client whose option is in range and who may use it. Without a
+ * module ip_tables is to answer, also what the helper could not read: memory
+ * of the kernel (an option rewritten by a cgroup program) and 32-bit layouts.
+ */
+static int client_call(struct sock *sk, int cmd, bool is_set,
+		       sockptr_t optval, unsigned int optlen)
+{
+	struct bpfilter_request req = {
+		.addr = (unsigned long)optval.user,
+		.len = optlen,
+		.is_set = is_set,
+		.cmd = cmd,
+		.pid = task_pid_nr(current),
+	};
+	const struct bpfilter_ops *ops;
+	int err;
+	int idx;
+
+	if (!rcu_access_pointer(bpfilter_ops))
+		request_module("bpfilter");
+
+	idx = srcu_read_lock(&bpfilter_srcu);
+	ops = srcu_dereference(bpfilter_ops, &bpfilter_srcu);
+	if (!ops)
+		err = -ENOPROTOOPT;
+	else if (sockptr_is_kernel(optval))
+		err = -EOPNOTSUPP;
+	else if (in_compat_syscall() && compat_differs(cmd, is_set))
+		err = -EOPNOTSUPP;
+	else
+		err = ops->request(sock_net(sk), &req);
+	srcu_read_unlock(&bpfilter_srcu, idx);
+	return err;
+}
+
+static bool permitted(const struct sock *sk)
+{
+	return ns_capable(sock_net(sk)->user_ns, CAP_NET_ADMIN);
+}
+
+/**
+ * bpfilter_ip_setsockopt() - offer a setsockopt of level SOL_IP to bpfilter
+ * @sk: the socket, whose network namespace is the one that counts
+ * @optname: the option
+ * @optval: the caller's data
+ * @optlen: the length of it
+ *
+ * Context: process context, no locks held, sleeps.
+ * Return: 0, a negative errno, or -ENOPROTOOPT where ip_tables is to answer.
+ */
+int bpfilter_ip_setsockopt(struct sock *sk, int optname, sockptr_t optval,
+			   unsigned int optlen)
+{
+	const struct bpfilter_ops *ops;
+	int err = -ENOPROTOOPT;
+	int idx;
+
+	if (is_private(optname)) {
+		idx = srcu_read_lock(&bpfilter_srcu);
+		ops = srcu_dereference(bpfilter_ops, &bpfilter_srcu);
+		if (ops)
+			err = ops->private_set(optname, optval, optlen);
+		srcu_read_unlock(&bpfilter_srcu, idx);
+		return err;
+	}
+
+	if (optname < BPFILTER_IPT_SO_SET_REPLACE ||
+	    optname >= BPFILTER_IPT_SET_MAX)
+		return -ENOPROTOOPT;
+	if (!permitted(sk))
+		return -EPERM;
+	return client_call(sk, optname, true, optval, optlen);
+}
+
+/**
+ * bpfilter_ip_getsockopt() - offer a getsockopt of level SOL_IP to bpfilter
+ * @sk: the socket, whose network namespace is the one that counts
+ * @optname: the option
+ * @optval: where the caller wants the answer
+ * @optlen: the length of it; written back as it is on success
+ *
+ * Context: process context, no locks held, sleeps.
+ * Return: 0, a negative errno, or -ENOPROTOOPT where ip_tables is to answer.
+ */
+int bpfilter_ip_getsockopt(struct sock *sk, int optname, char __user *optval,
+			   int __user *optlen)
+{
+	const struct bpfilter_ops *ops;
+	int err = -ENOPROTOOPT;
+	int idx, len;
+
+	if (is_private(optname)) {
+		idx = srcu_read_lock(&bpfilter_srcu);
+		ops = srcu_dereference(bpfilter_ops, &bpfilter_srcu);
+		if (ops)
+			err = ops->private_get(optname, optval, optlen);
+		srcu_read_unlock(&bpfilter_srcu, idx);
+		return err;
+	}
+
+	if (optname < BPFILTER_IPT_SO_GET_INFO ||
+	    optname >= BPFILTER_IPT_GET_MAX)
+		return -ENOPROTOOPT;
+	if (get_user(len, optlen))
+		return -EFAULT;
+	if (!permitted(sk))
+		return -EPERM;
+	err = client_call(sk, optname, false, USER_SOCKPTR(optval), len);
+	if (!err && put_user(len, optlen))
+		return -EFAULT;
+	return err;
+}
+
+/**
+ * bpfilter_register_ops() - the module is ready for callers
+ * @ops: its entry points, valid until bpfilter_unregister_ops() returns
+ */
+void bpfilter_register_ops(const struct bpfilter_ops *ops)
+{
+	rcu_assign_pointer(bpfilter_ops, ops);
+}
+EXPORT_SYMBOL_GPL(bpfilter_register_ops);
+
+/**
+ * bpfilter_unregister_ops() - the module is going
+ *
+ * Context: sleeps until no caller is inside the module any more.
+ */
+void bpfilter_unregister_ops(void)
+{
+	RCU_INIT_POINTER(bpfilter_ops, NULL);
+	synchronize_srcu(&bpfilter_srcu);
+}
+EXPORT_SYMBOL_GPL(bpfilter_unregister_ops);

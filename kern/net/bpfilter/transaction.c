@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * transaction.c - the request in progress, and what the helper may do in it
+ *
+ * Owns: the private socket options (msgfmt.h), and who may use them: the
+ * helper's own process, while it works on a request. They act on the network
+ * namespace of that request, which the helper never names.
+ *
+ * Promises: for everybody else, and outside of a request, the private options
+ * do not exist. What a request has committed stays only if it is answered with
+ * success; else the namespace is as it was before. A helper that was given up
+ * can change nothing any more, even while it is still dying.
+ */
+#include <linux/mutex.h>
+#include <linux/pid.h>
+#include <linux/sched/signal.h>
+#include <linux/uaccess.h>
+#include "internal.h"
+
+/*
+ * Between begin and end @helper is the process that works on the request; @net
+ * is the namespace it is about, NULL for the request after a start. @committed
+ * says that @old is what to go back to. All of it is protected by @lock, taken
+ * by the caller's process at both ends and by the helper for each option.
+ */
+static struct {
+	struct mutex lock; /* protects all of it */
+	struct pid *helper;
+	struct net *net;
+	struct generation *old;
+	bool committed;
+} transaction = {
+	.lock = __MUTEX_INITIALIZER(transaction.lock),
+};
+
+/**
+ * bpfilter_transaction_begin() - a request is about to be written
+ * @helper: the process that will work on it
+ * @net: the namespace it is about, kept alive by the caller's socket; or NULL
+ */
+void bpfilter_transaction_begin(struct pid *helper, struct net *net)
+{
+	mutex_lock(&transaction.lock);
+	transaction.helper = get_pid(helper);
+	transaction.net = net;
+	mutex_unlock(&transaction.lock);
+}
+
+/**
+ * bpfilter_transaction_end() - the request is answered or given up
+ * @success: whether the answer was 0
+ */
+void bpfilter_transaction_end(bool success)
+{
+	mutex_lock(&transaction.lock);
+	if (transaction.committed) {
+		if (success)
+			bpfilter_generation_settle(transaction.net,
+						   transaction.old);
+		else
+			bpfilter_generation_revert(transaction.net,
+						   transaction.old);
+	}
+	put_pid(transaction.helper);
+	transaction.helper = NULL;
+	transaction.net = NULL;
+	transaction.old = NULL;
+	transaction.committed = false;
+	mutex_unlock(&transaction.lock);
+}
+
+static int commit(sockptr_t optval, unsigned int optlen)
+{
+	struct bpfilter_generation fds;
+	struct generation *gen;
+	int err;
+
+	if (optlen != sizeof(fds))
+		return -EINVAL;
+	if (copy_from_sockptr(&fds, optval, sizeof(fds)))
+		return -EFAULT;
+	/* One request makes one change. */
+	if (transaction.committed)
+		return -EBUSY;
+
+	gen = bpfilter_generation_get(&fds);
+	if (IS_ERR(gen))
+		return PTR_ERR(gen);
+	err = bpfilter_generation_swap(transaction.net, gen, &transaction.old);
+	if (err) {
+		bpfilter_generation_free(gen);
+		return err;
+	}
+	transaction.committed = true;
+	return 0;
+}
+
+static int recover(char __user *optval, int __user *optlen)
+{
+	int len;
+
+	if (get_user(len, optlen))
+		return -EFAULT;
+	if (len != sizeof(struct bpfilter_generation))
+		return -EINVAL;
+	return bpfilter_generation_recover(transaction.net, optval);
+}
+
+/* The caller is the process that works on the request. */
+static bool is_helper(void)
+{
+	return transaction.helper && transaction.helper == task_tgid(current);
+}
+
+/**
+ * bpfilter_private_set() - a setsockopt of the private range
+ * @optname: the option
+ * @optval: the caller's data
+ * @optlen: the length of it
+ *
+ * Return: 0 or a negative errno; -ENOPROTOOPT where the option does not exist
+ * for this caller.
+ */
+int bpfilter_private_set(int optname, sockptr_t optval, unsigned int optlen)
+{
+	int err = -ENOPROTOOPT;
+
+	mutex_lock(&transaction.lock);
+	if (is_helper()) {
+		switch (optname) {
+		case BPFILTER_SO_COMMIT:
+			if (transaction.net)
+				err = commit(optval, optlen);
+			break;
+		case BPFILTER_SO_MATCHES:
+		case BPFILTER_SO_TARGETS:
+			err = bpfilter_proc_set(optname, optval, optlen);
+			break;
+		}
+	}
+	mutex_unlock(&transaction.lock);
+	return err;
+}
+
+/**
+ * bpfilter_private_get() - a getsockopt of the private range
+ * @optname: the option
+ * @optval: where the caller wants the answer
+ * @optlen: the length of it
+ *
+ * Return: 0 or a negative errno; -ENOPROTOOPT where the option does not exist
+ * for this caller.
+ */
+int bpfilter_private_get(int optname, char __user *optval, int __user *optlen)
+{
+	int err = -ENOPROTOOPT;
+
+	mutex_lock(&transaction.lock);
+	if (is_helper() && transaction.net && optname == BPFILTER_SO_RECOVER)
+		err = recover(optval, optlen);
+	mutex_unlock(&transaction.lock);
+	return err;
+}
