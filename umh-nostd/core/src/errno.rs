@@ -39,6 +39,8 @@ errnos! {
     EFAULT = 14;
     /// Malformed request or rule.
     EINVAL = 22;
+    /// The other end of a pipe is gone.
+    EPIPE = 32;
     /// A value outside what the extension knows.
     EDOM = 33;
     /// A value does not fit.

@@ -13,6 +13,7 @@
 pub mod abi;
 pub mod arena;
 mod bytes;
+pub mod command;
 pub mod errno;
 pub mod extension;
 pub mod table;

@@ -20,8 +20,10 @@
 //! Leaves to others: what an extension's data means (`extension`), fetching
 //! the bytes, and what becomes of a table.
 
+pub mod image;
 mod layout;
 mod offsets;
+pub mod pristine;
 mod reach;
 mod rules;
 mod view;
@@ -74,7 +76,7 @@ impl Hook {
 pub struct EntryIndex(pub u32);
 
 /// Whether a name from a request is this table's.
-fn is_filter(name: &[u8; TABLE_NAME_LEN]) -> bool {
+pub fn is_filter(name: &[u8; TABLE_NAME_LEN]) -> bool {
     // The kernel puts a NUL at the end of the field before it looks.
     let name = name.get(..TABLE_NAME_LEN - 1).unwrap_or_default();
     c_string(name).unwrap_or(name) == b"filter"

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What a request asks for.
+//!
+//! Owns: the step from the mailbox's numbers to a command, with the checks
+//! that need the numbers alone: option, direction and length. Leaves to
+//! others: everything that is in the caller's memory.
+
+use bpfilter_msgfmt as msg;
+
+use crate::abi;
+use crate::errno::{Errno, Result};
+use crate::extension::Kind;
+
+/// Bytes that the caller says are at its address. Never more than `i32::MAX`,
+/// because a socket option's length is a signed int.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct OptLen(u32);
+
+impl OptLen {
+    /// The number of bytes.
+    pub const fn bytes(self) -> usize {
+        self.0 as usize
+    }
+
+    /// Exactly a `T` and nothing else.
+    const fn is<T>(self) -> bool {
+        self.bytes() == size_of::<T>()
+    }
+
+    /// Bytes that follow a `T`; EINVAL where there is no room for one.
+    pub fn after<T>(self) -> Result<usize> {
+        self.bytes()
+            .checked_sub(size_of::<T>())
+            .ok_or(Errno::EINVAL)
+    }
+}
+
+/// A request that is well formed as far as its numbers tell.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Command {
+    /// Is the helper there?
+    Ping,
+    /// GET_INFO; the length is right.
+    GetInfo,
+    /// GET_ENTRIES; there is room for the header.
+    GetEntries(OptLen),
+    /// GET_REVISION_MATCH or _TARGET; the length is right.
+    GetRevision(Kind),
+    /// REPLACE; there is room for the header.
+    Replace(OptLen),
+    /// ADD_COUNTERS; there is room for the header and more.
+    AddCounters(OptLen),
+}
+
+impl Command {
+    /// The command of `request`. ENOPROTOOPT for an option that is not there,
+    /// EINVAL for a length that no request of this kind can have.
+    pub fn parse(request: &msg::Request) -> Result<Self> {
+        let len = OptLen(request.len);
+        let command = match (request.is_set, request.cmd) {
+            (_, msg::CMD_PING) => return Ok(Self::Ping),
+            (0, msg::IPT_SO_GET_INFO) => Self::GetInfo,
+            (0, msg::IPT_SO_GET_ENTRIES) => Self::GetEntries(len),
+            (0, msg::IPT_SO_GET_REVISION_MATCH) => Self::GetRevision(Kind::Match),
+            (0, msg::IPT_SO_GET_REVISION_TARGET) => Self::GetRevision(Kind::Target),
+            (1, msg::IPT_SO_SET_REPLACE) => Self::Replace(len),
+            (1, msg::IPT_SO_SET_ADD_COUNTERS) => Self::AddCounters(len),
+            _ => return Err(Errno::ENOPROTOOPT),
+        };
+        let fits = match command {
+            Self::Ping => true,
+            Self::GetInfo => len.is::<abi::GetInfo>(),
+            Self::GetEntries(len) => len.after::<abi::GetEntries>().is_ok(),
+            Self::GetRevision(_) => len.is::<abi::GetRevision>(),
+            Self::Replace(len) => len.after::<abi::Replace>().is_ok(),
+            Self::AddCounters(len) => len.after::<abi::CountersInfo>().is_ok_and(|n| n > 0),
+        };
+        if fits && i32::try_from(request.len).is_ok() {
+            Ok(command)
+        } else {
+            Err(Errno::EINVAL)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(is_set: u32, cmd: u32, len: u32) -> Result<Command> {
+        Command::parse(&msg::Request {
+            addr: 0,
+            len,
+            is_set,
+            cmd,
+            pid: 1,
+        })
+    }
+
+    #[test]
+    fn options_that_are_not_there() {
+        for (is_set, cmd) in [
+            (0, 63),
+            (0, 68),
+            (1, 63),
+            (1, 66),
+            (2, 64),
+            (0, 3056),
+            (1, u32::MAX),
+        ] {
+            assert_eq!(
+                parse(is_set, cmd, 84),
+                Err(Errno::ENOPROTOOPT),
+                "{is_set} {cmd}"
+            );
+        }
+    }
+
+    #[test]
+    fn lengths() {
+        assert_eq!(parse(0, 0, 0), Ok(Command::Ping));
+        assert_eq!(parse(0, 64, 84), Ok(Command::GetInfo));
+        assert_eq!(parse(0, 66, 30), Ok(Command::GetRevision(Kind::Match)));
+        assert_eq!(parse(0, 67, 30), Ok(Command::GetRevision(Kind::Target)));
+        assert_eq!(parse(0, 65, 40), Ok(Command::GetEntries(OptLen(40))));
+        assert_eq!(parse(1, 64, 96), Ok(Command::Replace(OptLen(96))));
+        assert_eq!(parse(1, 65, 41), Ok(Command::AddCounters(OptLen(41))));
+        let wrong = [
+            (0, 64, [83, 85, 0, u32::MAX]),
+            (0, 65, [0, 39, 1 << 31, u32::MAX]),
+            (0, 66, [29, 31, 0, u32::MAX]),
+            (0, 67, [29, 31, 0, u32::MAX]),
+            (1, 64, [0, 95, 1 << 31, u32::MAX]),
+            (1, 65, [0, 40, 1 << 31, u32::MAX]),
+        ];
+        for (is_set, cmd, lens) in wrong {
+            for len in lens {
+                assert_eq!(
+                    parse(is_set, cmd, len),
+                    Err(Errno::EINVAL),
+                    "{is_set} {cmd} {len}"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! x86_64: system calls, the entry point, and mem*.
+
+use core::arch::asm;
+
+/// One system call.
+///
+/// # Safety
+///
+/// That of the call itself: each argument that is a pointer must point at
+/// memory which the kernel may read or write as this call does.
+pub(crate) unsafe fn syscall6(number: u32, args: [usize; 6]) -> isize {
+    let [a, b, c, d, e, f] = args;
+    let result;
+    // SAFETY: the x86_64 system call convention; rcx and r11 are overwritten
+    // by the instruction, all other registers are kept. The caller answers
+    // for what the call does to memory.
+    unsafe {
+        asm!(
+            "syscall",
+            inlateout("rax") number as usize => result,
+            in("rdi") a,
+            in("rsi") b,
+            in("rdx") c,
+            in("r10") d,
+            in("r8") e,
+            in("r9") f,
+            lateout("rcx") _,
+            lateout("r11") _,
+            options(nostack),
+        );
+    }
+    result
+}
+
+/// The symbols that a libc would bring: `_start`, which calls `$main`, an
+/// `extern "C" fn() -> !`, and what the compiler calls to move memory.
+///
+/// The memory functions are in assembly because a loop written in Rust would
+/// be recognised and turned into a call to the very function it implements.
+/// `rep` string moves are the smallest way and on all recent CPUs close to
+/// the fastest.
+#[macro_export]
+macro_rules! runtime {
+    ($main:path) => {
+        core::arch::global_asm!(
+            // The kernel enters with a 16-aligned stack and no return address.
+            ".section .text._start, \"ax\", @progbits",
+            ".globl _start",
+            "_start:",
+            "xor ebp, ebp",
+            "call {main}",
+            "ud2",
+            // void *memcpy(void *to, const void *from, size_t n)
+            ".section .text.memcpy, \"ax\", @progbits",
+            ".globl memcpy",
+            "memcpy:",
+            "mov rax, rdi",
+            "mov rcx, rdx",
+            "rep movsb",
+            "ret",
+            // void *memmove(void *to, const void *from, size_t n)
+            // Backwards only where a forward copy would overwrite its source.
+            ".section .text.memmove, \"ax\", @progbits",
+            ".globl memmove",
+            "memmove:",
+            "mov rax, rdi",
+            "mov rcx, rdx",
+            "sub rdi, rsi",
+            "cmp rdi, rdx",
+            "mov rdi, rax",
+            "jb 2f",
+            "rep movsb",
+            "ret",
+            "2:",
+            "lea rdi, [rdi + rdx - 1]",
+            "lea rsi, [rsi + rdx - 1]",
+            "std",
+            "rep movsb",
+            "cld",
+            "ret",
+            // void *memset(void *to, int byte, size_t n)
+            ".section .text.memset, \"ax\", @progbits",
+            ".globl memset",
+            "memset:",
+            "mov r8, rdi",
+            "mov eax, esi",
+            "mov rcx, rdx",
+            "rep stosb",
+            "mov rax, r8",
+            "ret",
+            // int memcmp(const void *a, const void *b, size_t n), and bcmp
+            ".section .text.memcmp, \"ax\", @progbits",
+            ".globl memcmp",
+            ".globl bcmp",
+            "memcmp:",
+            "bcmp:",
+            "mov rcx, rdx",
+            "xor eax, eax",
+            "xor edx, edx",
+            "repe cmpsb",
+            "seta al",
+            "setb dl",
+            "sub eax, edx",
+            "ret",
+            ".text",
+            main = sym $main,
+        );
+    };
+}

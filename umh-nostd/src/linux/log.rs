@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The helper's log.
+//!
+//! Owns: where lines go, which is decided once at the start. To fd 2 if that
+//! is open (`bpfilter-run`). Otherwise to the kernel's own log, by the `kmsg`
+//! of a devtmpfs mount that no path leads to: it works before any root file
+//! system is there, and nobody else sees the mount. On a kernel without
+//! devtmpfs, nowhere.
+
+use core::ffi::CStr;
+
+use heapless::String;
+use rustix::fd::BorrowedFd;
+use rustix::io::{fcntl_getfd, write};
+use rustix::mount::fsconfig_create;
+use umh_core::errno::Result;
+
+use super::fd::Fd;
+use super::{errno, raw};
+
+const DEVTMPFS: &CStr = c"devtmpfs";
+const KMSG: &CStr = c"kmsg";
+
+/// Where lines go.
+pub(super) enum Log {
+    Stderr(BorrowedFd<'static>),
+    Kmsg(Fd),
+    Nowhere,
+}
+
+impl Log {
+    /// To be called before anything else opens a descriptor, which could
+    /// become fd 2.
+    pub(super) fn open() -> Self {
+        // SAFETY: the descriptor is only kept if it is open; nothing in the
+        // helper closes it.
+        let stderr = unsafe { BorrowedFd::borrow_raw(2) };
+        if fcntl_getfd(stderr).is_ok() {
+            return Self::Stderr(stderr);
+        }
+        open_kmsg().map_or(Self::Nowhere, Self::Kmsg)
+    }
+
+    /// A line that tells of the ordinary.
+    pub(super) fn notice(&self, text: &str) {
+        self.print(Line::new("<5>").text(text));
+    }
+
+    /// A line that tells of a fault; it is given the helper's name.
+    pub(super) fn error(&self, line: impl FnOnce(Line) -> Line) {
+        self.print(line(Line::new("<3>bpfilter: ")));
+    }
+
+    /// A line that cannot be written is lost: there is no one to tell.
+    fn print(&self, line: Line) {
+        // The level in front is for the kernel alone.
+        let line = line.text("\n").0;
+        let _ = match self {
+            Self::Stderr(fd) => write(fd, line.as_bytes().get(3..).unwrap_or_default()),
+            Self::Kmsg(fd) => write(fd.borrow(), line.as_bytes()),
+            Self::Nowhere => Ok(0),
+        };
+    }
+}
+
+fn open_kmsg() -> Result<Fd> {
+    let context = raw::fsopen(DEVTMPFS)?;
+    fsconfig_create(context.borrow()).map_err(errno)?;
+    let mount = raw::fsmount(&context)?;
+    raw::openat_wronly(&mount, KMSG)
+}
+
+/// One line in the making. A piece that does not fit is left out.
+pub(super) struct Line(String<128>);
+
+impl Line {
+    fn new(start: &str) -> Self {
+        Self(String::new()).text(start)
+    }
+
+    /// The line with `text` at its end.
+    pub(super) fn text(mut self, text: &str) -> Self {
+        let _ = self.0.push_str(text);
+        self
+    }
+
+    /// The line with `number`, in decimal, at its end.
+    pub(super) fn number(mut self, number: usize) -> Self {
+        // A u64 has 20 digits at most.
+        let mut digits = [b'0'; 20];
+        let mut rest = number;
+        let mut used = 0;
+        for digit in digits.iter_mut().rev() {
+            *digit += (rest % 10) as u8;
+            rest /= 10;
+            used += 1;
+            if rest == 0 {
+                break;
+            }
+        }
+        for digit in digits.iter().rev().take(used).rev() {
+            let _ = self.0.push(char::from(*digit));
+        }
+        self
+    }
+}
