@@ -5,6 +5,12 @@
 //! pointers and lengths, [`wire`] lets another process make it, [`side`] runs
 //! the same scenario on the kernel's own ip_tables and on bpfilter, [`blob`]
 //! lays out tables, and [`generate`] and [`mutate`] invent and break them.
+//!
+//! The packet side: [`table`] takes a loaded table apart and [`evaluate`] says
+//! what ip_tables would do with a packet; [`world`] is a small network that
+//! [`namespace`] builds for real, [`random_rules`] and [`random_packets`] fill
+//! it from a seed, [`packet`] lays out what they think of, and [`oracle`] holds
+//! what the kernel does against what the evaluator says.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -13,11 +19,19 @@
     reason = "a test that cannot go on must fail loudly, where it stands"
 )]
 
+pub mod agents;
 pub mod blob;
 pub mod cases;
+pub mod evaluate;
 pub mod generate;
-
 pub mod mutate;
+pub mod namespace;
+pub mod oracle;
+pub mod packet;
+pub mod random_packets;
+pub mod random_rules;
 pub mod side;
 pub mod sockopt;
+pub mod table;
 pub mod wire;
+pub mod world;

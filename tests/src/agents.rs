@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Running `packet-agent` on either side.
+//!
+//! Owns: starting agents, on the kernel's ip_tables or under `bpfilter-run`,
+//! several at a time (they wait for the kernel most of their time), and
+//! collecting what they print. Leaves the comparison to the tests.
+
+use std::fmt;
+use std::process::{Command, Output, Stdio};
+use std::thread;
+
+use crate::side::{run_path, scratch, umh_path};
+
+/// What answers iptables and filters packets.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Backend {
+    /// The kernel's own ip_tables.
+    IpTables,
+    /// bpfilter, its kernel half played by `bpfilter-run`.
+    Bpfilter,
+}
+
+/// The cases of a test: so many, from this seed on.
+#[derive(Clone, Copy, Debug)]
+pub struct Cases {
+    /// Seed of the first.
+    pub first: u64,
+    /// Number.
+    pub count: u64,
+}
+
+impl Cases {
+    /// `count` cases from seed 0 on, or what `BPFILTER_SEED` and
+    /// `BPFILTER_CASES` say: a failed test names the seed to repeat, and a long
+    /// run asks for more.
+    pub fn from_environment(count: u64) -> Self {
+        let number = |name: &str, default| match std::env::var(name) {
+            Ok(text) => text
+                .parse()
+                .unwrap_or_else(|e| panic!("{name}={text}: {e}")),
+            Err(_) => default,
+        };
+        Self {
+            first: number("BPFILTER_SEED", 0),
+            count: number("BPFILTER_CASES", count),
+        }
+    }
+
+    /// The same cases in so many parts.
+    fn split(self, parts: u64) -> Vec<Self> {
+        (0..parts)
+            .map(|part| Self {
+                first: self.first + self.count * part / parts,
+                count: self.count * (part + 1) / parts - self.count * part / parts,
+            })
+            .filter(|cases| cases.count > 0)
+            .collect()
+    }
+}
+
+impl fmt::Display for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::IpTables => "ip_tables",
+            Self::Bpfilter => "bpfilter",
+        })
+    }
+}
+
+/// A command that runs `agent` on a side.
+pub fn command(backend: Backend, agent: &str) -> Command {
+    match backend {
+        Backend::IpTables => Command::new(agent),
+        Backend::Bpfilter => {
+            let mut command = Command::new(run_path());
+            command.arg("--umh").arg(umh_path()).args(["--", agent]);
+            command
+        }
+    }
+}
+
+/// Runs an agent with these arguments to its end.
+pub fn run(backend: Backend, agent: &str, arguments: &[String]) -> Output {
+    // Agents must not wait for each other's clients.
+    let lock = scratch().join(format!("xtables.{backend}.{}", arguments.join(".")));
+    command(backend, agent)
+        .args(arguments)
+        .env("XTABLES_LOCKFILE", lock)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap_or_else(|e| panic!("{agent}: {e}"))
+}
+
+/// Agents at a time on one side.
+const PARTS: u64 = 4;
+
+/// Runs the cases on one side. Returns what was seen, and fails with the
+/// differences that the agents found between it and the evaluator.
+pub fn run_cases(backend: Backend, agent: &str, cases: Cases) -> Result<String, String> {
+    let parts: Vec<_> = cases
+        .split(PARTS)
+        .into_iter()
+        .map(|part| {
+            let agent = agent.to_owned();
+            let arguments = [
+                "cases".into(),
+                part.first.to_string(),
+                part.count.to_string(),
+            ];
+            thread::spawn(move || run(backend, &agent, &arguments))
+        })
+        .collect();
+    let mut seen = String::new();
+    let mut errors = String::new();
+    for part in parts {
+        let output = part.join().expect("a thread that does not panic");
+        seen += &String::from_utf8_lossy(&output.stdout);
+        if !output.status.success() {
+            errors += &format!(
+                "{backend}, {}:\n{}",
+                output.status,
+                String::from_utf8_lossy(&output.stderr)
+            );
+        }
+    }
+    if errors.is_empty() {
+        Ok(seen)
+    } else {
+        Err(errors)
+    }
+}

@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! One rule set and its packets, for real and on paper.
+//!
+//! Owns: a case (rule set and packets from one seed), running it in a
+//! [`Namespace`] against whatever answers iptables there, and holding what
+//! happens against the evaluator. What happens is reported packet by packet:
+//! two runs of a case, one on ip_tables and one on bpfilter, must be equal.
+
+use std::fmt;
+use std::io;
+
+use fastrand::Rng;
+use umh_core::abi::{Counters, Entry, GetInfo};
+use zerocopy::FromBytes;
+
+use crate::evaluate::{Conntrack, Evaluator, Hook, PacketAt, Verdict};
+use crate::namespace::{Fate, Namespace, forget_connections, run};
+use crate::random_packets;
+use crate::random_rules::{self, Flavour, nested};
+use crate::sockopt::{Call, GET_ENTRIES, GET_INFO, Prepared, errno_name};
+use crate::table::Table;
+use crate::world::{Shot, Way};
+
+/// A rule set and packets for it.
+pub struct Case {
+    /// What they are made from.
+    pub seed: u64,
+    /// For iptables-restore.
+    pub rules: String,
+    /// What kind of rules.
+    pub flavour: Flavour,
+    /// The packets, in order.
+    pub shots: Vec<Shot>,
+}
+
+impl Case {
+    /// The case of a seed.
+    pub fn new(seed: u64) -> Self {
+        let mut rng = Rng::with_seed(seed);
+        let flavour = Flavour {
+            conntrack: seed % 4 == 3,
+            limit: seed % 5 == 2,
+        };
+        let rules = match seed % 50 {
+            49 => nested(rng.usize(1..=64)),
+            _ => random_rules::rule_set(&mut rng, flavour),
+        };
+        let number = rng.usize(30..80);
+        let mut case = Self {
+            seed,
+            flavour: Flavour {
+                conntrack: flavour.conntrack && seed % 50 != 49,
+                ..flavour
+            },
+            rules,
+            shots: (0..number)
+                .map(|_| random_packets::shot(&mut rng))
+                .collect(),
+        };
+        if flavour.limit {
+            // What the evaluator cannot follow takes credit all the same.
+            let shots = std::mem::take(&mut case.shots);
+            case.shots = shots
+                .into_iter()
+                .filter(|shot| !case.is_reassembled(shot))
+                .collect();
+        }
+        case
+    }
+
+    /// Connection tracking and INPUT reassemble fragments first: what the
+    /// hooks see then is not what was sent.
+    fn is_reassembled(&self, shot: &Shot) -> bool {
+        let comes_in = || shot.passes().iter().any(|pass| pass.hook == Hook::LocalIn);
+        shot.is_fragment() && (self.flavour.conntrack || comes_in())
+    }
+}
+
+/// The filter table of this namespace, as it stands.
+pub struct Live {
+    info: GetInfo,
+    call: Prepared,
+}
+
+/// Bytes of a GET_ENTRIES before the entries.
+const HEADER: usize = 40;
+
+impl Live {
+    /// Looks at the table that is loaded now.
+    pub fn open() -> io::Result<Self> {
+        let mut name = b"filter".to_vec();
+        name.resize(84, 0);
+        let outcome = Prepared::new(&Call::get(GET_INFO, name.clone()))?.outcome();
+        if outcome.ret != 0 {
+            return Err(io::Error::from_raw_os_error(outcome.errno));
+        }
+        let info = GetInfo::read_from_bytes(&outcome.bytes).expect("84 bytes");
+        let mut bytes = name[..32].to_vec();
+        bytes.extend(info.size.to_ne_bytes());
+        bytes.resize(HEADER + info.size as usize, 0);
+        let call = Prepared::new(&Call::get(GET_ENTRIES, bytes))?;
+        Ok(Self { info, call })
+    }
+
+    /// What GET_INFO said.
+    pub fn info(&self) -> &GetInfo {
+        &self.info
+    }
+
+    /// The entries, now.
+    pub fn entries(&self) -> io::Result<Vec<u8>> {
+        match self.call.make() {
+            (0, ..) => Ok(self.call.optval.bytes().split_off(HEADER)),
+            (_, errno, _) => Err(io::Error::from_raw_os_error(errno)),
+        }
+    }
+
+    /// The counters of all rules, now.
+    pub fn counters(&self) -> io::Result<Vec<Counters>> {
+        let entries = self.entries()?;
+        let mut counters = Vec::with_capacity(self.info.num_entries as usize);
+        let mut rest = entries.as_slice();
+        while let Ok((entry, _)) = Entry::read_from_prefix(rest) {
+            counters.push(entry.counters);
+            rest = &rest[usize::from(entry.next_offset)..];
+        }
+        Ok(counters)
+    }
+}
+
+/// What was seen of one packet.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Seen {
+    /// Where it came out.
+    pub fate: Fate,
+    /// Which rules counted, and what.
+    pub counted: Vec<(usize, Counters)>,
+}
+
+impl fmt::Display for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.fate.errno {
+            Some(errno) => write!(f, "{} ", errno_name(errno))?,
+            None => write!(f, "- ")?,
+        }
+        write!(f, "delivered {}", self.fate.delivered)?;
+        for (name, bytes) in &self.fate.left {
+            write!(f, " {name} {}", bytes.len())?;
+        }
+        write!(f, " counted")?;
+        for (rule, Counters { pcnt, bcnt }) in &self.counted {
+            write!(f, " {rule}:{pcnt}/{bcnt}")?;
+        }
+        Ok(())
+    }
+}
+
+/// What came of a case: a line per packet, and where the evaluator differs.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// What was seen of each packet.
+    pub lines: Vec<String>,
+    /// Differences, with all that is needed to look into them.
+    pub differences: Vec<String>,
+}
+
+/// Loads the rules of a case, sends its packets, and watches.
+pub fn run_case(namespace: &mut Namespace, case: &Case) -> io::Result<Report> {
+    run(&["iptables-legacy-restore"], &case.rules)?;
+    if case.flavour.conntrack {
+        forget_connections()?;
+    }
+    let live = Live::open()?;
+    let table = Table::parse(live.info(), &live.entries()?);
+    let mut evaluator = Evaluator::new(table, 0, 1000);
+    let mut report = Report::default();
+    let mut before = live.counters()?;
+    for (number, shot) in case.shots.iter().enumerate() {
+        let fate = namespace.fire(shot)?;
+        let after = live.counters()?;
+        let seen = Seen {
+            fate,
+            counted: difference(&before, &after),
+        };
+        before = after;
+        report.lines.push(format!("{number} {seen}"));
+        if let Err(why) = compare(case, &mut evaluator, shot, &seen) {
+            report.differences.push(format!(
+                "seed {} packet {number}: {why}\nseen: {seen}\n{shot:?}\n{}",
+                case.seed, case.rules
+            ));
+        }
+    }
+    Ok(report)
+}
+
+fn difference(before: &[Counters], after: &[Counters]) -> Vec<(usize, Counters)> {
+    before
+        .iter()
+        .zip(after)
+        .enumerate()
+        .filter(|(_, (before, after))| before != after)
+        .map(|(rule, (before, after))| {
+            let difference = Counters {
+                pcnt: after.pcnt.wrapping_sub(before.pcnt),
+                bcnt: after.bcnt.wrapping_sub(before.bcnt),
+            };
+            (rule, difference)
+        })
+        .collect()
+}
+
+/// Holds what was seen of a packet against the evaluator.
+fn compare(case: &Case, evaluator: &mut Evaluator, shot: &Shot, seen: &Seen) -> Result<(), String> {
+    if case.is_reassembled(shot) {
+        return Ok(());
+    }
+    let mut counted: Vec<(usize, Counters)> = Vec::new();
+    let mut dropped = None;
+    for pass in shot.passes() {
+        let first = evaluator.table().hook_entry[pass.hook as usize].expect("a filter hook");
+        let arrived = seen.counted.iter().any(|(rule, _)| *rule == first);
+        if dropped.is_some() {
+            // The counters below tell if it arrived all the same.
+            break;
+        }
+        if !arrived {
+            match shot.sane {
+                true => return Err(format!("did not arrive at {:?}", pass.hook)),
+                false => break,
+            }
+        }
+        let conntrack = match case.flavour.conntrack {
+            true => state(first, seen)?,
+            false => Conntrack::Invalid,
+        };
+        let walk = evaluator.walk(&PacketAt {
+            hook: pass.hook,
+            bytes: &pass.bytes,
+            in_dev: pass.in_dev,
+            out_dev: pass.out_dev,
+            mark: pass.mark,
+            packet_type: pass.packet_type,
+            conntrack,
+            jiffies: 0,
+        });
+        for rule in walk.counted {
+            add(&mut counted, rule, pass.bytes.len() as u64);
+        }
+        if walk.verdict != Verdict::Accept {
+            dropped = Some(pass.hook);
+        }
+    }
+    counted.sort_by_key(|(rule, _)| *rule);
+    if counted != seen.counted {
+        return Err(format!("the evaluator counts {counted:?}"));
+    }
+    let expected = expected_fate(shot, dropped);
+    let seen = (
+        seen.fate.errno,
+        seen.fate.delivered,
+        seen.fate.left.iter().map(|(name, _)| *name).collect(),
+    );
+    if shot.sane && expected != seen {
+        return Err(format!("the evaluator expects {expected:?}"));
+    }
+    Ok(())
+}
+
+fn add(counted: &mut Vec<(usize, Counters)>, rule: usize, len: u64) {
+    match counted.iter_mut().find(|(known, _)| *known == rule) {
+        Some((_, counters)) => {
+            counters.pcnt += 1;
+            counters.bcnt += len;
+        }
+        None => counted.push((rule, Counters { pcnt: 1, bcnt: len })),
+    }
+}
+
+/// The state that the rules behind the first one have counted.
+fn state(first: usize, seen: &Seen) -> Result<Conntrack, String> {
+    let states = [
+        Conntrack::Invalid,
+        Conntrack::New,
+        Conntrack::Established,
+        Conntrack::Related,
+        Conntrack::Untracked,
+    ];
+    let counted: Vec<Conntrack> = states
+        .into_iter()
+        .enumerate()
+        .filter(|(i, _)| seen.counted.iter().any(|(rule, _)| *rule == first + 1 + i))
+        .map(|(_, state)| state)
+        .collect();
+    match counted.as_slice() {
+        [state] => Ok(*state),
+        other => Err(format!("in states {other:?} at once")),
+    }
+}
+
+/// Errno, deliveries and interfaces of a sane packet that passes all hooks, or
+/// is dropped at one.
+fn expected_fate(shot: &Shot, dropped: Option<Hook>) -> (Option<i32>, u64, Vec<&'static str>) {
+    let passes = shot.passes();
+    let last = &passes[passes.len() - 1];
+    let errno = (dropped == Some(Hook::LocalOut)).then_some(libc::EPERM);
+    let delivered = dropped.is_none() && last.hook == Hook::LocalIn;
+    let first = &passes[0];
+    let leaves = first.hook != Hook::LocalIn && first.out_dev != "lo";
+    let left = leaves && !matches!(dropped, Some(Hook::Forward | Hook::LocalOut));
+    debug_assert!(matches!(shot.way, Way::Out { .. }) || passes.len() == 1);
+    (
+        errno,
+        u64::from(delivered),
+        if left {
+            vec![first.out_dev]
+        } else {
+            Vec::new()
+        },
+    )
+}

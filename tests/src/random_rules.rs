@@ -1,0 +1,399 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Random rule sets of the small world, as text for iptables-restore.
+//!
+//! Owns: which rules the packet tests load. One seed gives one rule set, and a
+//! human can load it, too. Every rule set loads: what iptables itself refuses
+//! is not written. The values come from `world`, so that rules hit.
+
+use fastrand::Rng;
+use std::fmt::Write;
+
+use crate::random_packets::{once_in, pick};
+use crate::world::{LOCAL, LOOPBACK, MARKS, PORTS, REMOTE, SOURCES};
+
+/// What kind of rule set is wanted.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Flavour {
+    /// Rules ask for connection tracking. The built-in chains then start with
+    /// one rule for each of [`STATES`] behind the first one.
+    pub conntrack: bool,
+    /// Rules use `-m limit` (so slow that no credit comes back in a test).
+    pub limit: bool,
+}
+
+/// The order of the states that rules of [`Flavour::conntrack`] count first.
+pub const STATES: [&str; 5] = ["INVALID", "NEW", "ESTABLISHED", "RELATED", "UNTRACKED"];
+
+/// A rule set in the words of iptables-restore. The first rule of every
+/// built-in chain has no condition and no target: it counts what gets there.
+pub fn rule_set(rng: &mut Rng, flavour: Flavour) -> String {
+    let chains = match rng.u32(..4) {
+        0 => 0,
+        1 => 1,
+        2 => rng.usize(2..6),
+        _ => rng.usize(2..20),
+    };
+    let mut text = String::from("*filter\n");
+    for hook in ["INPUT", "FORWARD", "OUTPUT"] {
+        let policy = if once_in(rng, 3) { "DROP" } else { "ACCEPT" };
+        line(&mut text, format_args!(":{hook} {policy} [0:0]"));
+    }
+    for chain in 0..chains {
+        line(&mut text, format_args!(":chain{chain} - [0:0]"));
+    }
+    for hook in ["INPUT", "FORWARD", "OUTPUT"] {
+        line(&mut text, format_args!("-A {hook}"));
+        if flavour.conntrack {
+            for state in STATES {
+                line(
+                    &mut text,
+                    format_args!("-A {hook} -m conntrack --ctstate {state}"),
+                );
+            }
+        }
+        for _ in 0..rng.usize(..10) {
+            let rule = rule(rng, flavour, hook, 0..chains);
+            line(&mut text, format_args!("-A {hook}{rule}"));
+        }
+    }
+    for chain in 0..chains {
+        for _ in 0..rng.usize(..5) {
+            // Only to later chains: no loops.
+            let rule = rule(rng, flavour, "", chain + 1..chains);
+            line(&mut text, format_args!("-A chain{chain}{rule}"));
+        }
+    }
+    text.push_str("COMMIT\n");
+    text
+}
+
+/// A chain of chains: each jumps to the next one, `depth` deep, and drops one
+/// port each on the way back. More returns than ip_tables' stack has ever room
+/// for cannot be written; the stack is as deep as there are chains.
+pub fn nested(depth: usize) -> String {
+    let mut text =
+        String::from("*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n");
+    for chain in 0..depth {
+        line(&mut text, format_args!(":deep{chain} - [0:0]"));
+    }
+    for hook in ["INPUT", "FORWARD", "OUTPUT"] {
+        line(&mut text, format_args!("-A {hook}\n-A {hook} -j deep0"));
+    }
+    for chain in 0..depth {
+        if chain + 1 < depth {
+            line(
+                &mut text,
+                format_args!("-A deep{chain} -j deep{}", chain + 1),
+            );
+        } else {
+            line(&mut text, format_args!("-A deep{chain} -p udp -j RETURN"));
+        }
+        let port = PORTS[chain % PORTS.len()];
+        line(
+            &mut text,
+            format_args!(
+                "-A deep{chain} -p tcp -m tcp --dport {port} -m ttl --ttl-gt {chain} -j DROP"
+            ),
+        );
+    }
+    text.push_str("COMMIT\n");
+    text
+}
+
+fn line(text: &mut String, line: std::fmt::Arguments<'_>) {
+    writeln!(text, "{line}").expect("writing to a string");
+}
+
+/// What follows `-A CHAIN`.
+fn rule(rng: &mut Rng, flavour: Flavour, hook: &str, chains: std::ops::Range<usize>) -> String {
+    let mut text = String::new();
+    header(rng, &mut text, hook);
+    for _ in 0..pick(rng, &[0, 0, 0, 1, 1, 2, 3]) {
+        any_match(rng, &mut text);
+    }
+    if flavour.conntrack && once_in(rng, 2) {
+        text += &conntrack(rng);
+    }
+    if flavour.limit && once_in(rng, 6) {
+        let burst = rng.u32(1..6);
+        text += &format!(" -m limit --limit 1/hour --limit-burst {burst}");
+    }
+    if once_in(rng, 12) {
+        text += &format!(" -m comment --comment \"rule {}\"", rng.u16(..));
+    }
+    text + &target(rng, chains)
+}
+
+fn target(rng: &mut Rng, chains: std::ops::Range<usize>) -> String {
+    match rng.u32(..12) {
+        0..2 => " -j ACCEPT".into(),
+        2..4 => " -j DROP".into(),
+        4 => " -j RETURN".into(),
+        5..10 if !chains.is_empty() => {
+            let how = if once_in(rng, 3) { "-g" } else { "-j" };
+            format!(" {how} chain{}", rng.usize(chains))
+        }
+        _ => String::new(),
+    }
+}
+
+/// `!` now and then.
+fn not(rng: &mut Rng) -> &'static str {
+    if once_in(rng, 4) { " !" } else { "" }
+}
+
+fn dotted(address: [u8; 4]) -> String {
+    std::net::Ipv4Addr::from(address).to_string()
+}
+
+const MASKS: [&str; 12] = [
+    "32",
+    "32",
+    "31",
+    "25",
+    "24",
+    "16",
+    "1",
+    "0",
+    "255.0.255.0",
+    "0.0.0.1",
+    "0.0.0.255",
+    "255.255.0.254",
+];
+
+fn sources(rng: &mut Rng) -> [u8; 4] {
+    pick(rng, &SOURCES)
+}
+
+fn destinations(rng: &mut Rng) -> [u8; 4] {
+    match rng.u32(..3) {
+        0 => pick(rng, &LOCAL),
+        1 => pick(rng, &REMOTE),
+        _ => pick(rng, &LOOPBACK),
+    }
+}
+
+/// Addresses, interfaces, protocol, fragments; and the match of the protocol.
+fn header(rng: &mut Rng, text: &mut String, hook: &str) {
+    if once_in(rng, 3) {
+        *text += &format!(
+            "{} -s {}/{}",
+            not(rng),
+            dotted(sources(rng)),
+            pick(rng, &MASKS)
+        );
+    }
+    if once_in(rng, 3) {
+        *text += &format!(
+            "{} -d {}/{}",
+            not(rng),
+            dotted(destinations(rng)),
+            pick(rng, &MASKS)
+        );
+    }
+    if once_in(rng, 4) && hook != "OUTPUT" {
+        let name = pick(
+            rng,
+            &[
+                "eth0",
+                "wlan0",
+                "ppp10",
+                "ppp+",
+                "e+",
+                "eth+",
+                "lo",
+                "tun0",
+                "wlan01",
+                "a23456789012345",
+            ],
+        );
+        *text += &format!("{} -i {name}", not(rng));
+    }
+    if once_in(rng, 4) && hook != "INPUT" {
+        let name = pick(
+            rng,
+            &[
+                "tun0", "tun1x", "tun+", "tun1", "tun1+", "lo", "lo+", "eth0",
+            ],
+        );
+        *text += &format!("{} -o {name}", not(rng));
+    }
+    if once_in(rng, 8) {
+        *text += &format!("{} -f", not(rng));
+    }
+    match rng.u32(..10) {
+        0..3 => {}
+        3 if once_in(rng, 3) => {
+            *text += pick(rng, &[" -p udp", " -p sctp", " -p dccp", " -p udplite"]);
+            multiport(rng, text);
+        }
+        3 => {
+            let protocol = pick(
+                rng,
+                &["47", "2", "132", "136", "33", "50", "253", "17", "6", "1"],
+            );
+            *text += &format!("{} -p {protocol}", not(rng));
+        }
+        4..7 => tcp(rng, text),
+        7..9 => {
+            *text += " -p udp -m udp";
+            ports(rng, text);
+        }
+        _ => {
+            *text += " -p icmp -m icmp";
+            let kind = pick(
+                rng,
+                &[
+                    "any", "8", "0", "3", "3/1", "3/13", "11", "5/0", "255/255", "30",
+                ],
+            );
+            *text += &format!("{} --icmp-type {kind}", not(rng));
+        }
+    }
+}
+
+fn range(rng: &mut Rng) -> String {
+    let (a, b) = (pick(rng, &PORTS), pick(rng, &PORTS));
+    match rng.u32(..4) {
+        0 => format!("{a}"),
+        1 => format!("{}:", a),
+        2 => format!(":{}", b),
+        _ => format!("{}:{}", a.min(b), a.max(b)),
+    }
+}
+
+fn ports(rng: &mut Rng, text: &mut String) {
+    if once_in(rng, 3) {
+        *text += &format!("{} --sport {}", not(rng), range(rng));
+    }
+    if once_in(rng, 2) {
+        *text += &format!("{} --dport {}", not(rng), range(rng));
+    }
+}
+
+fn tcp(rng: &mut Rng, text: &mut String) {
+    *text += " -p tcp";
+    match rng.u32(..6) {
+        0 => return multiport(rng, text),
+        1 => return,
+        _ => {}
+    }
+    *text += " -m tcp";
+    ports(rng, text);
+    if once_in(rng, 3) {
+        let flags = pick(
+            rng,
+            &[
+                "SYN,RST,ACK,FIN SYN",
+                "ALL NONE",
+                "ALL FIN,PSH,URG",
+                "SYN,ACK SYN,ACK",
+                "ACK ACK",
+                "NONE NONE",
+                "SYN ACK",
+                "ALL ALL",
+                "RST RST",
+            ],
+        );
+        *text += &format!("{} --tcp-flags {flags}", not(rng));
+    }
+    if once_in(rng, 3) {
+        let option = pick(rng, &[1, 2, 3, 4, 8, 30, 253, 255]);
+        *text += &format!("{} --tcp-option {option}", not(rng));
+    }
+}
+
+fn multiport(rng: &mut Rng, text: &mut String) {
+    let which = pick(rng, &["--sports", "--dports", "--ports"]);
+    let mut list = Vec::new();
+    let mut left = rng.usize(1..=15);
+    while left > 0 {
+        let (a, b) = (pick(rng, &PORTS), pick(rng, &PORTS));
+        // iptables refuses a range of one.
+        if left > 1 && a != b && rng.bool() {
+            list.push(format!("{}:{}", a.min(b), a.max(b)));
+            left -= 2;
+        } else {
+            list.push(a.to_string());
+            left -= 1;
+        }
+    }
+    *text += &format!(" -m multiport{} {which} {}", not(rng), list.join(","));
+}
+
+fn any_match(rng: &mut Rng, text: &mut String) {
+    match rng.u32(..9) {
+        0 | 1 => {
+            let mask = pick(rng, &[0xffff_ffff, 0xff, 0x1, 0x8000_0000, 0, 0xf0]);
+            let mark = pick(rng, &MARKS) & if once_in(rng, 6) { u32::MAX } else { mask };
+            *text += &format!(" -m mark{} --mark {mark:#x}/{mask:#x}", not(rng));
+        }
+        2 => {
+            *text += " -m iprange";
+            let (a, b) = (sources(rng), sources(rng));
+            if rng.bool() {
+                *text += &format!(
+                    "{} --src-range {}-{}",
+                    not(rng),
+                    dotted(a.min(b)),
+                    dotted(a.max(b))
+                );
+                if rng.bool() {
+                    return;
+                }
+            }
+            let (a, b) = (destinations(rng), destinations(rng));
+            *text += &format!(
+                "{} --dst-range {}-{}",
+                not(rng),
+                dotted(a.min(b)),
+                dotted(a.max(b))
+            );
+        }
+        3 => {
+            let lengths = [0u16, 20, 28, 40, 41, 48, 60, 100, 128, 540, 1240, 65535];
+            let (a, b) = (pick(rng, &lengths), pick(rng, &lengths));
+            *text += &format!(" -m length{} --length {}:{}", not(rng), a.min(b), a.max(b));
+        }
+        4 => {
+            let ttl = pick(rng, &[0, 1, 2, 3, 4, 63, 64, 254, 255]);
+            *text += &match rng.u32(..4) {
+                0 => format!(" -m ttl --ttl-eq {ttl}"),
+                1 => format!(" -m ttl ! --ttl-eq {ttl}"),
+                2 => format!(" -m ttl --ttl-lt {ttl}"),
+                _ => format!(" -m ttl --ttl-gt {ttl}"),
+            };
+        }
+        5 => {
+            let tos = pick(
+                rng,
+                &[
+                    "0x10/0x3f",
+                    "0x00/0xff",
+                    "0x08/0x08",
+                    "0xff/0xff",
+                    "0x03/0x03",
+                    "0x00/0x00",
+                ],
+            );
+            *text += &format!(" -m tos{} --tos {tos}", not(rng));
+        }
+        6 => {
+            let dscp = pick(rng, &[0, 2, 4, 46, 63]);
+            *text += &format!(" -m dscp{} --dscp {dscp}", not(rng));
+        }
+        _ => {
+            let kind = pick(rng, &["unicast", "broadcast", "multicast"]);
+            *text += &format!(" -m pkttype{} --pkt-type {kind}", not(rng));
+        }
+    }
+}
+
+fn conntrack(rng: &mut Rng) -> String {
+    let mut states: Vec<&str> = STATES.iter().filter(|_| rng.bool()).copied().collect();
+    if states.is_empty() {
+        states.push("NEW");
+    }
+    let (name, option) = pick(rng, &[("conntrack", "--ctstate"), ("state", "--state")]);
+    format!(" -m {name}{} {option} {}", not(rng), states.join(","))
+}
