@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The seccomp filter: which calls are trapped.
+//!
+//! Owns: the numbers of get/setsockopt in every ABI that this machine runs,
+//! and a classic BPF program that traps those at level SOL_IP whose option is
+//! in the given ranges. Everything else runs untouched.
+//!
+//! It cannot see: io_uring's URING_CMD (setsockopt without a system call, since
+//! Linux 6.7) and processes that COMMAND did not start itself. Both reach the
+//! kernel's own ip_tables as they always did.
+
+use std::ops::Range;
+
+use libc::{
+    BPF_ABS, BPF_JEQ, BPF_JGE, BPF_JMP, BPF_K, BPF_LD, BPF_RET, BPF_W, SECCOMP_RET_ALLOW,
+    SECCOMP_RET_USER_NOTIF, sock_filter,
+};
+
+/// How a system call passes its arguments.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Entry {
+    /// setsockopt.
+    Set,
+    /// getsockopt.
+    Get,
+    /// i386 socketcall: the arguments are in memory.
+    Multiplexed,
+}
+
+/// One way to call get/setsockopt.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Door {
+    /// `AUDIT_ARCH_*`.
+    pub(crate) arch: u32,
+    /// System call number.
+    pub(crate) nr: u32,
+    /// Which call.
+    pub(crate) entry: Entry,
+    /// The caller's structures are laid out for 32 bits.
+    pub(crate) compat: bool,
+}
+
+#[cfg(target_arch = "x86_64")]
+const NATIVE: u32 = 0xc000_003e;
+#[cfg(target_arch = "aarch64")]
+const NATIVE: u32 = 0xc000_00b7;
+
+const fn native(nr: libc::c_long, entry: Entry) -> Door {
+    Door {
+        arch: NATIVE,
+        nr: nr as u32,
+        entry,
+        compat: false,
+    }
+}
+
+/// The doors of a program of this machine's own kind, the helper for one.
+pub(crate) const NATIVE_DOORS: &[Door] = &[
+    native(libc::SYS_setsockopt, Entry::Set),
+    native(libc::SYS_getsockopt, Entry::Get),
+];
+
+/// The doors of any program that runs here.
+#[cfg(target_arch = "x86_64")]
+pub(crate) const ALL_DOORS: &[Door] = {
+    const I386: u32 = 0x4000_0003;
+    const X32: u32 = 0x4000_0000;
+    &[
+        native(libc::SYS_setsockopt, Entry::Set),
+        native(libc::SYS_getsockopt, Entry::Get),
+        Door {
+            arch: NATIVE,
+            nr: X32 + 541,
+            entry: Entry::Set,
+            compat: true,
+        },
+        Door {
+            arch: NATIVE,
+            nr: X32 + 542,
+            entry: Entry::Get,
+            compat: true,
+        },
+        Door {
+            arch: I386,
+            nr: 366,
+            entry: Entry::Set,
+            compat: true,
+        },
+        Door {
+            arch: I386,
+            nr: 365,
+            entry: Entry::Get,
+            compat: true,
+        },
+        Door {
+            arch: I386,
+            nr: 102,
+            entry: Entry::Multiplexed,
+            compat: true,
+        },
+    ]
+};
+#[cfg(target_arch = "aarch64")]
+pub(crate) const ALL_DOORS: &[Door] = {
+    const ARM: u32 = 0x4000_0028;
+    &[
+        native(libc::SYS_setsockopt, Entry::Set),
+        native(libc::SYS_getsockopt, Entry::Get),
+        Door {
+            arch: ARM,
+            nr: 294,
+            entry: Entry::Set,
+            compat: true,
+        },
+        Door {
+            arch: ARM,
+            nr: 295,
+            entry: Entry::Get,
+            compat: true,
+        },
+    ]
+};
+
+/// socketcall's first argument for setsockopt and getsockopt.
+pub(crate) const SYS_SETSOCKOPT: u32 = 14;
+/// See [`SYS_SETSOCKOPT`].
+pub(crate) const SYS_GETSOCKOPT: u32 = 15;
+
+/// The options that are trapped.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    /// Of setsockopt.
+    pub(crate) set: Range<u32>,
+    /// Of getsockopt.
+    pub(crate) get: Range<u32>,
+}
+
+// Offsets in `struct seccomp_data`. Of an argument only the low half counts:
+// the kernel takes level and option as int and never looks at the rest.
+const NR: u32 = 0;
+const ARCH: u32 = 4;
+const fn argument(index: u32) -> u32 {
+    let low = if cfg!(target_endian = "little") { 0 } else { 4 };
+    16 + 8 * index + low
+}
+
+fn load(offset: u32) -> sock_filter {
+    sock_filter {
+        code: (BPF_LD | BPF_W | BPF_ABS) as u16,
+        jt: 0,
+        jf: 0,
+        k: offset,
+    }
+}
+
+fn jump(test: u32, k: u32, jt: u8, jf: u8) -> sock_filter {
+    sock_filter {
+        code: (BPF_JMP | test | BPF_K) as u16,
+        jt,
+        jf,
+        k,
+    }
+}
+
+fn ret(action: u32) -> sock_filter {
+    sock_filter {
+        code: (BPF_RET | BPF_K) as u16,
+        jt: 0,
+        jf: 0,
+        k: action,
+    }
+}
+
+/// The program: one block per door, each ending in a verdict.
+pub(crate) fn program(doors: &[Door], options: &Options) -> Vec<sock_filter> {
+    let mut program = Vec::new();
+    for door in doors {
+        let body = match door.entry {
+            Entry::Set => option_in(&options.set),
+            Entry::Get => option_in(&options.get),
+            Entry::Multiplexed => vec![
+                load(argument(0)),
+                jump(BPF_JEQ, SYS_SETSOCKOPT, 1, 0),
+                jump(BPF_JEQ, SYS_GETSOCKOPT, 0, 1),
+                ret(SECCOMP_RET_USER_NOTIF),
+                ret(SECCOMP_RET_ALLOW),
+            ],
+        };
+        // Another architecture or call: on to the next door. A body is a
+        // handful of instructions, far below the reach of a jump.
+        let skip = body.len() as u8;
+        program.extend([
+            load(ARCH),
+            jump(BPF_JEQ, door.arch, 0, skip + 2),
+            load(NR),
+            jump(BPF_JEQ, door.nr, 0, skip),
+        ]);
+        program.extend(body);
+    }
+    program.push(ret(SECCOMP_RET_ALLOW));
+    program
+}
+
+fn option_in(range: &Range<u32>) -> Vec<sock_filter> {
+    vec![
+        load(argument(1)),
+        jump(BPF_JEQ, libc::SOL_IP as u32, 0, 4),
+        load(argument(2)),
+        jump(BPF_JGE, range.end, 2, 0),
+        jump(BPF_JGE, range.start, 0, 1),
+        ret(SECCOMP_RET_USER_NOTIF),
+        ret(SECCOMP_RET_ALLOW),
+    ]
+}

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The kernel half's part: from a trapped call to its answer.
+//!
+//! Owns: the order of the checks, which is the kernel's, and the loop that
+//! waits for COMMAND's calls, the helper's, and for the end of either.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use bpfilter_msgfmt as msg;
+use rustix::event::{PollFd, PollFlags, poll};
+
+use crate::call::Call;
+use crate::caller;
+use crate::mailbox::{Mailbox, PrivateOptions};
+use crate::sys::memory;
+use crate::sys::namespace::Namespace;
+use crate::sys::seccomp::{Answer, Notification, Tid};
+use crate::trap::Trap;
+
+/// Answers COMMAND's calls.
+pub(crate) struct Supervisor {
+    /// The trap that COMMAND's calls fall into.
+    pub(crate) command: Trap,
+    /// The helper.
+    pub(crate) mailbox: Mailbox,
+}
+
+/// Refuses every private option: no request is in progress.
+pub(crate) struct NoRequest;
+
+impl PrivateOptions for NoRequest {
+    fn serve(&mut self, trap: &Trap) -> io::Result<()> {
+        if let Some(notification) = trap.listener.receive()? {
+            trap.listener
+                .answer(notification.cookie, Answer::Fail(libc::ENOPROTOOPT))?;
+        }
+        Ok(())
+    }
+}
+
+/// Why a caller gets no answer from the helper.
+enum Refusal {
+    /// With this errno.
+    Errno(i32),
+    /// It is not ours: the kernel's own ip_tables, or its own error.
+    FallThrough,
+    /// The caller has gone.
+    Gone,
+}
+
+impl From<io::Error> for Refusal {
+    fn from(e: io::Error) -> Self {
+        Self::Errno(e.raw_os_error().unwrap_or(libc::EFAULT))
+    }
+}
+
+impl Supervisor {
+    /// Serves until `end` becomes readable.
+    pub(crate) fn run(&mut self, end: BorrowedFd<'_>) -> io::Result<()> {
+        loop {
+            let mut fds = vec![
+                PollFd::from_borrowed_fd(end, PollFlags::IN),
+                PollFd::from_borrowed_fd(self.command.listener.as_fd(), PollFlags::IN),
+                PollFd::from_borrowed_fd(self.mailbox.trap().listener.as_fd(), PollFlags::IN),
+            ];
+            let helper_end = self.mailbox.end_of_helper();
+            fds.extend(helper_end.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
+            match poll(&mut fds, None) {
+                Err(rustix::io::Errno::INTR) => continue,
+                other => other?,
+            };
+            let mut ready = fds.iter().map(|fd| fd.revents().contains(PollFlags::IN));
+            let mut next = || ready.next() == Some(true);
+            let (ended, called, private, helper_ended) = (next(), next(), next(), next());
+            drop(fds);
+            if ended {
+                return Ok(());
+            }
+            if private {
+                NoRequest.serve(self.mailbox.trap())?;
+            }
+            if helper_ended {
+                self.mailbox.reap();
+            }
+            if called && let Some(notification) = self.command.listener.receive()? {
+                let answer = match self.serve(&notification) {
+                    Ok(()) => Answer::Done,
+                    Err(Refusal::Errno(errno)) => Answer::Fail(errno),
+                    // Nothing is guarded by this check: whatever the caller
+                    // does to its arguments meanwhile, the kernel reads and
+                    // checks them all again.
+                    Err(Refusal::FallThrough) => Answer::Continue,
+                    Err(Refusal::Gone) => continue,
+                };
+                self.command.listener.answer(notification.cookie, answer)?;
+            }
+        }
+    }
+
+    fn serve(&mut self, notification: &Notification) -> Result<(), Refusal> {
+        let alive = |command: &Trap| {
+            if command.listener.alive(notification.cookie) {
+                Ok(())
+            } else {
+                Err(Refusal::Gone)
+            }
+        };
+        // A caller outside our pid namespace: neither we nor the helper can
+        // name it.
+        let tid = notification.tid.ok_or(Refusal::Errno(libc::EOPNOTSUPP))?;
+        let Trap { doors, options, .. } = &self.command;
+        let call = Call::decode(notification, tid, doors, options)?.ok_or(Refusal::FallThrough)?;
+
+        let socket = caller::descriptor(tid, call.fd);
+        alive(&self.command)?;
+        let socket = match socket {
+            Err(e) if e.raw_os_error() == Some(libc::EBADF) => return Err(Refusal::FallThrough),
+            other => other?,
+        };
+        if !caller::reaches_ip_options(&socket) {
+            return Err(Refusal::FallThrough);
+        }
+        let len = self.length(&call, tid)?;
+        let net = Namespace::of_socket(socket.as_fd())?;
+        let may = caller::may_configure(tid, &net);
+        alive(&self.command)?;
+        if !may? {
+            return Err(Refusal::Errno(libc::EPERM));
+        }
+        if call.layout_differs() {
+            return Err(Refusal::Errno(libc::EOPNOTSUPP));
+        }
+
+        let request = msg::Request {
+            addr: call.addr,
+            len,
+            is_set: call.is_set.into(),
+            cmd: call.option,
+            pid: tid.raw().unsigned_abs(),
+        };
+        let status = self.mailbox.request(&request, &mut NoRequest);
+        match status.map_err(|failure| Refusal::Errno(failure.errno()))? {
+            0 => {}
+            status if status == -libc::ENOPROTOOPT => return Err(Refusal::FallThrough),
+            status => return Err(Refusal::Errno(status.saturating_neg())),
+        }
+        if !call.is_set {
+            // As the kernel does, although the value is what it was.
+            alive(&self.command)?;
+            memory::write(tid, call.length, &len)?;
+        }
+        Ok(())
+    }
+
+    /// `optlen`, which is signed to the kernel's callers.
+    fn length(&self, call: &Call, tid: Tid) -> Result<u32, Refusal> {
+        let len: i32 = if call.is_set {
+            call.length as i32
+        } else {
+            memory::read(tid, call.length)?
+        };
+        u32::try_from(len).map_err(|_| Refusal::Errno(libc::EINVAL))
+    }
+}

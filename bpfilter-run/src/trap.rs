@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! A thread that lives under a filter and starts processes there.
+//!
+//! A filter belongs to a thread and to what that thread starts. The thread that
+//! answers notifications must not be under it, so each filter gets a thread of
+//! its own: COMMAND's, and the helper's. Two listeners also mean that while the
+//! helper is at work its own calls are answered and COMMAND's wait their turn.
+
+use std::io;
+use std::process::{Child, Command};
+use std::sync::mpsc;
+use std::thread;
+
+use crate::filter::{Door, Options, program};
+use crate::sys::seccomp::{self, Listener};
+
+/// Starts processes under one filter.
+pub(crate) struct Trap {
+    /// Where the filter's notifications arrive.
+    pub(crate) listener: Listener,
+    /// Which calls it traps, and how they are made.
+    pub(crate) doors: &'static [Door],
+    /// Which options it traps.
+    pub(crate) options: Options,
+    requests: mpsc::Sender<Command>,
+    children: mpsc::Receiver<io::Result<Child>>,
+}
+
+impl Trap {
+    /// Puts up the filter.
+    pub(crate) fn new(doors: &'static [Door], options: Options) -> io::Result<Self> {
+        let filter = program(doors, &options);
+        let (send_listener, listener) = mpsc::channel();
+        let (requests, receive_request) = mpsc::channel::<Command>();
+        let (send_child, children) = mpsc::channel();
+        thread::Builder::new().spawn(move || {
+            let installed = seccomp::install(&filter);
+            let failed = installed.is_err();
+            if send_listener.send(installed).is_err() || failed {
+                return;
+            }
+            for mut command in receive_request {
+                if send_child.send(command.spawn()).is_err() {
+                    return;
+                }
+            }
+        })?;
+        let listener = listener.recv().map_err(|_| io::ErrorKind::BrokenPipe)??;
+        Ok(Self {
+            listener,
+            doors,
+            options,
+            requests,
+            children,
+        })
+    }
+
+    /// Starts `command` under the filter.
+    pub(crate) fn spawn(&self, command: Command) -> io::Result<Child> {
+        self.requests
+            .send(command)
+            .map_err(|_| io::ErrorKind::BrokenPipe)?;
+        self.children
+            .recv()
+            .map_err(|_| io::ErrorKind::BrokenPipe)?
+    }
+}

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! A helper that exits, hangs, lies or is killed; a caller that dies. Needs root.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+#![allow(dead_code, reason = "each test file uses a part of `common`")]
+
+mod common;
+
+use std::time::{Duration, Instant};
+
+use common::{calls, faulty, helpers, numbers, shell, text};
+
+const EFAULT: i32 = libc::EFAULT;
+const ETIMEDOUT: i32 = libc::ETIMEDOUT;
+
+#[test]
+fn no_command_without_a_helper_that_answers() {
+    for fault in [
+        "exits-at-once",
+        "denies",
+        "garbles-at-once",
+        "there-is-none",
+    ] {
+        let helper = match fault {
+            "there-is-none" => "/nonexistent/umh".into(),
+            fault => faulty(fault),
+        };
+        let output = shell(&helper, "echo COMMAND ran");
+        assert_eq!(output.status.code(), Some(125), "{fault}: {output:?}");
+        assert_eq!(text(&output.stdout), "", "{fault}");
+        assert!(
+            text(&output.stderr).contains("no helper, giving up"),
+            "{output:?}"
+        );
+    }
+}
+
+#[test]
+fn a_helper_that_never_answers_its_first_request_is_given_up() {
+    let start = Instant::now();
+    let output = shell(&faulty("hangs-at-once"), "echo COMMAND ran");
+    assert_eq!(output.status.code(), Some(125), "{output:?}");
+    assert!(
+        text(&output.stderr).contains("did not answer in time"),
+        "{output:?}"
+    );
+    assert!(start.elapsed() < Duration::from_secs(8));
+}
+
+#[test]
+fn a_helper_that_breaks_the_protocol_is_replaced() {
+    for fault in ["exits", "garbles", "positive"] {
+        let output = shell(&faulty(fault), "$CALLER raw get:64:84 get:64:84");
+        assert_eq!(numbers(&output), [EFAULT, EFAULT], "{fault}: {output:?}");
+        assert_eq!(helpers(&output.stderr).len(), 2, "{fault}: {output:?}");
+    }
+}
+
+#[test]
+fn a_reply_that_nobody_asked_for_is_never_the_next_callers() {
+    let answers = calls(&faulty("chatters"), "raw get:64:84 get:64:30");
+    assert_eq!(answers[0], 84);
+    assert!([30, EFAULT].contains(&answers[1]), "{answers:?}");
+}
+
+#[test]
+fn a_helper_that_hangs_costs_one_caller_a_bounded_wait() {
+    let start = Instant::now();
+    let output = shell(&faulty("hangs"), "$CALLER raw get:64:84");
+    assert_eq!(numbers(&output), [ETIMEDOUT], "{output:?}");
+    let took = start.elapsed();
+    assert!((5..8).contains(&took.as_secs()), "{took:?}");
+}
+
+#[test]
+fn large_requests_have_more_time() {
+    let start = Instant::now();
+    let output = shell(&faulty("hangs"), "$CALLER raw set:64:524288");
+    assert_eq!(numbers(&output), [ETIMEDOUT], "{output:?}");
+    let took = start.elapsed();
+    assert!((7..10).contains(&took.as_secs()), "{took:?}");
+}
+
+/// The helper is the only child of bpfilter-run that is not the shell.
+const HELPER: &str = "helper=$(cat /proc/$PPID/task/*/children | tr ' ' '\\n' | grep -vx $$)";
+
+#[test]
+fn a_killed_helper_is_replaced_before_the_next_request() {
+    let script = format!(
+        "$CALLER raw get:64:84
+         {HELPER}; kill -9 $helper
+         while [ -d /proc/$helper ]; do sleep 0.01; done
+         $CALLER raw get:64:30 get:64:31"
+    );
+    let output = shell(&faulty("fine"), &script);
+    assert_eq!(numbers(&output), [84, 30, 31], "{output:?}");
+    let pids = helpers(&output.stderr);
+    assert_eq!(pids.len(), 2, "{output:?}");
+    assert_ne!(pids[0], pids[1]);
+}
+
+#[test]
+fn a_stopped_helper_is_replaced() {
+    let script = format!("{HELPER}; kill -STOP $helper; $CALLER raw get:64:84 get:64:30");
+    let output = shell(&faulty("fine"), &script);
+    assert_eq!(numbers(&output), [ETIMEDOUT, 30], "{output:?}");
+}
+
+#[test]
+fn a_caller_that_dies_leaves_its_answer_to_nobody() {
+    for signal in ["KILL", "INT"] {
+        // The helper takes 300 ms for each request.
+        let script = format!(
+            "trap '' INT
+             (trap - INT; exec $CALLER raw get:64:84) & sleep 0.1
+             kill -{signal} $!; $CALLER raw get:64:30"
+        );
+        let output = shell(&faulty("slow"), &script);
+        let answers = numbers(&output);
+        assert_eq!(answers.last(), Some(&30), "{signal}: {output:?}");
+        assert_eq!(helpers(&output.stderr).len(), 1, "{signal}: {output:?}");
+    }
+}
