@@ -58,7 +58,8 @@ pub(crate) fn parse() -> Result<Invocation, String> {
             Value(command) => {
                 let args = parser.raw_args().map_err(|e| usage(&e))?.collect();
                 let helper = match helper {
-                    Some(path) => path,
+                    // The helper runs elsewhere, and is not looked for in PATH.
+                    Some(path) => std::path::absolute::<PathBuf>(path).map_err(|e| usage(&e))?,
                     None => beside_ourselves()?,
                 };
                 return Ok(Invocation::Run(Arguments {

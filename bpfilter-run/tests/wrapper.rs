@@ -40,6 +40,16 @@ fn a_command_that_cannot_run_says_so() {
 }
 
 #[test]
+fn a_relative_helper_is_found_from_here() {
+    let helper = faulty("fine");
+    let output = run(helper.file_name().unwrap().as_ref(), &["true"])
+        .current_dir(helper.parent().unwrap())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
+
+#[test]
 fn a_wrong_command_line_says_how() {
     for arguments in [&["--wrong"][..], &[], &["--umh"]] {
         let output = Command::new(RUN).args(arguments).output().unwrap();

@@ -87,3 +87,13 @@ pub(crate) fn helpers(stderr: &[u8]) -> Vec<i32> {
 pub(crate) fn say(child: &mut Child, line: &str) {
     writeln!(child.stdin.as_mut().unwrap(), "{line}").unwrap();
 }
+
+/// The helper that `make umh` builds.
+pub(crate) fn real() -> PathBuf {
+    let path = std::env::var_os("BPFILTER_UMH").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/bpfilter_umh"),
+        PathBuf::from,
+    );
+    assert!(path.exists(), "{}: `make umh` builds it", path.display());
+    path
+}

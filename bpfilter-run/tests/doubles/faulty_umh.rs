@@ -31,8 +31,8 @@ fn main() {
             ("garbles-at-once", true) | ("garbles", false) => say(b"abc"),
             ("positive", false) => reply(7),
             ("chatters", false) => {
-                reply(own_answer(&request));
-                reply(-libc::EDOM);
+                let replies = [own_answer(&request), -libc::EDOM];
+                say(replies.map(|status| msg::Reply { status }).as_bytes());
             }
             ("slow", false) => {
                 std::thread::sleep(Duration::from_millis(300));

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The real iptables, the real helper (`make umh`). Needs root.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+#![allow(dead_code, reason = "each test file uses a part of `common`")]
+
+mod common;
+
+use common::{helpers, real, shell, text};
+
+const PRISTINE: &str = "-P INPUT ACCEPT\n-P FORWARD ACCEPT\n-P OUTPUT ACCEPT\n";
+
+/// Runs the script in a network namespace of its own, and checks that all
+/// went well.
+#[track_caller]
+fn in_namespace(script: &str) -> (String, Vec<i32>) {
+    let script = format!("set -e; unshare -n sh -ec '{script}'");
+    let output = shell(&real(), &script);
+    assert!(output.status.success(), "{output:?}");
+    (text(&output.stdout), helpers(&output.stderr))
+}
+
+#[test]
+fn three_empty_chains() {
+    let (output, helpers) = in_namespace("iptables-legacy -S; iptables-legacy -L -n");
+    assert!(output.starts_with(PRISTINE), "{output}");
+    assert_eq!(output.matches("(policy ACCEPT)").count(), 3, "{output}");
+    assert_eq!(helpers.len(), 1);
+}
+
+#[test]
+fn the_helper_survives_its_death() {
+    let (output, helpers) = in_namespace(
+        "iptables-legacy -S
+         helper=$(pgrep -n -x bpfilter_umh -P $(ps -o ppid= -p $PPID))
+         kill -9 $helper; while [ -d /proc/$helper ]; do sleep 0.01; done
+         iptables-legacy -S",
+    );
+    assert_eq!(output, PRISTINE.repeat(2));
+    assert_eq!(helpers.len(), 2);
+}
+
+#[test]
+fn other_tables_stay_with_the_kernel() {
+    let (output, _) = in_namespace(
+        "iptables-legacy -t nat -A POSTROUTING -j MASQUERADE
+         iptables-legacy -t nat -S POSTROUTING
+         iptables-legacy -S",
+    );
+    let expected = format!("-P POSTROUTING ACCEPT\n-A POSTROUTING -j MASQUERADE\n{PRISTINE}");
+    assert_eq!(output, expected);
+}
+
+#[test]
+fn bpfilter_run_itself_may_be_in_a_namespace() {
+    let output = std::process::Command::new("unshare")
+        .args(["-n", common::RUN, "--umh"])
+        .arg(real())
+        .args(["--", "iptables-legacy", "-S"])
+        .output()
+        .unwrap();
+    assert_eq!(text(&output.stdout), PRISTINE, "{output:?}");
+}
