@@ -21,7 +21,8 @@ struct sock;
 /**
  * struct bpfilter_ops - what the module does for the hook point
  * @request: has the helper answer one call of a client in namespace @net;
- *	0, a negative errno, or -ENOPROTOOPT where ip_tables is to answer
+ *	0, a negative errno, or -ENOPROTOOPT where ip_tables is to answer.
+ *	NULL while the helper is not ready for clients
  * @private_set: a setsockopt of the private range, from anybody
  * @private_get: a getsockopt of the private range, from anybody
  *

@@ -14,6 +14,12 @@
 #include <linux/module.h>
 #include "internal.h"
 
+/* The helper uses private options while it starts. */
+static const struct bpfilter_ops starting_ops = {
+	.private_set = bpfilter_private_set,
+	.private_get = bpfilter_private_get,
+};
+
 static const struct bpfilter_ops ops = {
 	.request = bpfilter_mailbox_request,
 	.private_set = bpfilter_private_set,
@@ -33,11 +39,11 @@ static int __init bpfilter_init(void)
 	if (err)
 		goto generation;
 
-	/* Before the helper starts: it uses private options while it does. */
-	bpfilter_register_ops(&ops);
+	bpfilter_register_ops(&starting_ops);
 	err = bpfilter_mailbox_start();
 	if (err)
 		goto mailbox;
+	bpfilter_register_ops(&ops);
 	return 0;
 
 mailbox:

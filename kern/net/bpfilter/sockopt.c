@@ -17,6 +17,7 @@
 #include <linux/compat.h>
 #include <linux/kmod.h>
 #include <linux/module.h>
+#include <linux/netfilter.h>
 #include <linux/srcu.h>
 #include <linux/uaccess.h>
 #include <net/net_namespace.h>
@@ -45,6 +46,19 @@ static bool compat_differs(int cmd, bool is_set)
 	return is_set || cmd == BPFILTER_IPT_SO_GET_ENTRIES;
 }
 
+static bool module_serves(void)
+{
+	const struct bpfilter_ops *ops;
+	bool serves;
+	int idx;
+
+	idx = srcu_read_lock(&bpfilter_srcu);
+	ops = srcu_dereference(bpfilter_ops, &bpfilter_srcu);
+	serves = ops && ops->request;
+	srcu_read_unlock(&bpfilter_srcu, idx);
+	return serves;
+}
+
 /*
  * One call of a client whose option is in range and who may use it. Without a
  * module ip_tables is to answer, also what the helper could not read: memory
@@ -64,12 +78,13 @@ static int client_call(struct sock *sk, int cmd, bool is_set,
 	int err;
 	int idx;
 
-	if (!rcu_access_pointer(bpfilter_ops))
+	/* If it is being loaded, this waits for it. */
+	if (!module_serves())
 		request_module("bpfilter");
 
 	idx = srcu_read_lock(&bpfilter_srcu);
 	ops = srcu_dereference(bpfilter_ops, &bpfilter_srcu);
-	if (!ops)
+	if (!ops || !ops->request)
 		err = -ENOPROTOOPT;
 	else if (sockptr_is_kernel(optval))
 		err = -EOPNOTSUPP;
@@ -84,6 +99,22 @@ static int client_call(struct sock *sk, int cmd, bool is_set,
 static bool permitted(const struct sock *sk)
 {
 	return ns_capable(sock_net(sk)->user_ns, CAP_NET_ADMIN);
+}
+
+/*
+ * A question for an extension names no table, so a client of the tables that
+ * stay with ip_tables asks here too. What the helper does not know ip_tables
+ * may; a rule of ours that uses it is refused when it comes.
+ */
+static int ask_ip_tables(struct sock *sk, int optname, char __user *optval,
+			 int len)
+{
+	int err = -ENOPROTOOPT;
+
+#ifdef CONFIG_NETFILTER
+	err = nf_getsockopt(sk, PF_INET, optname, optval, &len);
+#endif
+	return err == -ENOPROTOOPT ? -ENOENT : err;
 }
 
 /**
@@ -154,13 +185,15 @@ int bpfilter_ip_getsockopt(struct sock *sk, int optname, char __user *optval,
 	if (!permitted(sk))
 		return -EPERM;
 	err = client_call(sk, optname, false, USER_SOCKPTR(optval), len);
+	if (err == -ENOENT && optname >= BPFILTER_IPT_SO_GET_REVISION_MATCH)
+		err = ask_ip_tables(sk, optname, optval, len);
 	if (!err && put_user(len, optlen))
 		return -EFAULT;
 	return err;
 }
 
 /**
- * bpfilter_register_ops() - the module is ready for callers
+ * bpfilter_register_ops() - the module is ready for what @ops says
  * @ops: its entry points, valid until bpfilter_unregister_ops() returns
  */
 void bpfilter_register_ops(const struct bpfilter_ops *ops)
