@@ -1,0 +1,40 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# `make run` as a person meets it, on a terminal: the banner, a shell in which
+# iptables works, and the way out.
+#
+# kernel: y m
+# where: host
+
+# A terminal for the machine: script(1) makes one. What we type goes into the
+# pipe only when the machine shows that it waits for it.
+coproc vm { exec script -qefc "$BOOT --shell" /dev/null 2>&1; }
+seen=''
+
+# until TEXT: reads what the machine prints until TEXT has come.
+until_seen() {
+	local c start=$SECONDS
+	while [[ $seen != *"$1"* ]]; do
+		if ! IFS= read -r -t 30 -N 1 c <&"${vm[0]}" || [ $((SECONDS - start)) -gt 40 ]; then
+			printf 'never seen: %s; but:\n%s\n' "$1" "$seen"
+			exit 1
+		fi
+		seen+=$c
+	done
+	printf '%s' "$seen"
+	seen=''
+}
+
+until_seen 'Ctrl-A X stops QEMU'
+until_seen '# '
+echo 'iptables -L INPUT -n -v && echo status=$?' >&"${vm[1]}"
+until_seen 'Chain INPUT (policy ACCEPT 0 packets, 0 bytes)'
+until_seen 'status=0'
+until_seen '# '
+echo 'tty' >&"${vm[1]}"
+until_seen '/dev/ttyS0'
+until_seen '# '
+echo 'exit' >&"${vm[1]}"
+until_seen 'machine restart'
+pid=$vm_PID
+wait "$pid"
