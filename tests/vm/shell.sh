@@ -16,7 +16,7 @@ until_seen() {
 	local c start=$SECONDS
 	while [[ $seen != *"$1"* ]]; do
 		if ! IFS= read -r -t 30 -N 1 c <&"${vm[0]}" || [ $((SECONDS - start)) -gt 40 ]; then
-			printf 'never seen: %s; but:\n%s\n' "$1" "$seen"
+			printf 'never seen: %s; but:\n' "$1"; tail -n 20 <<<"$seen"
 			exit 1
 		fi
 		seen+=$c
