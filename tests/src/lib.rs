@@ -4,7 +4,8 @@
 //! The table side: [`sockopt`] makes one raw call with full control over
 //! pointers and lengths, [`wire`] lets another process make it, [`side`] runs
 //! the same scenario on the kernel's own ip_tables and on bpfilter, [`blob`]
-//! lays out tables, and [`generate`] and [`mutate`] invent and break them.
+//! lays out tables, [`generate`] and [`mutate`] invent and break them;
+//! [`rows`] has a request for each rule that can be broken.
 //!
 //! The packet side: [`table`] takes a loaded table apart and [`evaluate`] says
 //! what ip_tables would do with a packet; [`world`] is a small network that
@@ -30,6 +31,7 @@ pub mod oracle;
 pub mod packet;
 pub mod random_packets;
 pub mod random_rules;
+pub mod rows;
 pub mod side;
 pub mod sockopt;
 pub mod table;
