@@ -5,7 +5,8 @@
 //! pointers and lengths, [`wire`] lets another process make it, [`side`] runs
 //! the same scenario on the kernel's own ip_tables and on bpfilter, [`blob`]
 //! lays out tables, [`generate`] and [`mutate`] invent and break them;
-//! [`rows`] has a request for each rule that can be broken.
+//! [`rows`] has a request for each rule that can be broken, and [`any_bytes`]
+//! takes whatever it is given.
 //!
 //! The packet side: [`table`] takes a loaded table apart and [`evaluate`] says
 //! what ip_tables would do with a packet; [`world`] is a small network that
@@ -21,6 +22,7 @@
 )]
 
 pub mod agents;
+pub mod any_bytes;
 pub mod blob;
 pub mod cases;
 pub mod evaluate;

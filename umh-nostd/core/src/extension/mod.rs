@@ -279,3 +279,78 @@ pub fn write_names<'b>(host: &Host, kind: Kind, text: &'b mut [u8]) -> &'b [u8] 
     }
     text.get(..used).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: Host = Host {
+        features: Features::ALL,
+        hz: 250,
+    };
+    const NONE: Host = Host {
+        features: Features::NONE,
+        ..ALL
+    };
+
+    fn name(text: &str) -> [u8; EXTENSION_NAME_LEN] {
+        let mut name = [0; EXTENSION_NAME_LEN];
+        for (to, from) in name.iter_mut().zip(text.bytes()) {
+            *to = from;
+        }
+        name
+    }
+
+    #[test]
+    fn registrations_differ() {
+        for kind in [Kind::Match, Kind::Target] {
+            for extension in enforced(&ALL, kind) {
+                let same = enforced(&ALL, kind)
+                    .filter(|other| other.name == extension.name)
+                    .filter(|other| other.revision == extension.revision);
+                assert_eq!(same.count(), 1, "{extension:?}");
+                let family = enforced(&ALL, kind)
+                    .filter(|other| other.name == extension.name)
+                    .filter(|other| other.family != extension.family);
+                assert_eq!(family.count(), 0, "{extension:?}");
+                assert!(extension.name.len() < EXTENSION_NAME_LEN, "{extension:?}");
+                assert!(extension.user_size <= extension.size, "{extension:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_unknown() {
+        let state = name("state");
+        assert_eq!(check_revision(&ALL, Kind::Match, &state, 0), Ok(()));
+        assert_eq!(
+            check_revision(&NONE, Kind::Match, &state, 0),
+            Err(Errno::ENOENT)
+        );
+        let conntrack = name("conntrack");
+        let found = |host, revision| find(host, Kind::Match, &conntrack, revision).map(|_| ());
+        assert_eq!(found(&ALL, 3), Ok(()));
+        assert_eq!(found(&ALL, 4), Err(Errno::EPROTOTYPE));
+        assert_eq!(found(&NONE, 3), Err(Errno::ENOENT));
+        assert_eq!(found(&NONE, 4), Err(Errno::ENOENT));
+    }
+
+    #[test]
+    fn names_are_lines() {
+        let mut text = [0; 4096];
+        assert_eq!(write_names(&ALL, Kind::Target, &mut text), b"ERROR\n");
+        let matches = write_names(&ALL, Kind::Match, &mut text);
+        let lines = matches.split(|&byte| byte == b'\n');
+        let conntrack = lines.filter(|line| line == b"conntrack").count();
+        assert_eq!(conntrack, 3, "a line for each revision");
+        assert_eq!(matches.last(), Some(&b'\n'));
+        assert!(!matches.windows(2).any(|pair| pair == b"\n\n"));
+    }
+
+    #[test]
+    fn names_that_do_not_fit_are_left_out() {
+        let mut text = [0; 8];
+        assert_eq!(write_names(&ALL, Kind::Target, &mut text[..5]), b"");
+        assert_eq!(write_names(&ALL, Kind::Target, &mut text[..6]), b"ERROR\n");
+    }
+}
