@@ -104,9 +104,10 @@ fn stable(header: &Replace, host: &Host, once: &[u8], info: &[u8]) {
     assert_eq!(table.into_entries(), once, "the same entries");
 }
 
-/// The bytes that make [`replace`] see this request as it is.
-pub fn from_request(request: &[u8]) -> Vec<u8> {
-    let mut data = vec![0b1111; CHOICES];
-    data.extend_from_slice(request);
-    data
+/// The choices that let a valid request in.
+pub const HELPFUL: [u8; CHOICES] = [0b1111, 0];
+
+/// The bytes that make [`replace`] see this request.
+pub fn from_request(choices: [u8; CHOICES], request: &[u8]) -> Vec<u8> {
+    [&choices[..], request].concat()
 }

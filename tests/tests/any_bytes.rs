@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The core comes back from any bytes, and what it takes can be trusted.
 
-use bpfilter_tests::any_bytes::{from_request, replace};
+use bpfilter_tests::any_bytes::{HELPFUL, from_request, replace};
 use bpfilter_tests::mutate::{Mutant, mutation};
 use bpfilter_tests::{cases, generate, rows};
 use proptest::collection::vec;
@@ -10,7 +10,7 @@ use proptest::prelude::*;
 #[test]
 fn valid_tables_keep_the_promises() {
     cases::check("valid", 300, &generate::table(5, 5), |table| {
-        replace(&from_request(&table.blob().bytes()));
+        replace(&from_request(HELPFUL, &table.blob().bytes()));
         Ok(())
     });
 }
@@ -27,9 +27,7 @@ fn broken_tables_do_no_harm() {
         for mutation in &mutations {
             mutant.apply(mutation);
         }
-        let mut data = from_request(&mutant.bytes);
-        data[..2].copy_from_slice(&choices);
-        replace(&data);
+        replace(&from_request(choices, &mutant.bytes));
         Ok(())
     });
 }
@@ -46,6 +44,6 @@ fn noise_does_no_harm() {
 #[test]
 fn every_rule_does_no_harm() {
     for row in rows::rows() {
-        replace(&from_request(&row.blob.bytes()));
+        replace(&from_request(HELPFUL, &row.blob.bytes()));
     }
 }
