@@ -1,30 +1,95 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! A system made of vectors, for tests and fuzzing of the request handler.
 //!
-//! Owns: a caller whose memory is one vector at [`BASE`], and which changes
-//! it between any two looks of the helper if it is asked to.
+//! Owns: a caller whose memory is one vector at [`BASE`], which it can change
+//! between any two looks of the helper; a kernel half that keeps one
+//! generation; and a count of everything that is open or mapped.
 
 use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::ops::{Deref, DerefMut, Range};
+use std::rc::Rc;
+use std::sync::atomic::AtomicU64;
 use std::vec::Vec;
 
 use umh_core::errno::{Errno, Result};
+use umh_core::extension::{Features, Host, Kind};
 
-use crate::system::{System, Tid, UserAddr};
+use crate::system::{Generation, System, Tid, UserAddr};
 
 /// Where the caller's memory starts.
 pub const BASE: u64 = 0x7f00_0000_0000;
 /// The one caller that is alive.
 pub const CALLER: Tid = Tid(4711);
+/// Rows of a counter map: three CPUs and the helper.
+pub const ROWS: u32 = 4;
+
+/// Something that is counted while it is there.
+pub struct Counted<T> {
+    value: T,
+    count: Rc<Cell<usize>>,
+}
+
+impl<T> Drop for Counted<T> {
+    fn drop(&mut self) {
+        self.count.set(self.count.get() - 1);
+    }
+}
+
+impl<T> fmt::Debug for Counted<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Counted")
+    }
+}
+
+impl<T: Deref> Deref for Counted<T> {
+    type Target = T::Target;
+
+    fn deref(&self) -> &T::Target {
+        &self.value
+    }
+}
+
+impl<T: DerefMut> DerefMut for Counted<T> {
+    fn deref_mut(&mut self) -> &mut T::Target {
+        &mut self.value
+    }
+}
+
+/// What a handle names.
+#[derive(Clone, Debug)]
+pub enum Object {
+    /// A sealed table image.
+    Image(Rc<[u8]>),
+    /// A counter map.
+    Counters(Rc<[AtomicU64]>),
+}
+
+/// What the kernel half keeps.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    /// The counter map.
+    pub counters: Rc<[AtomicU64]>,
+    /// The table image.
+    pub table: Rc<[u8]>,
+}
 
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Fake {
     /// The caller's memory.
     pub memory: RefCell<Vec<u8>>,
-    /// Bytes that are added to the memory after each look, over and over:
-    /// what a hostile caller does. Empty for an honest one.
+    /// Added to some bytes of the memory after each look, by turns: what a
+    /// hostile caller does. Empty for an honest one.
     pub noise: Vec<u8>,
+    /// The committed generation.
+    pub kept: RefCell<Option<Kept>>,
+    /// The effect that fails: so many work before. `None` for none.
+    pub fail_after: Cell<Option<usize>>,
+    /// What was published.
+    pub names: RefCell<Vec<u8>>,
     looks: Cell<usize>,
+    count: Rc<Cell<usize>>,
 }
 
 impl Fake {
@@ -36,7 +101,37 @@ impl Fake {
         }
     }
 
-    fn range(&self, caller: Tid, addr: UserAddr, len: usize) -> Result<core::ops::Range<usize>> {
+    /// How many handles and mappings there are now.
+    pub fn held(&self) -> usize {
+        self.count.get()
+    }
+
+    fn hold<T>(&self, value: T) -> Result<Counted<T>> {
+        self.may_fail(Errno::ENOMEM)?;
+        Ok(self.hold_surely(value))
+    }
+
+    fn hold_surely<T>(&self, value: T) -> Counted<T> {
+        self.count.set(self.count.get() + 1);
+        Counted {
+            value,
+            count: self.count.clone(),
+        }
+    }
+
+    fn may_fail(&self, errno: Errno) -> Result<()> {
+        match self.fail_after.get() {
+            Some(0) => Err(errno),
+            Some(left) => {
+                self.fail_after.set(Some(left - 1));
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn range(&self, caller: Tid, addr: UserAddr, len: usize) -> Result<Range<usize>> {
+        self.may_fail(Errno::EFAULT)?;
         let start = addr.0.checked_sub(BASE).ok_or(Errno::EFAULT)?;
         let start = usize::try_from(start).map_err(|_| Errno::EFAULT)?;
         let end = start.checked_add(len).ok_or(Errno::EFAULT)?;
@@ -50,13 +145,8 @@ impl Fake {
         let look = self.looks.get();
         self.looks.set(look + 1);
         if let Some(add) = self.noise.get(look % self.noise.len().max(1)) {
-            for byte in self
-                .memory
-                .borrow_mut()
-                .iter_mut()
-                .skip(look % 8)
-                .step_by(8)
-            {
+            let first = look % 8;
+            for byte in self.memory.borrow_mut().iter_mut().skip(first).step_by(8) {
                 *byte = byte.wrapping_add(*add);
             }
         }
@@ -64,6 +154,19 @@ impl Fake {
 }
 
 impl System for Fake {
+    type Handle = Counted<Object>;
+    type Memory = Counted<Vec<u8>>;
+    type Draft = Counted<Vec<u8>>;
+    type Image = Counted<Rc<[u8]>>;
+    type Counters = Counted<Rc<[AtomicU64]>>;
+
+    fn host(&self) -> Host {
+        Host {
+            features: Features::ALL,
+            hz: 250,
+        }
+    }
+
     fn read(&self, caller: Tid, addr: UserAddr, into: &mut [u8]) -> Result<()> {
         let range = self.range(caller, addr, into.len())?;
         into.copy_from_slice(self.memory.borrow().get(range).ok_or(Errno::EFAULT)?);
@@ -81,5 +184,73 @@ impl System for Fake {
         drop(memory);
         self.tick();
         Ok(())
+    }
+
+    fn memory(&self, len: usize) -> Result<Self::Memory> {
+        self.hold(vec![0; len])
+    }
+
+    fn recover(&self) -> Result<Option<Generation<Self::Handle>>> {
+        self.may_fail(Errno::ENOMEM)?;
+        Ok(self.kept.borrow().as_ref().map(|kept| Generation {
+            programs: None,
+            counters: self.hold_surely(Object::Counters(kept.counters.clone())),
+            table: self.hold_surely(Object::Image(kept.table.clone())),
+            flags: 0,
+        }))
+    }
+
+    fn commit(&self, generation: &Generation<Self::Handle>) -> Result<()> {
+        self.may_fail(Errno::ENOMEM)?;
+        match (&generation.counters.value, &generation.table.value) {
+            (Object::Counters(counters), Object::Image(table)) => {
+                self.kept.replace(Some(Kept {
+                    counters: counters.clone(),
+                    table: table.clone(),
+                }));
+                Ok(())
+            }
+            _ => Err(Errno::EINVAL),
+        }
+    }
+
+    fn publish(&self, _: Kind, names: &[u8]) -> Result<()> {
+        self.may_fail(Errno::ENOPROTOOPT)?;
+        self.names.borrow_mut().extend(names);
+        Ok(())
+    }
+
+    fn draft(&self, len: usize) -> Result<Self::Draft> {
+        self.hold(vec![0; len])
+    }
+
+    fn seal(&self, draft: Self::Draft) -> Result<Self::Handle> {
+        self.hold(Object::Image(draft.value.as_slice().into()))
+    }
+
+    fn image(&self, table: &Self::Handle) -> Result<Self::Image> {
+        match &table.value {
+            Object::Image(image) => self.hold(image.clone()),
+            Object::Counters(_) => Err(Errno::EINVAL),
+        }
+    }
+
+    fn rows(&self) -> Result<u32> {
+        self.may_fail(Errno::ENOMEM)?;
+        Ok(ROWS)
+    }
+
+    fn new_counters(&self, len: usize) -> Result<Self::Handle> {
+        let cells = (0..len / size_of::<AtomicU64>()).map(|_| AtomicU64::default());
+        self.hold(Object::Counters(cells.collect()))
+    }
+
+    fn counters(&self, map: &Self::Handle, len: usize) -> Result<Self::Counters> {
+        match &map.value {
+            Object::Counters(cells) if size_of::<AtomicU64>() * cells.len() >= len => {
+                self.hold(cells.clone())
+            }
+            _ => Err(Errno::EINVAL),
+        }
     }
 }

@@ -3,9 +3,15 @@
 //!
 //! Owns: the line between the request handler and the outside. Every method
 //! is one effect; each can fail, and the caller's memory can change between
-//! any two of them.
+//! any two of them. What a method returns frees itself when it is dropped, so
+//! that no path through a request can leak.
 
+use core::ops::{Deref, DerefMut};
+use core::sync::atomic::AtomicU64;
+
+use bpfilter_msgfmt::HOOKS;
 use umh_core::errno::{Errno, Result};
+use umh_core::extension::{Host, Kind};
 
 /// Where in the caller's memory something lies: an allegation, and a number
 /// of this process's only by accident. Only the kernel may follow it.
@@ -26,12 +32,70 @@ impl UserAddr {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Tid(pub u32);
 
+/// What a network namespace is committed to: see `struct bpfilter_generation`.
+#[derive(Debug)]
+pub struct Generation<H> {
+    /// The hooks' programs; `None` leaves the hooks accepting.
+    pub programs: Option<[H; HOOKS]>,
+    /// The counter map.
+    pub counters: H,
+    /// The sealed table image.
+    pub table: H,
+    /// `GEN_*`.
+    pub flags: u32,
+}
+
 /// The outside, as seen from one request.
 pub trait System {
+    /// An object of the kernel: a sealed file, a map, a program.
+    type Handle;
+    /// Memory to work in.
+    type Memory: DerefMut<Target = [u8]>;
+    /// A table image that is being written.
+    type Draft: DerefMut<Target = [u8]>;
+    /// A table image that nobody can change any more.
+    type Image: Deref<Target = [u8]>;
+    /// A counter map, which programs change all the time.
+    type Counters: Deref<Target = [AtomicU64]>;
+
+    /// What the rules run on.
+    fn host(&self) -> Host;
+
     /// Fills `into` from the caller's memory, whole or EFAULT.
     fn read(&self, caller: Tid, addr: UserAddr, into: &mut [u8]) -> Result<()>;
 
     /// Writes all of `from` to the caller's memory or gives EFAULT; what was
     /// written before the fault stays.
     fn write(&self, caller: Tid, addr: UserAddr, from: &[u8]) -> Result<()>;
+
+    /// `len` bytes of zeros. They cost nothing before they are touched.
+    fn memory(&self, len: usize) -> Result<Self::Memory>;
+
+    /// The generation of the request's namespace.
+    fn recover(&self) -> Result<Option<Generation<Self::Handle>>>;
+
+    /// Replaces that generation. When this returns, nothing runs in the old
+    /// one any more.
+    fn commit(&self, generation: &Generation<Self::Handle>) -> Result<()>;
+
+    /// Publishes the names of all matches or targets, each in a line.
+    fn publish(&self, kind: Kind, names: &[u8]) -> Result<()>;
+
+    /// `len` bytes of zeros that shall become a table image.
+    fn draft(&self, len: usize) -> Result<Self::Draft>;
+
+    /// Makes a draft final.
+    fn seal(&self, draft: Self::Draft) -> Result<Self::Handle>;
+
+    /// The bytes of a table image.
+    fn image(&self, table: &Self::Handle) -> Result<Self::Image>;
+
+    /// Rows of a counter map: one per possible CPU and one for the helper.
+    fn rows(&self) -> Result<u32>;
+
+    /// A counter map of `len` bytes, all zero.
+    fn new_counters(&self, len: usize) -> Result<Self::Handle>;
+
+    /// The first `len` bytes of a counter map.
+    fn counters(&self, map: &Self::Handle, len: usize) -> Result<Self::Counters>;
 }

@@ -22,6 +22,11 @@ impl OptLen {
         self.0 as usize
     }
 
+    /// The number as it came.
+    pub const fn number(self) -> u32 {
+        self.0
+    }
+
     /// Exactly a `T` and nothing else.
     const fn is<T>(self) -> bool {
         self.bytes() == size_of::<T>()

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! GET_ENTRIES: the table as it was loaded, with live counters.
 
-use umh_core::abi::GetEntries;
+use core::mem::offset_of;
+
+use umh_core::abi::{Entry, GetEntries};
 use umh_core::command::OptLen;
 use umh_core::errno::{Errno, Result};
-use umh_core::table::pristine;
+use zerocopy::IntoBytes;
 
+use super::current::Current;
+use super::stream::Stream;
 use super::{Caller, must_be_filter};
 use crate::system::System;
 
@@ -15,9 +19,21 @@ pub(super) fn get_entries<S: System>(caller: &Caller<'_, S>, len: OptLen) -> Res
     if len.after::<GetEntries>()? != header.size as usize {
         return Err(Errno::EINVAL);
     }
-    let image = pristine::image();
+    let current = Current::open(caller.system)?;
+    let image = current.image()?;
     if header.size != image.header().size {
         return Err(Errno::EAGAIN);
     }
-    caller.write(size_of::<GetEntries>(), image.entries())
+    let tally = current.tally(caller.system)?;
+    let mut stream = Stream::new(caller, caller.optval.at(size_of::<GetEntries>())?)?;
+    for (index, entry) in image.entries().enumerate() {
+        let copy = stream.push(entry)?;
+        if let Some(tally) = &tally {
+            let counters = copy.get_mut(offset_of!(Entry, counters)..);
+            let counters = counters.ok_or(Errno::EIO)?;
+            let sum = tally.of(index);
+            sum.write_to_prefix(counters).map_err(|_| Errno::EIO)?;
+        }
+    }
+    stream.flush()
 }

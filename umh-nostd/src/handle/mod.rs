@@ -5,11 +5,16 @@
 //! see the caller's memory. Promises: 0 only if the command was carried out
 //! whole; a failed one has changed nothing.
 
+mod add_counters;
+mod current;
 mod entries;
+mod extensions;
 mod info;
+mod replace;
+mod stream;
 
 use bpfilter_msgfmt::{Reply, Request};
-use umh_core::abi;
+use umh_core::abi::TABLE_NAME_LEN;
 use umh_core::command::Command;
 use umh_core::errno::{Errno, Result};
 use umh_core::table::is_filter;
@@ -33,9 +38,14 @@ impl<S: System> Caller<'_, S> {
         Ok(value)
     }
 
-    /// Writes `bytes` at `offset` from the caller's `optval`.
-    fn write(&self, offset: usize, bytes: &[u8]) -> Result<()> {
-        self.system.write(self.tid, self.optval.at(offset)?, bytes)
+    /// Fills `bytes` from `offset` bytes after the caller's `optval`.
+    fn read(&self, offset: usize, bytes: &mut [u8]) -> Result<()> {
+        self.system.read(self.tid, self.optval.at(offset)?, bytes)
+    }
+
+    /// Writes `bytes` to the caller's `optval`.
+    fn write(&self, bytes: &[u8]) -> Result<()> {
+        self.system.write(self.tid, self.optval, bytes)
     }
 }
 
@@ -56,17 +66,22 @@ fn carry_out<S: System>(system: &S, request: &Request) -> Result<()> {
         optval: UserAddr(request.addr),
     };
     match command {
-        Command::Ping => Ok(()),
+        Command::Ping => {
+            // A kernel half that has no such files is as good.
+            let _ = extensions::publish(system);
+            Ok(())
+        }
         Command::GetInfo => info::get_info(&caller),
         Command::GetEntries(len) => entries::get_entries(&caller, len),
-        Command::GetRevision(_) => caller.header::<abi::GetRevision>().and(Err(Errno::ENOENT)),
-        Command::Replace(_) | Command::AddCounters(_) => Err(Errno::ENOPROTOOPT),
+        Command::GetRevision(kind) => extensions::get_revision(&caller, kind),
+        Command::Replace(len) => replace::replace(&caller, len),
+        Command::AddCounters(len) => add_counters::add_counters(&caller, len),
     }
 }
 
 /// ENOPROTOOPT for every table but `filter`: the kernel's ip_tables, if there
 /// is one, gets the call and has the last word on it.
-fn must_be_filter(name: &[u8; abi::TABLE_NAME_LEN]) -> Result<()> {
+fn must_be_filter(name: &[u8; TABLE_NAME_LEN]) -> Result<()> {
     if is_filter(name) {
         Ok(())
     } else {

@@ -5,11 +5,15 @@
     reason = "a test that indexes wrongly shall fail"
 )]
 
+use std::sync::atomic::Ordering;
+
 use bpfilter_msgfmt as msg;
-use umh_core::abi::{GetEntries, GetInfo};
+use umh_core::abi::{Counters, CountersInfo, GetEntries, GetInfo, GetRevision, Replace};
+use umh_core::table::pristine;
+use zerocopy::FromZeros;
 
 use super::*;
-use crate::fake::{BASE, CALLER, Fake};
+use crate::fake::{BASE, CALLER, Fake, ROWS};
 
 fn ask(system: &Fake, is_set: u32, cmd: u32, len: usize) -> i32 {
     let len = u32::try_from(len).unwrap_or(u32::MAX);
@@ -134,4 +138,232 @@ fn errors_in_the_kernels_order() {
         pid: 1,
     };
     assert_eq!(answer(&filter, &request).status, Errno::EFAULT.status());
+}
+
+/// Where a request's answer beyond its status goes: behind the request.
+const OUT: usize = 4096;
+
+/// A system whose caller has `parts` at its `optval`, one behind the other,
+/// and memory after them.
+fn caller_with(system: &Fake, parts: &[&[u8]]) -> usize {
+    let mut memory = parts.concat();
+    let len = memory.len();
+    assert!(len <= OUT);
+    memory.resize(OUT + 4096, 0xcc);
+    system.memory.replace(memory);
+    len
+}
+
+/// The pristine table as a REPLACE, with another policy for INPUT.
+fn replace(system: &Fake, num_counters: u32) -> i32 {
+    let info = pristine::image().info();
+    let mut header = Replace::new_zeroed();
+    header.name = info.name;
+    header.valid_hooks = info.valid_hooks;
+    header.num_entries = info.num_entries;
+    header.size = info.size;
+    header.hook_entry = info.hook_entry;
+    header.underflow = info.underflow;
+    header.num_counters = num_counters;
+    header.counters = BASE + OUT as u64;
+    let mut blob = pristine::image().bytes().to_vec();
+    blob[144..148].copy_from_slice(&(-1i32).to_ne_bytes());
+    let len = caller_with(system, &[header.as_bytes(), &blob]);
+    ask(system, 1, msg::IPT_SO_SET_REPLACE, len)
+}
+
+fn add_counters(system: &Fake, counters: &[Counters]) -> i32 {
+    let mut header = CountersInfo::new_zeroed();
+    header.name = pristine::image().info().name;
+    header.num_counters = counters.len() as u32;
+    let len = caller_with(system, &[header.as_bytes(), counters.as_bytes()]);
+    ask(system, 1, msg::IPT_SO_SET_ADD_COUNTERS, len)
+}
+
+/// The entries as GET_ENTRIES gives them.
+fn entries(system: &Fake) -> Vec<u8> {
+    let mut header = GetEntries::new_zeroed();
+    header.name = pristine::image().info().name;
+    header.size = 632;
+    let len = caller_with(system, &[header.as_bytes(), &[0; 632]]);
+    assert_eq!(ask(system, 0, msg::IPT_SO_GET_ENTRIES, len), 0);
+    system.memory.borrow()[size_of::<GetEntries>()..len].to_vec()
+}
+
+/// The counters in what [`entries`] gives.
+fn counters(entries: &[u8]) -> Vec<(u64, u64)> {
+    [0, 152, 304, 456]
+        .map(|at| Counters::read_from_prefix(&entries[at + 96..]).map(|(c, _)| (c.pcnt, c.bcnt)))
+        .map(|c| c.unwrap_or((u64::MAX, u64::MAX)))
+        .to_vec()
+}
+
+fn numbers(first: u64) -> [Counters; 4] {
+    [0, 1, 2, 3].map(|i| Counters {
+        pcnt: first + i,
+        bcnt: 100 * (first + i),
+    })
+}
+
+#[test]
+fn revisions() {
+    let system = Fake::default();
+    let ask_for = |cmd, name: &[u8], revision| {
+        let mut asked = GetRevision::new_zeroed();
+        asked.name[..name.len()].copy_from_slice(name);
+        asked.revision = revision;
+        let len = caller_with(&system, &[asked.as_bytes()]);
+        ask(&system, 0, cmd, len)
+    };
+    let matches = msg::IPT_SO_GET_REVISION_MATCH;
+    assert_eq!(ask_for(matches, b"tcp", 0), 0);
+    assert_eq!(ask_for(matches, b"tcp", 1), Errno::EPROTONOSUPPORT.status());
+    assert_eq!(ask_for(matches, b"MASQUERADE", 0), Errno::ENOENT.status());
+    assert_eq!(
+        ask_for(msg::IPT_SO_GET_REVISION_TARGET, b"tcp", 0),
+        Errno::ENOENT.status()
+    );
+}
+
+#[test]
+fn a_ping_publishes_the_names() {
+    let system = Fake::default();
+    assert_eq!(ask(&system, 0, msg::CMD_PING, 0), 0);
+    let names = system.names.borrow();
+    assert!(
+        names
+            .split(|byte| *byte == b'\n')
+            .any(|name| name == b"tcp")
+    );
+}
+
+#[test]
+fn replace_changes_the_table_and_keeps_it() {
+    let system = Fake::default();
+    assert_eq!(replace(&system, 4), 0);
+    // The old counters, all zero, behind the request; nothing after them.
+    assert!(
+        system.memory.borrow()[OUT..OUT + 64]
+            .iter()
+            .all(|byte| *byte == 0)
+    );
+    assert_eq!(system.memory.borrow()[OUT + 64], 0xcc);
+    let mut expected = pristine::image().bytes().to_vec();
+    expected[144..148].copy_from_slice(&(-1i32).to_ne_bytes());
+    assert_eq!(entries(&system), expected);
+    assert_eq!(system.held(), 0);
+}
+
+#[test]
+fn counters_are_added_read_and_given_back() {
+    let system = Fake::default();
+    assert_eq!(replace(&system, 4), 0);
+    // What a program of the second CPU counts for the third entry.
+    if let Some(kept) = system.kept.borrow().as_ref() {
+        kept.counters[2 * (4 + 2)].store(5, Ordering::Relaxed);
+        kept.counters[2 * (4 + 2) + 1].store(500, Ordering::Relaxed);
+    }
+    assert_eq!(add_counters(&system, &numbers(1)), 0);
+    assert_eq!(add_counters(&system, &numbers(10)), 0);
+    let sums = [(11, 1100), (13, 1300), (20, 2000), (17, 1700)];
+    assert_eq!(counters(&entries(&system)), sums);
+
+    assert_eq!(replace(&system, 4), 0);
+    let given: Vec<u64> = sums.iter().flat_map(|(p, b)| [*p, *b]).collect();
+    assert_eq!(&system.memory.borrow()[OUT..OUT + 64], given.as_bytes());
+    assert_eq!(counters(&entries(&system)), [(0, 0); 4]);
+    assert_eq!(system.held(), 0);
+}
+
+#[test]
+fn counters_of_a_pristine_table() {
+    let system = Fake::default();
+    assert_eq!(add_counters(&system, &numbers(7)), 0);
+    let sums = [(7, 700), (8, 800), (9, 900), (10, 1000)];
+    let now = entries(&system);
+    assert_eq!(counters(&now), sums);
+    assert_eq!(
+        system
+            .kept
+            .borrow()
+            .as_ref()
+            .map(|kept| kept.counters.len()),
+        Some(ROWS as usize * 8)
+    );
+    assert_eq!(system.held(), 0);
+}
+
+#[test]
+fn replace_fails_in_the_kernels_order() {
+    let system = Fake::default();
+    assert_eq!(replace(&system, 3), Errno::EAGAIN.status());
+    assert_eq!(replace(&system, 0), Errno::EINVAL.status());
+    // No blob behind the header.
+    assert_eq!(replace(&system, 4), 0);
+    let whole = size_of::<Replace>() + 632;
+    system.memory.borrow_mut().truncate(whole - 1);
+    assert_eq!(
+        ask(&system, 1, msg::IPT_SO_SET_REPLACE, whole),
+        Errno::EFAULT.status()
+    );
+    // A place for the counters that is not there fails nothing.
+    system.memory.borrow_mut().resize(whole, 0);
+    assert_eq!(ask(&system, 1, msg::IPT_SO_SET_REPLACE, whole), 0);
+}
+
+#[test]
+fn add_counters_fails_in_the_kernels_order() {
+    let system = Fake::default();
+    let few = [Counters { pcnt: 1, bcnt: 1 }; 3];
+    assert_eq!(add_counters(&system, &few), Errno::EINVAL.status());
+    // That many would be wrong, but they are not even there.
+    let len = size_of::<CountersInfo>() + 48;
+    system.memory.borrow_mut().truncate(len - 1);
+    assert_eq!(
+        ask(&system, 1, msg::IPT_SO_SET_ADD_COUNTERS, len),
+        Errno::EFAULT.status()
+    );
+    assert_eq!(
+        ask(&system, 1, msg::IPT_SO_SET_ADD_COUNTERS, len - 1),
+        Errno::EINVAL.status()
+    );
+    assert!(system.kept.borrow().is_none());
+}
+
+/// Every effect of every request is made to fail once: the request fails or
+/// succeeds as a whole, the table stays or is replaced as a whole, and nothing
+/// is left open.
+#[test]
+fn any_effect_may_fail() {
+    let requests: [fn(&Fake) -> i32; 3] = [
+        |system| replace(system, 4),
+        |system| add_counters(system, &numbers(1)),
+        |system| add_counters(system, &numbers(1)[..2]),
+    ];
+    for request in requests {
+        for committed in [false, true] {
+            let mut failures = 0;
+            for after in 0.. {
+                let system = Fake::default();
+                if committed {
+                    assert_eq!(add_counters(&system, &numbers(1)), 0);
+                }
+                let before = entries(&system);
+                system.fail_after.set(Some(after));
+                let status = request(&system);
+                let unused = system.fail_after.take();
+                assert_eq!(system.held(), 0);
+                let unchanged = entries(&system) == before;
+                assert!(
+                    status == 0 || unchanged,
+                    "{status} after {after} changed something"
+                );
+                failures += i32::from(status != 0);
+                if unused != Some(0) {
+                    break;
+                }
+            }
+            assert!(failures > 3);
+        }
+    }
 }

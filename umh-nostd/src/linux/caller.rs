@@ -37,3 +37,45 @@ fn progress(done: usize, copied: Result<usize>) -> Result<usize> {
         _ => Err(Errno::EFAULT),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// This process is its own caller.
+    fn me() -> Tid {
+        Tid(std::process::id())
+    }
+
+    fn addr(bytes: &[u8]) -> UserAddr {
+        UserAddr(bytes.as_ptr().expose_provenance() as u64)
+    }
+
+    #[test]
+    fn copies_both_ways() {
+        let there = vec![7; 3 << 20];
+        let mut here = vec![0; there.len()];
+        assert_eq!(read(me(), addr(&there), &mut here), Ok(()));
+        assert_eq!(here, there);
+        here.fill(9);
+        assert_eq!(write(me(), addr(&there), &here), Ok(()));
+        assert_eq!(std::hint::black_box(&there), &here);
+        assert_eq!(read(me(), UserAddr(0), &mut []), Ok(()));
+    }
+
+    #[test]
+    fn a_bad_address_or_caller_is_efault() {
+        let mut here = [0; 16];
+        let from = [1; 16];
+        for bad in [0, 8, u64::MAX, u64::MAX - 8, 1 << 63] {
+            assert_eq!(read(me(), UserAddr(bad), &mut here), Err(Errno::EFAULT));
+            assert_eq!(write(me(), UserAddr(bad), &from), Err(Errno::EFAULT));
+        }
+        for nobody in [0, u32::MAX, 1 << 22] {
+            assert_eq!(
+                read(Tid(nobody), addr(&from), &mut here),
+                Err(Errno::EFAULT)
+            );
+        }
+    }
+}

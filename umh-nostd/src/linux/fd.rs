@@ -19,6 +19,11 @@ impl Fd {
         Self(number)
     }
 
+    /// The descriptor, as structures of the kernel have it.
+    pub(super) fn raw(&self) -> i32 {
+        self.0
+    }
+
     /// The descriptor, as an argument of a raw call.
     pub(super) fn number(&self) -> usize {
         self.0 as usize

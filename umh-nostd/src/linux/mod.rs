@@ -4,29 +4,117 @@
 //! Owns: the only system calls of this program, and its life: log, serve,
 //! exit. Calls that rustix has are made through it, the others in [`raw`].
 
+mod bpf;
 mod caller;
+mod control;
 mod fd;
 mod log;
+mod memory;
 mod raw;
+
+use core::cell::Cell;
 
 use rustix::fd::BorrowedFd;
 use rustix::io;
+use rustix::time::{ClockId, clock_getres};
 use umh_core::errno::{Errno, Result};
+use umh_core::extension::{Features, Host, Kind};
 
 use crate::serve::{End, Mailbox, serve};
-use crate::system::{System, Tid, UserAddr};
+use crate::system::{Generation, System, Tid, UserAddr};
+use control::Control;
+use fd::Fd;
 use log::Log;
+use memory::{CounterMap, Draft, Image, Memory};
 
 /// The kernel of this machine.
-struct Linux;
+struct Linux {
+    control: Control,
+    host: Host,
+    /// Known after the first question, and never different.
+    rows: Cell<Option<u32>>,
+}
+
+impl Linux {
+    fn new() -> Result<Self> {
+        // The coarse clock moves with the ticks.
+        let tick = clock_getres(ClockId::MonotonicCoarse).tv_nsec;
+        let tick = u32::try_from(tick).unwrap_or_default().max(1);
+        Ok(Self {
+            control: Control::open()?,
+            host: Host {
+                features: Features::ALL,
+                hz: (NANOSECONDS + tick / 2) / tick,
+            },
+            rows: Cell::new(None),
+        })
+    }
+}
+
+const NANOSECONDS: u32 = 1_000_000_000;
 
 impl System for Linux {
+    type Handle = Fd;
+    type Memory = Memory;
+    type Draft = Draft;
+    type Image = Image;
+    type Counters = CounterMap;
+
+    fn host(&self) -> Host {
+        self.host
+    }
+
     fn read(&self, caller: Tid, addr: UserAddr, into: &mut [u8]) -> Result<()> {
         caller::read(caller, addr, into)
     }
 
     fn write(&self, caller: Tid, addr: UserAddr, from: &[u8]) -> Result<()> {
         caller::write(caller, addr, from)
+    }
+
+    fn memory(&self, len: usize) -> Result<Memory> {
+        Memory::new(len)
+    }
+
+    fn recover(&self) -> Result<Option<Generation<Fd>>> {
+        self.control.recover()
+    }
+
+    fn commit(&self, generation: &Generation<Fd>) -> Result<()> {
+        self.control.commit(generation)
+    }
+
+    fn publish(&self, kind: Kind, names: &[u8]) -> Result<()> {
+        self.control.publish(kind, names)
+    }
+
+    fn draft(&self, len: usize) -> Result<Draft> {
+        Draft::new(len)
+    }
+
+    fn seal(&self, draft: Draft) -> Result<Fd> {
+        draft.seal()
+    }
+
+    fn image(&self, table: &Fd) -> Result<Image> {
+        Image::new(table)
+    }
+
+    fn rows(&self) -> Result<u32> {
+        if let Some(rows) = self.rows.get() {
+            return Ok(rows);
+        }
+        let rows = bpf::possible_cpus()?.saturating_add(1);
+        self.rows.set(Some(rows));
+        Ok(rows)
+    }
+
+    fn new_counters(&self, len: usize) -> Result<Fd> {
+        bpf::new_counters(len)
+    }
+
+    fn counters(&self, map: &Fd, len: usize) -> Result<CounterMap> {
+        CounterMap::new(map, len)
     }
 }
 
@@ -50,7 +138,17 @@ pub fn main() -> ! {
     raw::ignore_sigpipe();
     let log = Log::open();
     log.notice("Started bpfilter");
-    match serve(&Pipes, &Linux) {
+    let linux = match Linux::new() {
+        Ok(linux) => linux,
+        Err(errno) => {
+            log.error(|line| {
+                line.text("no control socket, errno ")
+                    .number(errno.number() as usize)
+            });
+            raw::exit(1)
+        }
+    };
+    match serve(&Pipes, &linux) {
         End::Closed => raw::exit(0),
         End::Invalid(len) => log.error(|line| line.text("invalid request of length ").number(len)),
         End::Broken(errno) => log.error(|line| {

@@ -7,16 +7,23 @@
 use core::ffi::CStr;
 use core::ptr;
 
+use bpfilter_msgfmt::{Generation, SO_RECOVER};
 use linux_raw_sys::general::{
-    __NR_exit_group, __NR_fsmount, __NR_fsopen, __NR_openat, __NR_process_vm_readv,
-    __NR_process_vm_writev, __NR_rt_sigaction, FSMOUNT_CLOEXEC, FSOPEN_CLOEXEC, O_CLOEXEC,
-    O_WRONLY, SIGPIPE,
+    __NR_bpf, __NR_exit_group, __NR_fsmount, __NR_fsopen, __NR_getsockopt, __NR_memfd_create,
+    __NR_openat, __NR_process_vm_readv, __NR_process_vm_writev, __NR_rt_sigaction, __NR_setsockopt,
+    __NR_socket, FSMOUNT_CLOEXEC, FSOPEN_CLOEXEC, MFD_ALLOW_SEALING, MFD_CLOEXEC, MFD_NOEXEC_SEAL,
+    O_CLOEXEC, O_WRONLY, SIGPIPE,
 };
+use linux_raw_sys::net::AF_INET;
 use umh_core::errno::{Errno, Result};
+use zerocopy::{FromZeros, Immutable, IntoBytes};
 
 use super::fd::Fd;
 use crate::arch::syscall6;
 use crate::system::{Tid, UserAddr};
+
+/// The level of all socket options here.
+const SOL_IP: usize = 0;
 
 /// A result as the kernel returns it: a count, or a negative errno.
 fn result(ret: isize) -> Result<usize> {
@@ -57,6 +64,90 @@ pub(super) fn openat_wronly(directory: &Fd, path: &CStr) -> Result<Fd> {
     let args = [directory.number(), address(path), flags as usize, 0, 0, 0];
     // SAFETY: `path` ends with a NUL and is read only.
     unsafe { opened(syscall6(__NR_openat, args)) }
+}
+
+/// A file in memory that can be sealed, and never run.
+pub(super) fn memfd_create(name: &CStr) -> Result<Fd> {
+    let flags = MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL;
+    let args = [address(name), flags as usize, 0, 0, 0, 0];
+    // SAFETY: `name` ends with a NUL and is read only.
+    unsafe { opened(syscall6(__NR_memfd_create, args)) }
+}
+
+/// A socket that is good for socket options and nothing else is done with.
+pub(super) fn datagram_socket() -> Result<Fd> {
+    const SOCK_DGRAM_CLOEXEC: usize = 2 | O_CLOEXEC as usize;
+    let args = [AF_INET as usize, SOCK_DGRAM_CLOEXEC, 0, 0, 0, 0];
+    // SAFETY: no memory is passed.
+    unsafe { opened(syscall6(__NR_socket, args)) }
+}
+
+/// `getsockopt(SOL_IP, BPFILTER_SO_RECOVER)`: numbers of new descriptors.
+pub(super) fn recover(socket: &Fd) -> Result<Generation> {
+    let mut value = Generation::new_zeroed();
+    let mut len = size_of_val(&value) as u32;
+    let args = [
+        socket.number(),
+        SOL_IP,
+        SO_RECOVER as usize,
+        (&raw mut value).expose_provenance(),
+        (&raw mut len).expose_provenance(),
+        0,
+    ];
+    // SAFETY: `len` says how many bytes may be written to `value`, of which
+    // all values are valid; both are live and borrowed by nothing else.
+    result(unsafe { syscall6(__NR_getsockopt, args) })?;
+    if len as usize == size_of_val(&value) {
+        Ok(value)
+    } else {
+        Err(Errno::EIO)
+    }
+}
+
+/// `setsockopt(SOL_IP, option)`.
+pub(super) fn set_option(socket: &Fd, option: u32, value: &[u8]) -> Result<()> {
+    let args = [
+        socket.number(),
+        SOL_IP,
+        option as usize,
+        value.as_ptr().expose_provenance(),
+        value.len(),
+        0,
+    ];
+    // SAFETY: `value` is read only, within its length.
+    result(unsafe { syscall6(__NR_setsockopt, args) }).map(drop)
+}
+
+/// A bpf(2) command.
+///
+/// # Safety
+///
+/// Addresses in `attr` must name memory that the command may read or write as
+/// it does, and `command` must only read `attr` itself.
+pub(super) unsafe fn bpf<T: IntoBytes + Immutable>(command: u32, attr: &T) -> Result<usize> {
+    // SAFETY: promised by the caller of this function.
+    result(unsafe { bpf_call(command, attr) })
+}
+
+/// A bpf(2) command that opens a descriptor.
+///
+/// # Safety
+///
+/// That of [`bpf`], and that the command does open one.
+pub(super) unsafe fn bpf_open<T: IntoBytes + Immutable>(command: u32, attr: &T) -> Result<Fd> {
+    // SAFETY: promised by the caller of this function.
+    unsafe { opened(bpf_call(command, attr)) }
+}
+
+/// # Safety
+///
+/// That of [`bpf`].
+unsafe fn bpf_call<T: IntoBytes + Immutable>(command: u32, attr: &T) -> isize {
+    let address = ptr::from_ref(attr).expose_provenance();
+    let args = [command as usize, address, size_of::<T>(), 0, 0, 0];
+    // SAFETY: `attr` is live and as long as it is said to be; the rest is
+    // promised by the caller of this function.
+    unsafe { syscall6(__NR_bpf, args) }
 }
 
 fn address(text: &CStr) -> usize {

@@ -65,8 +65,20 @@ impl<'a> Image<'a> {
     }
 
     /// All entries, counters zero.
-    pub fn entries(&self) -> &'a [u8] {
+    pub fn bytes(&self) -> &'a [u8] {
         self.entries
+    }
+
+    /// Entry by entry. Ends early at one that does not fit in its place.
+    pub fn entries(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let mut rest = self.entries;
+        core::iter::from_fn(move || {
+            let (head, _) = abi::Entry::ref_from_prefix(rest).ok()?;
+            let len = usize::from(head.next_offset);
+            let (entry, after) = rest.split_at_checked(len)?;
+            rest = after;
+            (len > 0).then_some(entry)
+        })
     }
 
     /// What GET_INFO answers.

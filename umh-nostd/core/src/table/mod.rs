@@ -142,6 +142,12 @@ impl<'a> Table<'a> {
         })
     }
 
+    /// Bytes of working memory that [`Table::check`] needs for a blob of
+    /// `size` bytes: 4 for each entry that it has room for, and alignment.
+    pub const fn work_len(size: usize) -> usize {
+        size / offsets::MIN_ENTRY * 4 + 8
+    }
+
     /// What GET_INFO says of this table.
     pub fn info(&self) -> GetInfo {
         self.info

@@ -23,7 +23,7 @@ const TABLE_INFO: u32 = 64;
 /// Counters that xt_counters_alloc finds room for.
 pub(super) const MAX_COUNTERS: u32 = MAX_TABLE_SIZE / 16;
 /// The smallest entry there can be.
-const MIN_ENTRY: usize = ENTRY + EXTENSION;
+pub(super) const MIN_ENTRY: usize = ENTRY + EXTENSION;
 
 /// What the kernel checks before it copies the blob. `optlen` is the length
 /// of the whole request. Returns the number of bytes to copy from behind the

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! ADD_COUNTERS: adds the caller's numbers to those of the table in force.
+
+use umh_core::abi::{Counters, CountersInfo};
+use umh_core::command::OptLen;
+use umh_core::errno::{Errno, Result};
+use umh_core::table::image::{Header, VERSION};
+use umh_core::table::pristine;
+use zerocopy::{FromBytes, IntoBytes};
+
+use super::current::{Current, Tally, map_len};
+use super::{Caller, must_be_filter};
+use crate::system::{Generation, System};
+
+/// Bytes that are read at a time where they are not kept.
+const CHUNK: usize = 64 << 10;
+
+pub(super) fn add_counters<S: System>(caller: &Caller<'_, S>, len: OptLen) -> Result<()> {
+    let system = caller.system;
+    let header = caller.header::<CountersInfo>()?;
+    must_be_filter(&header.name)?;
+    let size = len.after::<CountersInfo>()?;
+    if size as u64 != u64::from(header.num_counters) * size_of::<Counters>() as u64 {
+        return Err(Errno::EINVAL);
+    }
+    let current = Current::open(system)?;
+    let image = current.image()?;
+    if header.num_counters != image.header().num_entries {
+        probe(caller, size)?;
+        return Err(Errno::EINVAL);
+    }
+    let mut memory = system.memory(size)?;
+    let bytes = memory.get_mut(..size).ok_or(Errno::EIO)?;
+    caller.read(size_of::<CountersInfo>(), bytes)?;
+    let counters = <[Counters]>::ref_from_bytes(bytes).map_err(|_| Errno::EIO)?;
+
+    match current.tally(system)? {
+        Some(tally) => add_all(&tally, counters),
+        None => {
+            let (generation, tally) = pristine_generation(system)?;
+            add_all(&tally, counters);
+            system.commit(&generation)?;
+        }
+    }
+    Ok(())
+}
+
+fn add_all<S: System>(tally: &Tally<S>, counters: &[Counters]) {
+    for (index, counters) in counters.iter().enumerate() {
+        tally.add(index, *counters);
+    }
+}
+
+/// EFAULT, if not all of the caller's counters are there. The kernel copies
+/// them before it sees that there are too few or too many; their number is
+/// the caller's to choose, so they are not kept here.
+fn probe<S: System>(caller: &Caller<'_, S>, size: usize) -> Result<()> {
+    let mut chunk = caller.system.memory(CHUNK)?;
+    let mut done = 0;
+    while done < size {
+        let rest = (size - done).min(CHUNK);
+        let bytes = chunk.get_mut(..rest).ok_or(Errno::EIO)?;
+        caller.read(size_of::<CountersInfo>() + done, bytes)?;
+        done += rest;
+    }
+    Ok(())
+}
+
+/// A generation that holds the pristine table's counters and nothing else:
+/// without programs, so its hooks stay as they were.
+fn pristine_generation<S: System>(system: &S) -> Result<(Generation<S::Handle>, Tally<S>)> {
+    let image = pristine::image();
+    let rows = system.rows()?;
+    let mut draft = system.draft(size_of::<Header>() + image.bytes().len())?;
+    let (head, entries) = Header::mut_from_prefix(&mut draft).map_err(|_| Errno::EIO)?;
+    *head = Header {
+        version: VERSION,
+        rows,
+        ..*image.header()
+    };
+    image.bytes().write_to(entries).map_err(|_| Errno::EIO)?;
+    let num_entries = image.header().num_entries;
+    let generation = Generation {
+        programs: None,
+        counters: system.new_counters(map_len(rows, num_entries)?)?,
+        table: system.seal(draft)?,
+        flags: 0,
+    };
+    let tally = Tally::map(system, &generation.counters, rows, num_entries)?;
+    Ok((generation, tally))
+}

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Which matches and targets there are: GET_REVISION_*, and the names that
+//! /proc shows.
+
+use bpfilter_msgfmt::NAMES_MAX;
+use umh_core::abi::GetRevision;
+use umh_core::errno::Result;
+use umh_core::extension::{Kind, check_revision, write_names};
+
+use super::Caller;
+use crate::system::System;
+
+pub(super) fn get_revision<S: System>(caller: &Caller<'_, S>, kind: Kind) -> Result<()> {
+    let asked = caller.header::<GetRevision>()?;
+    check_revision(&caller.system.host(), kind, &asked.name, asked.revision)
+}
+
+/// Hands the kernel half what /proc/net/ip_tables_matches and _targets print.
+pub(super) fn publish<S: System>(system: &S) -> Result<()> {
+    let mut text = system.memory(NAMES_MAX)?;
+    for kind in [Kind::Match, Kind::Target] {
+        system.publish(kind, write_names(&system.host(), kind, &mut text))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! REPLACE: a new table for the namespace, or the old one untouched.
+//!
+//! Owns: the transaction. Everything that can fail comes before COMMIT: the
+//! caller's bytes are copied once and checked, image, counters and programs
+//! are built, and what is needed to read the old counters is at hand. What
+//! comes after it (giving the caller the old counters) cannot fail the call.
+
+use umh_core::abi::{Counters, Replace};
+use umh_core::arena::Arena;
+use umh_core::command::OptLen;
+use umh_core::errno::{Errno, Result};
+use umh_core::table::image::{self, VERSION};
+use umh_core::table::{Table, check_header};
+use zerocopy::{FromBytes, IntoBytes};
+
+use super::current::{Current, Tally, map_len};
+use super::stream::Stream;
+use super::{Caller, must_be_filter};
+use crate::system::{Generation, System, UserAddr};
+
+pub(super) fn replace<S: System>(caller: &Caller<'_, S>, len: OptLen) -> Result<()> {
+    let system = caller.system;
+    let header = caller.header::<Replace>()?;
+    must_be_filter(&header.name)?;
+    let size = check_header(&header, len.number())?;
+    let current = Current::open(system)?;
+    let num_counters = current.image()?.header().num_entries;
+
+    let generation = build(caller, &header, size, num_counters)?;
+    let tally = current.tally(system)?;
+    let stream = Stream::new(caller, UserAddr(header.counters))?;
+    system.commit(&generation)?;
+    // ip_tables ignores it too if the caller cannot take them.
+    let _ = give_counters(stream, tally, num_counters);
+    Ok(())
+}
+
+/// Builds the generation that the caller asks for.
+fn build<S: System>(
+    caller: &Caller<'_, S>,
+    header: &Replace,
+    size: usize,
+    num_counters: u32,
+) -> Result<Generation<S::Handle>> {
+    let system = caller.system;
+    let rows = system.rows()?;
+    let mut draft = system.draft(size_of::<image::Header>() + size)?;
+    let (head, blob) = image::Header::mut_from_prefix(&mut draft).map_err(|_| Errno::EIO)?;
+    caller.read(size_of::<Replace>(), blob)?;
+    let mut work = system.memory(Table::work_len(size))?;
+    let host = system.host();
+    let table = Table::check(
+        header,
+        num_counters,
+        &host,
+        blob,
+        &mut Arena::new(&mut work),
+    )?;
+    let info = table.info();
+    *head = image::Header {
+        version: VERSION,
+        rows,
+        num_entries: info.num_entries,
+        size: info.size,
+        hook_entry: info.hook_entry,
+        underflow: info.underflow,
+    };
+    table.into_entries();
+    drop(work);
+    Ok(Generation {
+        programs: None,
+        counters: system.new_counters(map_len(rows, info.num_entries)?)?,
+        table: system.seal(draft)?,
+        flags: 0,
+    })
+}
+
+fn give_counters<S: System>(
+    mut stream: Stream<'_, S>,
+    tally: Option<Tally<S>>,
+    num_counters: u32,
+) -> Result<()> {
+    for index in 0..num_counters as usize {
+        let zero = Counters { pcnt: 0, bcnt: 0 };
+        let counters = tally.as_ref().map_or(zero, |tally| tally.of(index));
+        stream.push(counters.as_bytes())?;
+    }
+    stream.flush()
+}

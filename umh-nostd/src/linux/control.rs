@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The private options of the kernel half.
+//!
+//! Owns: the socket through which generations go to the kernel half and come
+//! back, and the step between a generation and its descriptors.
+
+use bpfilter_msgfmt as msg;
+use umh_core::errno::{Errno, Result};
+use umh_core::extension::Kind;
+use zerocopy::IntoBytes;
+
+use super::fd::Fd;
+use super::raw;
+use crate::system::Generation;
+
+/// What stands for a descriptor that is not there.
+const NONE: i32 = -1;
+
+/// The control socket.
+pub(super) struct Control(Fd);
+
+impl Control {
+    pub(super) fn open() -> Result<Self> {
+        raw::datagram_socket().map(Self)
+    }
+
+    /// See [`crate::system::System::recover`].
+    pub(super) fn recover(&self) -> Result<Option<Generation<Fd>>> {
+        let raw = match raw::recover(&self.0) {
+            Ok(raw) => raw,
+            // The second is for a kernel half that keeps no generations, so
+            // that there is none to lose.
+            Err(Errno::ENOENT | Errno::ENOPROTOOPT) => return Ok(None),
+            Err(errno) => return Err(errno),
+        };
+        // All of them are owned before anything can go wrong.
+        let [counters, table] = [raw.counters, raw.table].map(own);
+        let programs = match raw.prog.map(own) {
+            [Some(local_in), Some(forward), Some(local_out)] => {
+                Some([local_in, forward, local_out])
+            }
+            [None, None, None] => None,
+            _ => return Err(Errno::EIO),
+        };
+        Ok(Some(Generation {
+            programs,
+            counters: counters.ok_or(Errno::EIO)?,
+            table: table.ok_or(Errno::EIO)?,
+            flags: raw.flags,
+        }))
+    }
+
+    /// See [`crate::system::System::commit`].
+    pub(super) fn commit(&self, generation: &Generation<Fd>) -> Result<()> {
+        let prog = match &generation.programs {
+            Some(programs) => programs.each_ref().map(Fd::raw),
+            None => [NONE; msg::HOOKS],
+        };
+        let raw = msg::Generation {
+            prog,
+            counters: generation.counters.raw(),
+            table: generation.table.raw(),
+            flags: generation.flags,
+        };
+        raw::set_option(&self.0, msg::SO_COMMIT, raw.as_bytes())
+    }
+
+    /// See [`crate::system::System::publish`].
+    pub(super) fn publish(&self, kind: Kind, names: &[u8]) -> Result<()> {
+        let option = match kind {
+            Kind::Match => msg::SO_MATCHES,
+            Kind::Target => msg::SO_TARGETS,
+        };
+        raw::set_option(&self.0, option, names)
+    }
+}
+
+/// The descriptor that RECOVER has opened under this number, if any.
+fn own(number: i32) -> Option<Fd> {
+    // SAFETY: the kernel half opens a descriptor for each number but -1, and
+    // `recover` takes each once.
+    (number >= 0).then(|| unsafe { Fd::own(number) })
+}
