@@ -29,6 +29,7 @@ pub mod evaluate;
 pub mod generate;
 pub mod mutate;
 pub mod namespace;
+pub mod odd_rules;
 pub mod oracle;
 pub mod packet;
 pub mod random_packets;

@@ -10,14 +10,16 @@ use std::fmt;
 use std::io;
 
 use fastrand::Rng;
-use umh_core::abi::{Counters, Entry, GetInfo};
+use umh_core::abi::{Counters, Entry, GetEntries, GetInfo};
 use zerocopy::FromBytes;
 
+use crate::blob::{get_entries, get_info, info_of};
 use crate::evaluate::{Conntrack, Evaluator, Hook, PacketAt, Verdict};
 use crate::namespace::{Fate, Namespace, forget_connections, run};
+use crate::odd_rules::Edited;
 use crate::random_packets;
 use crate::random_rules::{self, Flavour, nested};
-use crate::sockopt::{Call, GET_ENTRIES, GET_INFO, Prepared, errno_name};
+use crate::sockopt::{Prepared, errno_name};
 use crate::table::Table;
 use crate::world::{Shot, Way};
 
@@ -29,6 +31,8 @@ pub struct Case {
     pub rules: String,
     /// What kind of rules.
     pub flavour: Flavour,
+    /// How many edits make the rules odd.
+    pub edits: usize,
     /// The packets, in order.
     pub shots: Vec<Shot>,
 }
@@ -53,6 +57,7 @@ impl Case {
                 ..flavour
             },
             rules,
+            edits: if seed % 3 == 1 { rng.usize(1..12) } else { 0 },
             shots: (0..number)
                 .map(|_| random_packets::shot(&mut rng))
                 .collect(),
@@ -82,23 +87,15 @@ pub struct Live {
     call: Prepared,
 }
 
-/// Bytes of a GET_ENTRIES before the entries.
-const HEADER: usize = 40;
-
 impl Live {
     /// Looks at the table that is loaded now.
     pub fn open() -> io::Result<Self> {
-        let mut name = b"filter".to_vec();
-        name.resize(84, 0);
-        let outcome = Prepared::new(&Call::get(GET_INFO, name.clone()))?.outcome();
+        let outcome = Prepared::new(&get_info("filter"))?.outcome();
         if outcome.ret != 0 {
             return Err(io::Error::from_raw_os_error(outcome.errno));
         }
-        let info = GetInfo::read_from_bytes(&outcome.bytes).expect("84 bytes");
-        let mut bytes = name[..32].to_vec();
-        bytes.extend(info.size.to_ne_bytes());
-        bytes.resize(HEADER + info.size as usize, 0);
-        let call = Prepared::new(&Call::get(GET_ENTRIES, bytes))?;
+        let info = info_of(&outcome.bytes);
+        let call = Prepared::new(&get_entries("filter", info.size))?;
         Ok(Self { info, call })
     }
 
@@ -110,7 +107,7 @@ impl Live {
     /// The entries, now.
     pub fn entries(&self) -> io::Result<Vec<u8>> {
         match self.call.make() {
-            (0, ..) => Ok(self.call.optval.bytes().split_off(HEADER)),
+            (0, ..) => Ok(self.call.optval.bytes().split_off(size_of::<GetEntries>())),
             (_, errno, _) => Err(io::Error::from_raw_os_error(errno)),
         }
     }
@@ -171,9 +168,15 @@ pub fn run_case(namespace: &mut Namespace, case: &Case) -> io::Result<Report> {
         forget_connections()?;
     }
     let live = Live::open()?;
+    let mut report = Report::default();
+    let mut edited = Edited::new(live.info(), live.entries()?);
+    let mut rng = Rng::with_seed(case.seed);
+    for _ in 0..case.edits {
+        let spare = if case.flavour.conntrack { 6 } else { 1 };
+        report.lines.push(edited.edit(&mut rng, spare)?);
+    }
     let table = Table::parse(live.info(), &live.entries()?);
     let mut evaluator = Evaluator::new(table, 0, 1000);
-    let mut report = Report::default();
     let mut before = live.counters()?;
     for (number, shot) in case.shots.iter().enumerate() {
         let fate = namespace.fire(shot)?;
@@ -186,10 +189,15 @@ pub fn run_case(namespace: &mut Namespace, case: &Case) -> io::Result<Report> {
         report.lines.push(format!("{number} {seen}"));
         if let Err(why) = compare(case, &mut evaluator, shot, &seen) {
             report.differences.push(format!(
-                "seed {} packet {number}: {why}\nseen: {seen}\n{shot:?}\n{}",
-                case.seed, case.rules
+                "seed {} packet {number}: {why}\nseen: {seen}\n{shot:?}\n{}{}",
+                case.seed,
+                case.rules,
+                report.lines[..case.edits].join("\n")
             ));
         }
+    }
+    if case.edits > 0 {
+        edited.undo()?;
     }
     Ok(report)
 }
