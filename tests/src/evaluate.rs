@@ -100,6 +100,9 @@ pub struct Walk {
     pub counted: Vec<RuleIndex>,
 }
 
+/// More rules than any table of the tests makes a packet count.
+const MOST_COUNTED: usize = 1 << 20;
+
 /// A match asks for the packet to be dropped at once, uncounted.
 struct HotDrop;
 
@@ -146,6 +149,7 @@ impl Evaluator {
                 }
                 Ok(true) => counted.push(at),
             }
+            assert!(counted.len() < MOST_COUNTED, "the walk does not end");
             at = match &self.table.rules[at].target {
                 Target::Accept => break Verdict::Accept,
                 Target::Drop => break Verdict::Drop,

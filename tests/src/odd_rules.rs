@@ -25,6 +25,20 @@ use crate::table::c_string;
 /// only, or time is in them.
 const LEFT_ALONE: [&str; 2] = ["conntrack", "limit"];
 
+/// Where matches have their inversion.
+const INVERSIONS: [(&str, usize); 10] = [
+    ("tcp", 11),
+    ("udp", 8),
+    ("icmp", 3),
+    ("multiport", 47),
+    ("mark", 8),
+    ("iprange", 64),
+    ("length", 4),
+    ("tos", 2),
+    ("dscp", 1),
+    ("pkttype", 4),
+];
+
 /// The table of this namespace, edited.
 pub struct Edited {
     info: GetInfo,
@@ -73,7 +87,14 @@ impl Edited {
             .collect();
         let old = self.entries.clone();
         let (at, what) = loop {
-            let (at, other) = (pick(rng, &free), pick(rng, &free));
+            let place = rng.usize(..free.len());
+            let other = match rng.bool() {
+                true => rng.usize(..free.len()),
+                // A little further on in the same chain: such jumps pile up on
+                // the stack, which is as deep as there are chains.
+                false => (place + rng.usize(1..5)).min(free.len() - 1),
+            };
+            let (at, other) = (free[place], free[other]);
             if let Some(what) = self.change(rng, at, other) {
                 break (at, what);
             }
@@ -88,6 +109,27 @@ impl Edited {
             rule.unwrap_or_default(),
             errno_name(errno)
         ))
+    }
+
+    /// Makes every rule without a target jump over the next one, where that
+    /// stays in the chain: each such jump leaves its place on the stack.
+    pub fn ladder(&mut self) -> io::Result<String> {
+        for place in 0..self.starts.len() {
+            let [at, next, over] = [0, 1, 2].map(|i| self.starts.get(place + i).copied());
+            let (Some(at), Some(next), Some(over)) = (at, next, over) else {
+                break;
+            };
+            let target = at + usize::from(entry(&self.entries, at).target_offset);
+            let data = target + size_of::<ExtensionHeader>();
+            let goes_on = self.entries[data..data + 4] == (next as i32).to_ne_bytes();
+            let stays = [at, next]
+                .iter()
+                .all(|start| !self.info.underflow.contains(&(*start as u32)));
+            if goes_on && stays && self.name_at(target).is_empty() {
+                self.entries[data..data + 4].copy_from_slice(&(over as i32).to_ne_bytes());
+            }
+        }
+        Ok(format!("ladder: {}", errno_name(self.load()?)))
     }
 
     /// Puts back what was loaded: iptables itself cannot read odd tables.
@@ -168,12 +210,17 @@ impl Edited {
             return None;
         }
         let data = matches.swap_remove(rng.usize(..matches.len()));
-        let byte = rng.usize(data.clone());
+        let header = data.start - size_of::<ExtensionHeader>();
+        let name = self.name_at(header);
+        let inversion = INVERSIONS.iter().find(|(known, _)| *known == name);
+        let byte = match inversion {
+            Some((_, offset)) if rng.bool() => data.start + offset,
+            _ => rng.usize(data.clone()),
+        };
         self.entries[byte] = pick(rng, &[0, 1, 2, 0xff, 0x80, 3]);
         Some(format!(
-            "byte {} of a {} is {:#x}",
+            "byte {} of a {name} is {:#x}",
             byte - data.start,
-            self.name_at(data.start - size_of::<ExtensionHeader>()),
             self.entries[byte]
         ))
     }

@@ -18,7 +18,7 @@ use crate::evaluate::{Conntrack, Evaluator, Hook, PacketAt, Verdict};
 use crate::namespace::{Fate, Namespace, forget_connections, run};
 use crate::odd_rules::Edited;
 use crate::random_packets;
-use crate::random_rules::{self, Flavour, nested};
+use crate::random_rules::{self, Flavour, nested, rungs};
 use crate::sockopt::{Prepared, errno_name};
 use crate::table::Table;
 use crate::world::{Shot, Way};
@@ -31,6 +31,8 @@ pub struct Case {
     pub rules: String,
     /// What kind of rules.
     pub flavour: Flavour,
+    /// The rules are made a ladder.
+    pub ladder: bool,
     /// How many edits make the rules odd.
     pub edits: usize,
     /// The packets, in order.
@@ -41,23 +43,27 @@ impl Case {
     /// The case of a seed.
     pub fn new(seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed);
+        let kind = seed % 50;
         let flavour = Flavour {
-            conntrack: seed % 4 == 3,
+            conntrack: seed % 4 == 3 && kind < 48,
             limit: seed % 5 == 2,
         };
-        let rules = match seed % 50 {
+        let rules = match kind {
+            48 => rungs(&mut rng),
             49 => nested(rng.usize(1..=64)),
             _ => random_rules::rule_set(&mut rng, flavour),
         };
         let number = rng.usize(30..80);
         let mut case = Self {
             seed,
-            flavour: Flavour {
-                conntrack: flavour.conntrack && seed % 50 != 49,
-                ..flavour
-            },
+            flavour,
             rules,
-            edits: if seed % 3 == 1 { rng.usize(1..12) } else { 0 },
+            ladder: kind == 48,
+            edits: match kind {
+                48 => 0,
+                _ if seed % 3 == 1 => rng.usize(1..12),
+                _ => 0,
+            },
             shots: (0..number)
                 .map(|_| random_packets::shot(&mut rng))
                 .collect(),
@@ -171,6 +177,9 @@ pub fn run_case(namespace: &mut Namespace, case: &Case) -> io::Result<Report> {
     let mut report = Report::default();
     let mut edited = Edited::new(live.info(), live.entries()?);
     let mut rng = Rng::with_seed(case.seed);
+    if case.ladder {
+        report.lines.push(edited.ladder()?);
+    }
     for _ in 0..case.edits {
         let spare = if case.flavour.conntrack { 6 } else { 1 };
         report.lines.push(edited.edit(&mut rng, spare)?);
@@ -189,14 +198,16 @@ pub fn run_case(namespace: &mut Namespace, case: &Case) -> io::Result<Report> {
         report.lines.push(format!("{number} {seen}"));
         if let Err(why) = compare(case, &mut evaluator, shot, &seen) {
             report.differences.push(format!(
-                "seed {} packet {number}: {why}\nseen: {seen}\n{shot:?}\n{}{}",
+                "seed {} packet {number}: {why}\nseen: {seen}\n{shot}",
                 case.seed,
-                case.rules,
-                report.lines[..case.edits].join("\n")
             ));
         }
     }
-    if case.edits > 0 {
+    if let Some(difference) = report.differences.last_mut() {
+        let edits = &report.lines[..case.edits + usize::from(case.ladder)];
+        difference.extend(["\n", &case.rules, &edits.join("\n")]);
+    }
+    if case.edits > 0 || case.ladder {
         edited.undo()?;
     }
     Ok(report)

@@ -191,9 +191,9 @@ fn tcp_options(rng: &mut Rng) -> Vec<u8> {
         1 => vec![2, 4, 5, 0xb4],
         2 => vec![1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2],
         // Lengths of 0 and 1, lengths past the end, a kind as the last byte.
-        3 => {
+        3 | 4 => {
             let len = pick(rng, &[4, 8, 12, 40]);
-            std::iter::repeat_with(|| pick(rng, &[0, 1, 2, 3, 4, 5, 8, 30, 253]))
+            std::iter::repeat_with(|| pick(rng, &[0, 0, 1, 1, 2, 3, 4, 5, 8, 30, 253]))
                 .take(len)
                 .collect()
         }

@@ -100,6 +100,29 @@ pub fn nested(depth: usize) -> String {
     text
 }
 
+/// Built-in chains whose rules are the rungs of a ladder: `Edited::ladder`
+/// makes each jump over the next one. The number of user chains, which nothing
+/// refers to, is the depth of the stack.
+pub fn rungs(rng: &mut Rng) -> String {
+    let mut text =
+        String::from("*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n");
+    for chain in 0..rng.usize(..7) {
+        line(&mut text, format_args!(":unused{chain} - [0:0]"));
+    }
+    for hook in ["INPUT", "FORWARD", "OUTPUT"] {
+        line(&mut text, format_args!("-A {hook}"));
+        for _ in 0..rng.usize(4..20) {
+            let rule = pick(
+                rng,
+                &["", "", "", " -p tcp", " ! -p udp", " -p udp -j RETURN"],
+            );
+            line(&mut text, format_args!("-A {hook}{rule}"));
+        }
+    }
+    text.push_str("COMMIT\n");
+    text
+}
+
 fn line(text: &mut String, line: std::fmt::Arguments<'_>) {
     writeln!(text, "{line}").expect("writing to a string");
 }
@@ -297,7 +320,7 @@ fn tcp(rng: &mut Rng, text: &mut String) {
         );
         *text += &format!("{} --tcp-flags {flags}", not(rng));
     }
-    if once_in(rng, 3) {
+    if once_in(rng, 2) {
         let option = pick(rng, &[1, 2, 3, 4, 8, 30, 253, 255]);
         *text += &format!("{} --tcp-option {option}", not(rng));
     }

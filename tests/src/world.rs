@@ -15,6 +15,8 @@
 //! Nothing routes to [`SOURCES`], and what the kernel sends by itself is
 //! dropped before the filter's hooks: a packet is not answered.
 
+use std::fmt;
+
 use crate::evaluate::{Hook, PacketType};
 
 /// Interfaces that packets come in by.
@@ -94,6 +96,22 @@ pub struct Shot {
     /// Nothing but the filter keeps the kernel from delivering, forwarding or
     /// sending it.
     pub sane: bool,
+}
+
+impl fmt::Display for Shot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{:?}{} ",
+            self.way,
+            if self.sane { "" } else { ", insane" }
+        )?;
+        // The data behind the headers is not worth reading.
+        for byte in self.bytes.iter().take(100) {
+            write!(f, "{byte:02x}")?;
+        }
+        write!(f, " [{}]", self.bytes.len())
+    }
 }
 
 /// One pass of a packet through a hook.

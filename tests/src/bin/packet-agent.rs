@@ -62,7 +62,7 @@ fn show(seed: &str) -> io::Result<bool> {
     let case = Case::new(seed.parse().map_err(io::Error::other)?);
     println!("{}", case.rules);
     for (number, shot) in case.shots.iter().enumerate() {
-        println!("{number} {shot:x?}");
+        println!("{number} {shot}");
     }
     Ok(true)
 }
