@@ -5,8 +5,10 @@
 //! A helper that breaks the protocol in any way is ended; the next request
 //! starts another. Leaves to `generation` what the helper's private options do.
 
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -19,12 +21,17 @@ use zerocopy::{FromZeros, IntoBytes};
 use crate::filter::NATIVE_DOORS;
 use crate::filter::Options;
 use crate::sys::signal::Signals;
+use crate::transaction::{Idle, PrivateOptions};
 use crate::trap::Trap;
 
 /// How long any request may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// A request may take a second more for each of these.
 const BYTES_PER_SECOND: u32 = 256 * 1024;
+/// More than any table has; more is refused, and must not buy time.
+const BYTES_MAX: u32 = 64 * 1024 * 1024;
+/// Beyond are the kernel's own, which no caller may see.
+const ERRNO_MAX: i32 = 511;
 /// How long a helper whose pipes were closed may take to exit.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -47,12 +54,6 @@ impl Failure {
     }
 }
 
-/// Who answers the helper's private options.
-pub(crate) trait PrivateOptions {
-    /// Takes one notification of the helper's listener and answers it.
-    fn serve(&mut self, trap: &Trap) -> io::Result<()>;
-}
-
 /// The mailbox.
 pub(crate) struct Mailbox {
     path: PathBuf,
@@ -64,6 +65,8 @@ pub(crate) struct Mailbox {
 struct Helper {
     child: Child,
     pidfd: OwnedFd,
+    /// `/proc/PID/status`.
+    status: File,
     requests: ChildStdin,
     replies: ChildStdout,
 }
@@ -98,8 +101,14 @@ impl Mailbox {
     }
 
     /// Makes sure that a helper is there and answers.
-    pub(crate) fn start(&mut self, private: &mut dyn PrivateOptions) -> Result<(), Failure> {
+    pub(crate) fn start(&mut self) -> Result<(), Failure> {
         self.reap();
+        if self.helper.as_ref().is_some_and(Helper::is_dying) {
+            self.stop("somebody has killed it");
+        }
+        if self.helper.as_ref().is_some_and(Helper::spoke_unasked) {
+            self.stop("it spoke without being asked");
+        }
         if self.helper.is_some() {
             return Ok(());
         }
@@ -119,7 +128,7 @@ impl Mailbox {
             cmd: msg::CMD_PING,
             pid: 0,
         };
-        match self.exchange(&ping, private) {
+        match self.exchange(&ping, &mut Idle) {
             Ok(0) => {
                 crate::log(&format!("Loaded bpfilter_umh pid {pid}"));
                 Ok(())
@@ -140,7 +149,7 @@ impl Mailbox {
         request: &msg::Request,
         private: &mut dyn PrivateOptions,
     ) -> Result<i32, Failure> {
-        self.start(private)?;
+        self.start()?;
         self.exchange(request, private)
     }
 
@@ -166,6 +175,7 @@ impl Mailbox {
             pidfd,
             requests,
             replies,
+            ..
         }) = self.helper.take()
         else {
             return;
@@ -188,10 +198,10 @@ impl Mailbox {
         let Some(helper) = self.helper.as_mut() else {
             return Err(Failure::Broken);
         };
-        let more = Duration::from_secs((request.len / BYTES_PER_SECOND).into());
+        let more = Duration::from_secs((request.len.min(BYTES_MAX) / BYTES_PER_SECOND).into());
         let deadline = Instant::now() + PATIENCE + more;
         match helper.exchange(request, deadline, &self.trap, private) {
-            Ok(status) if status <= 0 => Ok(status),
+            Ok(status) if (-ERRNO_MAX..=0).contains(&status) => Ok(status),
             Ok(status) => {
                 self.stop(&format!("it answered {status}, which is no status"));
                 Err(Failure::Broken)
@@ -231,23 +241,19 @@ impl Helper {
             .stdout(Stdio::piped());
         crate::sys::spawn::detach(&mut command, signals);
         let mut child = trap.spawn(command)?;
-        let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-        let pidfd = pid
-            .ok_or(io::ErrorKind::NotFound.into())
-            .and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).map_err(io::Error::from));
-        match (pidfd, child.stdin.take(), child.stdout.take()) {
-            (Ok(pidfd), Some(requests), Some(replies)) => Ok(Self {
+        let watched = watch(&child);
+        match (watched, child.stdin.take(), child.stdout.take()) {
+            (Ok((pidfd, status)), Some(requests), Some(replies)) => Ok(Self {
                 child,
                 pidfd,
+                status,
                 requests,
                 replies,
             }),
-            (pidfd, ..) => {
+            (watched, ..) => {
                 kill(&mut child);
                 let _ = child.wait();
-                Err(pidfd
-                    .err()
-                    .unwrap_or_else(|| io::ErrorKind::BrokenPipe.into()))
+                Err(watched.map_or_else(|e| e, |_| io::ErrorKind::BrokenPipe.into()))
             }
         }
     }
@@ -259,11 +265,6 @@ impl Helper {
         trap: &Trap,
         private: &mut dyn PrivateOptions,
     ) -> io::Result<i32> {
-        // A reply that nobody asked for would be taken for the next caller's.
-        let mut unasked = [PollFd::new(&self.replies, PollFlags::IN)];
-        if poll_until(&mut unasked, Instant::now())? {
-            return Err(io::Error::other("it ended or spoke without being asked"));
-        }
         // The pipe is empty and holds far more than one request.
         self.requests.write_all(request.as_bytes())?;
         loop {
@@ -276,7 +277,7 @@ impl Helper {
             }
             let [replies, listener] = fds.map(|fd| fd.revents());
             if listener.contains(PollFlags::IN) {
-                private.serve(trap)?;
+                trap.serve_one(private)?;
             } else if !replies.is_empty() {
                 break;
             }
@@ -291,6 +292,36 @@ impl Helper {
             )))
         }
     }
+
+    /// A reply that nobody asked for would be taken for the next caller's.
+    fn spoke_unasked(&self) -> bool {
+        let mut fds = [PollFd::new(&self.replies, PollFlags::IN)];
+        !matches!(poll_until(&mut fds, Instant::now()), Ok(false))
+    }
+
+    /// Is its end certain, although it may still be there?
+    fn is_dying(&self) -> bool {
+        let mut text = [0; 4096];
+        let Ok(len) = self.status.read_at(&mut text, 0) else {
+            return true;
+        };
+        let text = text
+            .get(..len)
+            .map(String::from_utf8_lossy)
+            .unwrap_or_default();
+        let pending = text.lines().find_map(|line| line.strip_prefix("SigPnd:"));
+        let pending = pending.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+        pending.is_none_or(|mask| mask & 1 << (libc::SIGKILL - 1) != 0)
+    }
+}
+
+/// What becomes readable when the child ends, and its `/proc/PID/status`.
+fn watch(child: &Child) -> io::Result<(OwnedFd, File)> {
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    let pid = pid.ok_or(io::ErrorKind::NotFound)?;
+    let pidfd = pidfd_open(pid, PidfdFlags::empty())?;
+    let status = File::open(format!("/proc/{}/status", child.id()))?;
+    Ok((pidfd, status))
 }
 
 fn kill(child: &mut Child) {

@@ -5,15 +5,20 @@
 //! Plays the kernel half's part in user space, as docs/design.md says. Owns: the
 //! command line, signals and exit statuses. The way of a call through the
 //! modules: `filter` traps it, `supervisor` receives it, `call` reads it, `caller`
-//! says whether it may, `mailbox` asks the helper.
+//! says whether it may, `mailbox` asks the helper, `transaction` serves the
+//! helper's own calls meanwhile, and `network` keeps what comes of it.
 
 mod call;
 mod caller;
 mod cli;
+mod conntrack;
 mod filter;
+mod hooks;
 mod mailbox;
+mod network;
 mod supervisor;
 mod sys;
+mod transaction;
 mod trap;
 
 use std::io;
@@ -27,7 +32,9 @@ use rustix::process::{Pid, PidfdFlags, Resource, Rlimit, Signal, pidfd_open, pid
 use crate::cli::{Arguments, Invocation};
 use crate::filter::{ALL_DOORS, Options};
 use crate::mailbox::Mailbox;
-use crate::supervisor::{NoRequest, Supervisor};
+use crate::network::Networks;
+use crate::supervisor::Supervisor;
+use crate::sys::bpf::Grace;
 use crate::sys::signal::Signals;
 use crate::trap::Trap;
 
@@ -98,8 +105,19 @@ fn run(arguments: Arguments) -> Result<ExitCode, Fatal> {
         get: msg::IPT_SO_GET_INFO..msg::IPT_GET_MAX,
     };
     let command = Trap::new(ALL_DOORS, public).map_err(explain_filter)?;
-    let mut supervisor = Supervisor { command, mailbox };
-    supervisor.mailbox.start(&mut NoRequest).map_err(|_| {
+    let grace = Grace::new().map_err(|e| {
+        Fatal::new(format!(
+            "cannot create BPF maps ({e}): run it as root, not in a container"
+        ))
+    })?;
+    let networks = Networks::default();
+    let mut supervisor = Supervisor {
+        command,
+        mailbox,
+        networks,
+        grace,
+    };
+    supervisor.mailbox.start().map_err(|_| {
         let path = arguments.helper.display();
         Fatal::new(format!(
             "no helper, giving up: is {path} a bpfilter_umh? (make umh, --umh PATH)"

@@ -12,10 +12,13 @@ use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::call::Call;
 use crate::caller;
-use crate::mailbox::{Mailbox, PrivateOptions};
+use crate::mailbox::Mailbox;
+use crate::network::Networks;
+use crate::sys::bpf::Grace;
 use crate::sys::memory;
 use crate::sys::namespace::Namespace;
 use crate::sys::seccomp::{Answer, Notification, Tid};
+use crate::transaction::{Idle, Transaction};
 use crate::trap::Trap;
 
 /// Answers COMMAND's calls.
@@ -24,19 +27,10 @@ pub(crate) struct Supervisor {
     pub(crate) command: Trap,
     /// The helper.
     pub(crate) mailbox: Mailbox,
-}
-
-/// Refuses every private option: no request is in progress.
-pub(crate) struct NoRequest;
-
-impl PrivateOptions for NoRequest {
-    fn serve(&mut self, trap: &Trap) -> io::Result<()> {
-        if let Some(notification) = trap.listener.receive()? {
-            trap.listener
-                .answer(notification.cookie, Answer::Fail(libc::ENOPROTOOPT))?;
-        }
-        Ok(())
-    }
+    /// What the network namespaces hold.
+    pub(crate) networks: Networks,
+    /// For swaps.
+    pub(crate) grace: Grace,
 }
 
 /// Why a caller gets no answer from the helper.
@@ -78,7 +72,7 @@ impl Supervisor {
                 return Ok(());
             }
             if private {
-                NoRequest.serve(self.mailbox.trap())?;
+                self.mailbox.trap().serve_one(&mut Idle)?;
             }
             if helper_ended {
                 self.mailbox.reap();
@@ -139,7 +133,9 @@ impl Supervisor {
             cmd: call.option,
             pid: tid.raw().unsigned_abs(),
         };
-        let status = self.mailbox.request(&request, &mut NoRequest);
+        let mut transaction = Transaction::new(self.networks.take(net)?, &self.grace);
+        let status = self.mailbox.request(&request, &mut transaction);
+        self.networks.put(transaction.end(status == Ok(0)));
         match status.map_err(|failure| Refusal::Errno(failure.errno()))? {
             0 => {}
             status if status == -libc::ENOPROTOOPT => return Err(Refusal::FallThrough),

@@ -13,6 +13,7 @@ use std::thread;
 
 use crate::filter::{Door, Options, program};
 use crate::sys::seccomp::{self, Listener};
+use crate::transaction::PrivateOptions;
 
 /// Starts processes under one filter.
 pub(crate) struct Trap {
@@ -53,6 +54,15 @@ impl Trap {
             requests,
             children,
         })
+    }
+
+    /// Lets `private` answer one call.
+    pub(crate) fn serve_one(&self, private: &mut dyn PrivateOptions) -> io::Result<()> {
+        let Some(notification) = self.listener.receive()? else {
+            return Ok(());
+        };
+        let answer = private.serve(self, &notification)?;
+        self.listener.answer(notification.cookie, answer)
     }
 
     /// Starts `command` under the filter.

@@ -63,7 +63,7 @@ fn a_helper_that_breaks_the_protocol_is_replaced() {
 #[test]
 fn a_reply_that_nobody_asked_for_is_never_the_next_callers() {
     let answers = calls(&faulty("chatters"), "raw get:64:84 get:64:30 get:64:31");
-    assert_eq!(answers, [84, EFAULT, 31]);
+    assert_eq!(answers, [84, 30, 31]);
 }
 
 #[test]
@@ -92,7 +92,6 @@ fn a_killed_helper_is_replaced_before_the_next_request() {
     let script = format!(
         "$CALLER raw get:64:84
          {HELPER}; kill -9 $helper
-         while [ -d /proc/$helper ]; do sleep 0.01; done
          $CALLER raw get:64:30 get:64:31"
     );
     let output = shell(&faulty("fine"), &script);

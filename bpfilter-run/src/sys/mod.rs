@@ -5,6 +5,7 @@
 //! each, and the layouts that these calls exchange. Leaves to others: when to
 //! call them and what the answers mean.
 
+pub(crate) mod bpf;
 pub(crate) mod memory;
 pub(crate) mod namespace;
 pub(crate) mod seccomp;

@@ -6,6 +6,8 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+
 /// `_IO(0xb7, 1)`: the user namespace that owns a namespace.
 const NS_GET_USERNS: libc::c_ulong = 0xb701;
 /// `_IO(0xb7, 2)`: the parent of a user namespace.
@@ -60,6 +62,25 @@ impl Namespace {
         let ret = unsafe { libc::ioctl(self.0.as_raw_fd(), NS_GET_OWNER_UID, &mut uid) };
         super::check(ret.into())?;
         Ok(uid)
+    }
+
+    /// Runs `f` in this network namespace.
+    pub(crate) fn inside<T: Send>(
+        &self,
+        f: impl FnOnce() -> io::Result<T> + Send,
+    ) -> io::Result<T> {
+        // A thread of its own, because its namespace ends with it.
+        let moved = || {
+            let kind = Some(LinkNameSpaceType::Network);
+            move_into_link_name_space(self.0.as_fd(), kind)?;
+            f()
+        };
+        std::thread::scope(|scope| {
+            let thread = std::thread::Builder::new().spawn_scoped(scope, moved)?;
+            thread
+                .join()
+                .unwrap_or_else(|_| Err(io::Error::other("a thread has panicked")))
+        })
     }
 
     /// Its identity.

@@ -183,6 +183,27 @@ impl Listener {
         ret == 0
     }
 
+    /// Opens `fd` in the caller's table, close-on-exec; gives its number there.
+    pub(crate) fn give(&self, cookie: Cookie, fd: BorrowedFd<'_>) -> io::Result<i32> {
+        let raw = libc::seccomp_notif_addfd {
+            id: cookie.0,
+            flags: 0,
+            srcfd: fd.as_raw_fd() as u32,
+            newfd: 0,
+            newfd_flags: libc::O_CLOEXEC as u32,
+        };
+        // SAFETY: the request reads one `seccomp_notif_addfd`, whose size is
+        // part of its number; it is live.
+        let ret = unsafe {
+            libc::ioctl(
+                self.fd.as_raw_fd(),
+                libc::SECCOMP_IOCTL_NOTIF_ADDFD,
+                &raw const raw,
+            )
+        };
+        super::check(ret.into()).map(|fd| fd as i32)
+    }
+
     /// Lets the caller go on. A caller that has gone is no error.
     pub(crate) fn answer(&self, cookie: Cookie, answer: Answer) -> io::Result<()> {
         let (error, flags) = match answer {

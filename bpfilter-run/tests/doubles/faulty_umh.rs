@@ -4,9 +4,23 @@
 //! Knows nothing of tables. What is wrong with it is the name by which it is
 //! called (tests call it through symbolic links). With no fault it answers a
 //! request of length N with errno N, so that a caller knows its own answer.
-#![allow(clippy::panic, reason = "a test double may end loudly")]
+//!
+//! The names that begin with `commits` commit generations, see `commit` below.
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test double may end loudly"
+)]
 
+#[allow(dead_code, reason = "bpfilter-run uses all of it")]
+#[path = "../../src/sys/mod.rs"]
+mod sys;
+
+use std::fs::File;
 use std::io::{self, Read, Write};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
 use bpfilter_msgfmt as msg;
@@ -38,6 +52,29 @@ fn main() {
                 std::thread::sleep(Duration::from_millis(300));
                 reply(own_answer(&request));
             }
+            ("commits-idle", true) => {
+                // Before and in the request after a start there is nothing to
+                // commit to.
+                let refused = commit(96) == libc::ENOPROTOOPT && recover() == libc::ENOPROTOOPT;
+                reply(if refused { 0 } else { -1 });
+            }
+            (_, false) if fault.starts_with("commits") => {
+                let set = request.is_set != 0;
+                let status = match (set, request.cmd) {
+                    (true, msg::IPT_SO_SET_REPLACE) => commit(request.len),
+                    (true, _) => {
+                        assert_eq!(commit(request.len), 0);
+                        commit(request.len)
+                    }
+                    (false, _) => recover(),
+                };
+                match (fault.as_str(), set) {
+                    ("commits-then-exits", true) => return,
+                    ("commits-then-hangs", true) => std::thread::sleep(Duration::from_secs(60)),
+                    ("commits-then-fails", true) => reply(-libc::EDOM),
+                    _ => reply(-status),
+                }
+            }
             ("not-ours", false) => reply(-libc::ENOPROTOOPT),
             (_, true) => {
                 assert_eq!(request.cmd, msg::CMD_PING, "the first request is cmd 0");
@@ -47,6 +84,132 @@ fn main() {
         }
         ping = false;
     }
+}
+
+/// Commits a generation whose table says LEN; what it is made of depends on it:
+///
+///   96      accepts all packets          100  the same, with connection tracking
+///   97      drops on LOCAL_OUT           101  descriptors that are no programs
+///   98, 99  drops on LOCAL_IN            102  one program is missing
+///   else    no programs                  103  flags that do not exist
+///
+/// Gives the errno, 0 for success.
+fn commit(len: u32) -> i32 {
+    let table = memfd(len);
+    let counters = memfd(0);
+    let programs = match len {
+        96 | 100 | 102 | 103 => Some([1, 1, 1]),
+        97 => Some([1, 1, 0]),
+        98 | 99 => Some([0, 1, 1]),
+        _ => None,
+    };
+    let programs = programs.map(|verdicts| verdicts.map(program));
+    let mut prog = [-1; msg::HOOKS];
+    for (fd, program) in prog.iter_mut().zip(programs.iter().flatten()) {
+        *fd = program.as_raw_fd();
+    }
+    match len {
+        101 => prog = [table.as_raw_fd(); msg::HOOKS],
+        102 => prog[1] = -1,
+        _ => {}
+    }
+    let generation = msg::Generation {
+        prog,
+        counters: counters.as_raw_fd(),
+        table: table.as_raw_fd(),
+        flags: match len {
+            100 => msg::GEN_CONNTRACK,
+            103 => 0x8000_0000,
+            _ => 0,
+        },
+    };
+    let socket = control();
+    // SAFETY: the call reads `generation`, live and of the length given.
+    let ret = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_IP,
+            msg::SO_COMMIT as i32,
+            (&raw const generation).cast(),
+            size_of::<msg::Generation>() as u32,
+        )
+    };
+    errno(ret)
+}
+
+/// What the active generation's table says; ENOENT if there is none.
+fn recover() -> i32 {
+    let socket = control();
+    let mut generation = msg::Generation::new_zeroed();
+    let mut len = size_of::<msg::Generation>() as u32;
+    // SAFETY: the call writes `generation`, live and of the length given.
+    let ret = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_IP,
+            msg::SO_RECOVER as i32,
+            (&raw mut generation).cast(),
+            &raw mut len,
+        )
+    };
+    if ret != 0 {
+        return errno(ret);
+    }
+    let take = |fd: i32| {
+        // SAFETY: the call has just opened this descriptor for us alone.
+        let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+        assert!(
+            rustix::io::fcntl_getfd(&fd)
+                .unwrap()
+                .contains(rustix::io::FdFlags::CLOEXEC)
+        );
+        File::from(fd)
+    };
+    let table = take(generation.table);
+    drop(take(generation.counters));
+    generation
+        .prog
+        .into_iter()
+        .filter(|&fd| fd != -1)
+        .for_each(|fd| drop(take(fd)));
+    let mut said = [0; 4];
+    table.read_exact_at(&mut said, 0).unwrap();
+    u32::from_ne_bytes(said) as i32
+}
+
+fn errno(ret: i32) -> i32 {
+    if ret == 0 {
+        0
+    } else {
+        io::Error::last_os_error().raw_os_error().unwrap()
+    }
+}
+
+fn control() -> OwnedFd {
+    rustix::net::socket(
+        rustix::net::AddressFamily::INET,
+        rustix::net::SocketType::DGRAM,
+        None,
+    )
+    .unwrap()
+}
+
+fn memfd(content: u32) -> File {
+    let fd = rustix::fs::memfd_create("table", rustix::fs::MemfdFlags::CLOEXEC).unwrap();
+    let file = File::from(fd);
+    file.write_all_at(&content.to_ne_bytes(), 0).unwrap();
+    file
+}
+
+/// A program with this verdict.
+fn program(verdict: i32) -> OwnedFd {
+    let insn = |code, constant| sys::bpf::Instruction {
+        code,
+        registers: 0,
+        offset: 0,
+        constant,
+    };
+    sys::bpf::load(&[insn(0xb7, verdict), insn(0x95, 0)]).unwrap()
 }
 
 /// Errno N for length N, 0 for length 0.

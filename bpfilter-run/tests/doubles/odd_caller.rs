@@ -16,6 +16,13 @@
 //!   fixed-length:OPTION:LEN           ... cannot be written
 //!   level:OPTION:LEVEL                getsockopt at another level
 //!   times:COUNT:LEN                   COUNT calls; prints how many did not end with errno LEN
+//!   lo-up                             brings up the loopback device
+//!   echo                              sends itself a UDP packet; prints 0, or the errno of send,
+//!                                     or EAGAIN if it does not arrive
+//!   flood-lost:COUNT                  sends COUNT packets, prints how many are lost
+//!   flood-passed:COUNT                the same, prints how many arrive
+//!   swap:COUNT:LEN1:LEN2              sets option 64 COUNT times with each length, alternating;
+//!                                     prints how many calls failed
 //!   new-net new-user-net              unshare
 //!   become:UID                        gives up root
 //!   thread                            the rest is done by another thread
@@ -29,7 +36,9 @@
 )]
 
 use std::ffi::c_void;
+use std::net::UdpSocket;
 use std::ptr;
+use std::time::Duration;
 
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -78,6 +87,24 @@ fn act(words: &[String], mut fd: i32) {
                     ret != -i64::from(len)
                 });
                 println!("{}", wrong.count());
+            }
+            ("lo-up", _) => {
+                let set = std::process::Command::new("ip")
+                    .args("link set lo up".split(' '))
+                    .status();
+                assert!(set.unwrap().success());
+            }
+            ("echo", _) => println!("{}", echo(&UdpSocket::bind("127.0.0.1:0").unwrap())),
+            ("flood-lost", &[count]) => {
+                let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+                println!("{}", (0..count).filter(|_| echo(&socket) != 0).count());
+            }
+            ("flood-passed", &[count]) => println!("{}", flood(count)),
+            ("swap", &[count, one, two]) => {
+                let buffer = Low::new();
+                let set = |len: u32| native(true, fd, 64, buffer.at(0), u64::from(len)) != 0;
+                let failed = (0..count).flat_map(|_| [one, two]).filter(|&len| set(len));
+                println!("{}", failed.count());
             }
             ("bad-length", &[option]) => {
                 // SAFETY: the kernel checks both addresses.
@@ -131,6 +158,37 @@ fn socket(domain: i32, kind: i32, protocol: i32) -> i32 {
     let fd = unsafe { libc::socket(domain, kind, protocol) };
     assert!(fd >= 0, "socket: {}", std::io::Error::last_os_error());
     fd
+}
+
+fn echo(socket: &UdpSocket) -> i32 {
+    socket
+        .set_read_timeout(Some(Duration::from_millis(200)))
+        .unwrap();
+    let errno = |e: std::io::Error| e.raw_os_error().unwrap();
+    if let Err(e) = socket.send_to(b"echo", socket.local_addr().unwrap()) {
+        return errno(e);
+    }
+    socket.recv(&mut [0; 8]).map_or_else(errno, |_| 0)
+}
+
+fn flood(count: u32) -> u32 {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let to = socket.local_addr().unwrap();
+    socket.set_nonblocking(true).unwrap();
+    let mut arrived = 0;
+    let mut drain = || {
+        while socket.recv(&mut [0; 8]).is_ok() {
+            arrived += 1
+        }
+    };
+    for _ in 0..count {
+        // A packet that is dropped on its way out is an error here.
+        let _ = socket.send_to(b"flood", to);
+        drain();
+    }
+    std::thread::sleep(Duration::from_millis(50));
+    drain();
+    arrived
 }
 
 /// A child that shares our descriptors, but no namespace, opens the socket.

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What one network namespace holds: its generation, and what enforces it.
+//!
+//! Owns: the swap of generations with all that it needs (hooks, connection
+//! tracking), and the way back. Promises: what a swap needs is there before the
+//! first packet meets it, and what only the old generation needs stays until
+//! the swap is settled, so that going back cannot fail.
+//!
+//! Leaves to others: when to swap, settle or revert (`transaction`).
+
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::OwnedFd;
+
+use bpfilter_msgfmt as msg;
+
+use crate::conntrack::Conntrack;
+use crate::hooks::{Hooks, Set};
+use crate::sys::bpf::Grace;
+use crate::sys::namespace::{Namespace, NamespaceId};
+
+/// What one COMMIT brought; does not change.
+#[derive(Debug)]
+pub(crate) struct Generation {
+    /// All three, or none.
+    pub(crate) programs: Option<[OwnedFd; msg::HOOKS]>,
+    /// Opaque.
+    pub(crate) counters: OwnedFd,
+    /// Opaque.
+    pub(crate) table: OwnedFd,
+    /// `GEN_*`.
+    pub(crate) flags: u32,
+}
+
+impl Generation {
+    fn needs_conntrack(&self) -> bool {
+        self.flags & msg::GEN_CONNTRACK != 0
+    }
+}
+
+/// A generation that was replaced, and where its programs are.
+#[derive(Debug)]
+pub(crate) struct Replaced {
+    generation: Option<Generation>,
+    set: Option<Set>,
+}
+
+/// One network namespace.
+#[derive(Debug)]
+pub(crate) struct Network {
+    namespace: Namespace,
+    active: Option<Generation>,
+    hooks: Option<Hooks>,
+    conntrack: Option<Conntrack>,
+}
+
+impl Network {
+    fn new(namespace: Namespace) -> Self {
+        Self {
+            namespace,
+            active: None,
+            hooks: None,
+            conntrack: None,
+        }
+    }
+
+    /// The active generation.
+    pub(crate) fn active(&self) -> Option<&Generation> {
+        self.active.as_ref()
+    }
+
+    /// Makes `generation` the active one. When this returns no packet runs in
+    /// the programs of the old one. After an error all is as it was.
+    pub(crate) fn swap(&mut self, generation: Generation, grace: &Grace) -> io::Result<Replaced> {
+        let set = match self.acquire(&generation) {
+            Ok(set) => set,
+            Err(e) => {
+                self.release();
+                return Err(e);
+            }
+        };
+        let replaced = Replaced {
+            generation: self.active.replace(generation),
+            set: self.hooks.as_ref().and_then(Hooks::active),
+        };
+        match self.activate(set, grace) {
+            Ok(()) => Ok(replaced),
+            Err(e) => {
+                self.revert(replaced, grace);
+                Err(e)
+            }
+        }
+    }
+
+    /// The active generation stays; what it replaced goes.
+    pub(crate) fn settle(&mut self, replaced: Replaced) {
+        self.clear(replaced.set);
+        self.release();
+    }
+
+    /// Goes back.
+    pub(crate) fn revert(&mut self, replaced: Replaced, grace: &Grace) {
+        let given_up = self.hooks.as_ref().and_then(Hooks::active);
+        self.active = replaced.generation;
+        // Without the wait a packet may meet an empty slot in its last
+        // moments, and be dropped.
+        let waited = self.activate(replaced.set, grace);
+        if given_up != replaced.set && waited.is_ok() {
+            self.clear(given_up);
+        }
+        self.release();
+    }
+
+    /// Takes what `generation` needs to become active; gives the set of slots
+    /// that its programs are in.
+    fn acquire(&mut self, generation: &Generation) -> io::Result<Option<Set>> {
+        if generation.needs_conntrack() && self.conntrack.is_none() {
+            let held = Conntrack::hold(&self.namespace).map_err(|e| {
+                crate::log(&format!(
+                    "the rules need connection tracking, and it cannot be switched on \
+                     ({e}): this takes nf_tables with nft_ct"
+                ));
+                io::Error::from_raw_os_error(libc::EOPNOTSUPP)
+            })?;
+            self.conntrack = Some(held);
+        }
+        let Some(programs) = &generation.programs else {
+            return Ok(None);
+        };
+        let hooks = match &mut self.hooks {
+            Some(hooks) => hooks,
+            none => {
+                let hooks = Hooks::attach(&self.namespace).inspect_err(|e| {
+                    crate::log(&format!(
+                        "cannot attach to the packet hooks ({e}): this takes Linux 6.4 with \
+                         NETFILTER_BPF_LINK"
+                    ));
+                })?;
+                none.insert(hooks)
+            }
+        };
+        hooks.prepare(programs).map(Some)
+    }
+
+    /// Gives back what the active generation does not need.
+    fn release(&mut self) {
+        let active = self.active.as_ref();
+        if active.is_none_or(|generation| generation.programs.is_none()) {
+            self.hooks = None;
+        }
+        if !active.is_some_and(Generation::needs_conntrack) {
+            self.conntrack = None;
+        }
+    }
+
+    fn activate(&mut self, set: Option<Set>, grace: &Grace) -> io::Result<()> {
+        match &mut self.hooks {
+            Some(hooks) if hooks.active() != set => {
+                let programs_ran = hooks.active().is_some();
+                hooks.activate(set);
+                if programs_ran { grace.wait() } else { Ok(()) }
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn clear(&self, set: Option<Set>) {
+        if let (Some(hooks), Some(set)) = (&self.hooks, set)
+            && let Err(e) = hooks.clear(set)
+        {
+            crate::log(&format!(
+                "the programs of a replaced rule set stay in memory: {e}"
+            ));
+        }
+    }
+}
+
+/// All network namespaces that hold something.
+#[derive(Debug, Default)]
+pub(crate) struct Networks(HashMap<NamespaceId, Network>);
+
+impl Networks {
+    /// What `namespace` holds, taken out for a request.
+    pub(crate) fn take(&mut self, namespace: Namespace) -> io::Result<Network> {
+        let held = self.0.remove(&namespace.id()?);
+        Ok(held.unwrap_or_else(|| Network::new(namespace)))
+    }
+
+    /// Puts back what [`Networks::take`] gave, unless it is nothing.
+    pub(crate) fn put(&mut self, network: Network) {
+        if network.active.is_some()
+            && let Ok(id) = network.namespace.id()
+        {
+            self.0.insert(id, network);
+        }
+    }
+}

@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! bpf(2): the few commands that the packet hooks need.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use zerocopy::{FromZeros, Immutable, IntoBytes};
+
+const BPF_MAP_CREATE: libc::c_int = 0;
+const BPF_MAP_UPDATE_ELEM: libc::c_int = 2;
+const BPF_MAP_DELETE_ELEM: libc::c_int = 3;
+const BPF_PROG_LOAD: libc::c_int = 5;
+const BPF_LINK_CREATE: libc::c_int = 28;
+
+const BPF_MAP_TYPE_ARRAY: u32 = 2;
+const BPF_MAP_TYPE_PROG_ARRAY: u32 = 3;
+const BPF_MAP_TYPE_ARRAY_OF_MAPS: u32 = 12;
+const BPF_F_MMAPABLE: u32 = 1 << 10;
+const BPF_PROG_TYPE_NETFILTER: u32 = 32;
+const BPF_NETFILTER: u32 = 45;
+const NFPROTO_IPV4: u32 = 2;
+
+/// One instruction, as in `struct bpf_insn`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, IntoBytes, Immutable)]
+#[repr(C)]
+pub(crate) struct Instruction {
+    /// Operation.
+    pub(crate) code: u8,
+    /// Source register in the high half, destination in the low one.
+    pub(crate) registers: u8,
+    /// Of a memory access or a jump.
+    pub(crate) offset: i16,
+    /// Constant.
+    pub(crate) constant: i32,
+}
+
+#[derive(FromZeros, IntoBytes, Immutable)]
+#[repr(C)]
+struct MapCreate {
+    map_type: u32,
+    key_size: u32,
+    value_size: u32,
+    max_entries: u32,
+    map_flags: u32,
+    inner_map_fd: i32,
+}
+
+#[derive(IntoBytes, Immutable)]
+#[repr(C)]
+struct Element {
+    map_fd: i32,
+    pad: u32,
+    key: u64,
+    value: u64,
+    flags: u64,
+}
+
+#[derive(FromZeros, IntoBytes, Immutable)]
+#[repr(C)]
+struct ProgLoad {
+    prog_type: u32,
+    insn_cnt: u32,
+    insns: u64,
+    license: u64,
+    log_level: u32,
+    log_size: u32,
+    log_buf: u64,
+    kern_version: u32,
+    prog_flags: u32,
+    prog_name: [u8; 16],
+    prog_ifindex: u32,
+    expected_attach_type: u32,
+}
+
+#[derive(IntoBytes, Immutable)]
+#[repr(C)]
+struct LinkCreate {
+    prog_fd: i32,
+    target_fd: u32,
+    attach_type: u32,
+    flags: u32,
+    pf: u32,
+    hooknum: u32,
+    priority: i32,
+    netfilter_flags: u32,
+}
+
+/// # Safety
+///
+/// The pointers that `command` takes from `attr` must be valid for it.
+unsafe fn bpf<T: IntoBytes + Immutable>(command: libc::c_int, attr: &T) -> io::Result<i64> {
+    // SAFETY: `attr` is live and of the length given, without padding; of the
+    // commands used here none writes to it. The rest is the caller's promise.
+    let ret = unsafe { libc::syscall(libc::SYS_bpf, command, &raw const *attr, size_of::<T>()) };
+    super::check(ret)
+}
+
+fn new_descriptor(ret: io::Result<i64>) -> io::Result<OwnedFd> {
+    let fd = ret?;
+    // SAFETY: the kernel has just made this descriptor for us alone.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
+}
+
+fn create_map(attr: &MapCreate) -> io::Result<OwnedFd> {
+    // SAFETY: the command takes no pointer.
+    new_descriptor(unsafe { bpf(BPF_MAP_CREATE, attr) })
+}
+
+fn set_descriptor(map: &OwnedFd, key: u32, value: &OwnedFd) -> io::Result<()> {
+    let value = value.as_raw_fd();
+    let attr = Element {
+        map_fd: map.as_raw_fd(),
+        pad: 0,
+        key: (&raw const key).expose_provenance() as u64,
+        value: (&raw const value).expose_provenance() as u64,
+        flags: 0,
+    };
+    // SAFETY: reads four bytes of each, as both kinds of map used here have
+    // keys and (as descriptors) values of that size; both are live.
+    unsafe { bpf(BPF_MAP_UPDATE_ELEM, &attr) }.map(drop)
+}
+
+/// Programs that others tail-call.
+#[derive(Debug)]
+pub(crate) struct ProgramArray(OwnedFd);
+
+impl ProgramArray {
+    /// With this many slots, all empty.
+    pub(crate) fn new(slots: u32) -> io::Result<Self> {
+        let attr = MapCreate {
+            map_type: BPF_MAP_TYPE_PROG_ARRAY,
+            key_size: 4,
+            value_size: 4,
+            max_entries: slots,
+            ..MapCreate::new_zeroed()
+        };
+        create_map(&attr).map(Self)
+    }
+
+    /// Puts a program into a slot. EINVAL unless it is a program of the kind
+    /// that the array's callers are.
+    pub(crate) fn set(&self, slot: u32, program: &OwnedFd) -> io::Result<()> {
+        set_descriptor(&self.0, slot, program)
+    }
+
+    /// Empties a slot.
+    pub(crate) fn clear(&self, slot: u32) -> io::Result<()> {
+        let attr = Element {
+            map_fd: self.0.as_raw_fd(),
+            pad: 0,
+            key: (&raw const slot).expose_provenance() as u64,
+            value: 0,
+            flags: 0,
+        };
+        // SAFETY: reads four bytes of the key, which is live.
+        unsafe { bpf(BPF_MAP_DELETE_ELEM, &attr) }.map(drop)
+    }
+
+    /// For an instruction that refers to it.
+    pub(crate) fn raw(&self) -> i32 {
+        self.0.as_raw_fd()
+    }
+}
+
+/// One word that programs read and we write, in one store.
+#[derive(Debug)]
+pub(crate) struct Word {
+    map: OwnedFd,
+    memory: NonNull<AtomicU32>,
+}
+
+impl Word {
+    const MAPPED: usize = 4096;
+
+    /// A word, zero.
+    pub(crate) fn new() -> io::Result<Self> {
+        let map = create_map(&MapCreate {
+            map_type: BPF_MAP_TYPE_ARRAY,
+            key_size: 4,
+            value_size: 4,
+            max_entries: 1,
+            map_flags: BPF_F_MMAPABLE,
+            inner_map_fd: 0,
+        })?;
+        // SAFETY: a new mapping, at an address of the kernel's choice,
+        // touches no existing memory.
+        let memory = unsafe {
+            libc::mmap(
+                std::ptr::null_mut(),
+                Self::MAPPED,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_SHARED,
+                map.as_raw_fd(),
+                0,
+            )
+        };
+        if memory == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        let memory = NonNull::new(memory.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
+        Ok(Self { map, memory })
+    }
+
+    /// Programs that start after this see `value`.
+    pub(crate) fn store(&self, value: u32) {
+        // SAFETY: the mapping lives as long as self, is writable, aligned to
+        // a page, and holds the map's one value at its start.
+        unsafe { self.memory.as_ref() }.store(value, Ordering::Release);
+    }
+
+    /// For an instruction that refers to it.
+    pub(crate) fn raw(&self) -> i32 {
+        self.map.as_raw_fd()
+    }
+}
+
+impl Drop for Word {
+    fn drop(&mut self) {
+        // SAFETY: exactly the mapping that `new` made, which nothing refers to
+        // any more.
+        unsafe { libc::munmap(self.memory.as_ptr().cast(), Self::MAPPED) };
+    }
+}
+
+/// Waits until no program runs that was running before.
+///
+/// An update of an array of maps returns only after a grace period of RCU: the
+/// kernel promises it, so that whoever replaced an inner map knows that no
+/// program uses the old one (`maybe_wait_bpf_programs`). membarrier would wait
+/// too, but not on a machine with one CPU or with nohz_full.
+#[derive(Debug)]
+pub(crate) struct Grace {
+    outer: OwnedFd,
+    inner: OwnedFd,
+}
+
+impl Grace {
+    /// Makes the two maps.
+    pub(crate) fn new() -> io::Result<Self> {
+        let word = MapCreate {
+            map_type: BPF_MAP_TYPE_ARRAY,
+            key_size: 4,
+            value_size: 4,
+            max_entries: 1,
+            ..MapCreate::new_zeroed()
+        };
+        let inner = create_map(&word)?;
+        let outer = create_map(&MapCreate {
+            map_type: BPF_MAP_TYPE_ARRAY_OF_MAPS,
+            inner_map_fd: inner.as_raw_fd(),
+            ..word
+        })?;
+        Ok(Self { outer, inner })
+    }
+
+    /// Waits.
+    pub(crate) fn wait(&self) -> io::Result<()> {
+        set_descriptor(&self.outer, 0, &self.inner)
+    }
+}
+
+/// Loads a program of type NETFILTER.
+pub(crate) fn load(instructions: &[Instruction]) -> io::Result<OwnedFd> {
+    let license = c"GPL";
+    let attr = ProgLoad {
+        prog_type: BPF_PROG_TYPE_NETFILTER,
+        insn_cnt: u32::try_from(instructions.len()).map_err(|_| io::ErrorKind::InvalidInput)?,
+        insns: instructions.as_ptr().expose_provenance() as u64,
+        license: license.as_ptr().expose_provenance() as u64,
+        prog_name: *b"bpfilter_run\0\0\0\0",
+        expected_attach_type: BPF_NETFILTER,
+        ..ProgLoad::new_zeroed()
+    };
+    // SAFETY: reads `insn_cnt` instructions and a C string, both live.
+    new_descriptor(unsafe { bpf(BPF_PROG_LOAD, &attr) })
+}
+
+/// Attaches a program to an IPv4 hook of the calling thread's network
+/// namespace, for as long as the link is held.
+pub(crate) fn attach(program: impl AsFd, hook: u32, priority: i32) -> io::Result<OwnedFd> {
+    let attr = LinkCreate {
+        prog_fd: program.as_fd().as_raw_fd(),
+        target_fd: 0,
+        attach_type: BPF_NETFILTER,
+        flags: 0,
+        pf: NFPROTO_IPV4,
+        hooknum: hook,
+        priority,
+        netfilter_flags: 0,
+    };
+    // SAFETY: the command takes no pointer.
+    new_descriptor(unsafe { bpf(BPF_LINK_CREATE, &attr) })
+}

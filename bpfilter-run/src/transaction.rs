@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The request in progress, and what the helper may do in it.
+//!
+//! Owns: the private socket options. They act on the network namespace of the
+//! request in progress, which the helper never names. Promises: what a request
+//! has committed stays only if it is answered with success.
+
+use std::io;
+use std::os::fd::AsFd;
+
+use bpfilter_msgfmt as msg;
+
+use crate::call::Call;
+use crate::caller;
+use crate::network::{Generation, Network, Replaced};
+use crate::sys::bpf::Grace;
+use crate::sys::memory;
+use crate::sys::seccomp::{Answer, Notification, Tid};
+use crate::trap::Trap;
+
+/// Who answers the helper's private options.
+pub(crate) trait PrivateOptions {
+    /// One call of the helper's. An error means that the helper cannot be
+    /// trusted to know what it holds, and is ended.
+    fn serve(&mut self, trap: &Trap, notification: &Notification) -> io::Result<Answer>;
+}
+
+/// No request is in progress, or one of nobody's: the options do not exist.
+pub(crate) struct Idle;
+
+impl PrivateOptions for Idle {
+    fn serve(&mut self, _: &Trap, _: &Notification) -> io::Result<Answer> {
+        Ok(Answer::Fail(libc::ENOPROTOOPT))
+    }
+}
+
+/// A caller's request.
+pub(crate) struct Transaction<'a> {
+    network: Network,
+    grace: &'a Grace,
+    replaced: Option<Replaced>,
+}
+
+impl<'a> Transaction<'a> {
+    /// Begins a request about `network`.
+    pub(crate) fn new(network: Network, grace: &'a Grace) -> Self {
+        Self {
+            network,
+            grace,
+            replaced: None,
+        }
+    }
+
+    /// Ends it: what it committed stays or goes.
+    pub(crate) fn end(mut self, success: bool) -> Network {
+        match self.replaced {
+            None => {}
+            Some(replaced) if success => self.network.settle(replaced),
+            Some(replaced) => self.network.revert(replaced, self.grace),
+        }
+        self.network
+    }
+
+    fn commit(&mut self, call: &Call, tid: Tid) -> io::Result<()> {
+        if call.length as u32 as usize != size_of::<msg::Generation>() {
+            return Err(io::Error::from_raw_os_error(libc::EINVAL));
+        }
+        let fds: msg::Generation = memory::read(tid, call.addr)?;
+        // One request makes one change.
+        if self.replaced.is_some() {
+            return Err(io::Error::from_raw_os_error(libc::EBUSY));
+        }
+        if fds.flags & !msg::GEN_CONNTRACK != 0 {
+            return Err(io::Error::from_raw_os_error(libc::EINVAL));
+        }
+        let get = |fd| caller::descriptor(tid, fd);
+        let programs = match fds.prog {
+            [-1, -1, -1] => None,
+            fds if fds.iter().any(|&fd| fd < 0) => {
+                return Err(io::Error::from_raw_os_error(libc::EINVAL));
+            }
+            // That they are programs of the right kind is checked by the
+            // kernel when they get their slots.
+            [one, two, three] => Some([get(one)?, get(two)?, get(three)?]),
+        };
+        let generation = Generation {
+            programs,
+            counters: get(fds.counters)?,
+            table: get(fds.table)?,
+            flags: fds.flags,
+        };
+        self.replaced = Some(self.network.swap(generation, self.grace)?);
+        Ok(())
+    }
+
+    /// The outer error ends the helper: it has descriptors it does not know.
+    fn recover(
+        &self,
+        call: &Call,
+        tid: Tid,
+        give: impl Fn(&dyn AsFd) -> io::Result<i32>,
+    ) -> io::Result<io::Result<()>> {
+        let length = memory::read::<u32>(tid, call.length);
+        match length {
+            Ok(length) if length as usize == size_of::<msg::Generation>() => {}
+            Ok(_) => return Ok(Err(io::Error::from_raw_os_error(libc::EINVAL))),
+            Err(e) => return Ok(Err(e)),
+        }
+        let Some(active) = self.network.active() else {
+            return Ok(Err(io::Error::from_raw_os_error(libc::ENOENT)));
+        };
+        let mut prog = [-1; msg::HOOKS];
+        for (fd, program) in prog.iter_mut().zip(active.programs.iter().flatten()) {
+            *fd = give(program)?;
+        }
+        let fds = msg::Generation {
+            prog,
+            counters: give(&active.counters)?,
+            table: give(&active.table)?,
+            flags: active.flags,
+        };
+        memory::write(tid, call.addr, &fds).map(Ok)
+    }
+}
+
+impl PrivateOptions for Transaction<'_> {
+    fn serve(&mut self, trap: &Trap, notification: &Notification) -> io::Result<Answer> {
+        let Some(tid) = notification.tid else {
+            return Ok(Answer::Fail(libc::ENOPROTOOPT));
+        };
+        let call = match Call::decode(notification, tid, trap.doors, &trap.options) {
+            Ok(Some(call)) => call,
+            Ok(None) | Err(_) => return Ok(Answer::Continue),
+        };
+        match caller::descriptor(tid, call.fd) {
+            Ok(socket) if caller::reaches_ip_options(&socket) => {}
+            _ => return Ok(Answer::Continue),
+        }
+        let done = match (call.is_set, call.option) {
+            (true, msg::SO_COMMIT) => self.commit(&call, tid),
+            (false, msg::SO_RECOVER) => {
+                let give = |fd: &dyn AsFd| trap.listener.give(notification.cookie, fd.as_fd());
+                self.recover(&call, tid, give)?
+            }
+            _ => Err(io::Error::from_raw_os_error(libc::ENOPROTOOPT)),
+        };
+        Ok(match done {
+            Ok(()) => Answer::Done,
+            Err(e) => Answer::Fail(e.raw_os_error().unwrap_or(libc::EIO)),
+        })
+    }
+}
