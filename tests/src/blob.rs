@@ -5,6 +5,8 @@
 //! its layout as the `ipt_replace` that libiptc would send. What is laid out
 //! is well-formed; whether the rules make sense is the caller's affair.
 
+use std::fmt;
+
 use umh_core::abi::{
     ALIGN, Counters, EXTENSION_NAME_LEN, Entry, ExtensionHeader, FILTER_VALID_HOOKS, GetEntries,
     GetInfo, IPT_F_GOTO, IptIp, NUM_HOOKS, Replace, TABLE_NAME_LEN, VERDICT_ACCEPT, VERDICT_RETURN,
@@ -22,7 +24,7 @@ pub const EXTENSION: usize = size_of::<ExtensionHeader>();
 pub const BUILTIN: [&str; 3] = ["INPUT", "FORWARD", "OUTPUT"];
 
 /// A match or target with its data.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 pub struct Extension {
     /// Name, at most 28 bytes.
     pub name: String,
@@ -30,6 +32,31 @@ pub struct Extension {
     pub revision: u8,
     /// Data; zeros are added up to the alignment.
     pub data: Vec<u8>,
+}
+
+impl fmt::Debug for Extension {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}=", self.name, self.revision)?;
+        self.data
+            .iter()
+            .try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Rule {
+    // Only what differs from a rule that asks nothing: cases have many.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ip = self.ip.as_bytes();
+        let used = ip
+            .iter()
+            .rposition(|byte| *byte != 0)
+            .map_or(0, |at| at + 1);
+        write!(f, "ip ")?;
+        ip[..used]
+            .iter()
+            .try_for_each(|byte| write!(f, "{byte:02x}"))?;
+        write!(f, " {:?} {:?}", self.matches, self.target)
+    }
 }
 
 impl Extension {
@@ -76,7 +103,7 @@ pub enum Target {
 }
 
 /// One rule.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 pub struct Rule {
     /// What it asks of the IP header and the interfaces.
     pub ip: IptIp,

@@ -7,6 +7,7 @@
 //! lays out tables, [`generate`] and [`mutate`] invent and break them;
 //! [`rows`] has a request for each rule that can be broken, and [`any_bytes`]
 //! takes whatever it is given.
+//! [`judge`] says what bpfilter's core makes of a REPLACE.
 //!
 //! The packet side: [`table`] takes a loaded table apart and [`evaluate`] says
 //! what ip_tables would do with a packet; [`world`] is a small network that
@@ -27,6 +28,7 @@ pub mod blob;
 pub mod cases;
 pub mod evaluate;
 pub mod generate;
+pub mod judge;
 pub mod mutate;
 pub mod namespace;
 pub mod odd_rules;

@@ -65,6 +65,8 @@ pub enum Mutation {
     Swap(u16, u16),
     /// The length that is passed.
     Len(Value),
+    /// The length and the size in the header, both so much more or less.
+    Claim(i32),
 }
 
 /// A name for an extension.
@@ -350,6 +352,10 @@ impl Mutant {
                     }
                 }
             }
+            Mutation::Claim(more) => {
+                self.len = self.len.wrapping_add_signed(*more);
+                self.set(offset_of!(Replace, size), 4, Value::Plus(*more));
+            }
             Mutation::Len(value) => {
                 self.len = match *value {
                     Value::Is(value) => value,
@@ -511,5 +517,6 @@ pub fn mutation() -> impl Strategy<Value = Mutation> {
         1 => (entry(), any::<bool>()).prop_map(|(entry, honest)| Mutation::Double(entry, honest)),
         1 => (entry(), entry()).prop_map(|(a, b)| Mutation::Swap(a, b)),
         1 => value().prop_map(Mutation::Len),
+        1 => select(&[-176i32, -8, -1, 1, 8, 176, 1 << 20][..]).prop_map(Mutation::Claim),
     ]
 }

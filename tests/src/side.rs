@@ -140,6 +140,16 @@ impl Side {
         }
     }
 
+    /// Keeps connection tracking on in the namespace, through a table that
+    /// no test looks at. Without it every load or unload of a rule that uses
+    /// conntrack waits for it to be switched on or off, some 15 ms.
+    pub fn keep_conntrack(&mut self) {
+        let command = "iptables-legacy -w -t mangle -A PREROUTING -m conntrack --ctstate NEW";
+        let argv: Vec<&str> = command.split(' ').collect();
+        let ran = self.run(&argv, b"");
+        assert_eq!(ran.status, 0, "{ran:?}");
+    }
+
     /// The helper that serves this side now: the `bpfilter_umh` among the
     /// children of `bpfilter-run`.
     pub fn helper(&self) -> Option<u32> {

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What bpfilter's core says of a REPLACE request, without a helper.
+//!
+//! Owns: a stand-in for the request handler around [`Table::check`], so that
+//! a hundred thousand broken requests are judged in minutes; and the one
+//! place where the kernel's ip_tables is expected to say something else:
+//! extensions that it has and bpfilter has not ([`Mutant::without_unknown`]).
+
+use umh_core::abi::{EXTENSION_NAME_LEN, ExtensionHeader, GetInfo, Replace, VERDICT_QUEUE};
+use umh_core::arena::Arena;
+use umh_core::errno::Errno;
+use umh_core::extension::{self, Features, Host, Kind};
+use umh_core::table::{self, Table};
+use zerocopy::FromBytes;
+
+use crate::blob::{ENTRY, EXTENSION, Extension, Rule, Target};
+use crate::mutate::{HEADER, Mutant};
+use crate::side::Side;
+
+/// A kernel of `hz` ticks a second, with everything that it could offer.
+fn host(hz: u32) -> Host {
+    Host {
+        features: Features::ALL,
+        hz,
+    }
+}
+
+/// The kernel that `side` asks. Its tick cannot be read anywhere, but the
+/// check of `limit` depends on it: which rates overflow tells them apart.
+pub fn host_of(side: &mut Side) -> Host {
+    let mut candidates = vec![100, 250, 300, 1000];
+    for shift in 18..32 {
+        for burst in [1u32, 3, 5] {
+            let mut data = (1u32 << shift).to_ne_bytes().to_vec();
+            data.extend_from_slice(&burst.to_ne_bytes());
+            data.resize(40, 0);
+            let mut rule = Rule::any(Target::Next);
+            rule.matches.push(Extension::new("limit", 0, data));
+            let mut table = crate::blob::Table::default();
+            table.builtin[0].push(rule);
+            let mut blob = table.blob();
+            // Too many, so that nothing is ever loaded.
+            blob.header.num_counters = 1000;
+            let errno = side.call(&blob.call()).errno;
+            let mutant = Mutant::new(&blob);
+            candidates.retain(|&hz| judge(&host(hz), &mutant, 4) == Verdict::Refused(errno));
+        }
+    }
+    // 250 and 1000 ticks come to the same credits, and the same refusals.
+    let hz = candidates.first().expect("a tick that explains the kernel");
+    host(*hz)
+}
+
+/// What a request comes to.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Verdict {
+    /// The new table: what GET_INFO says of it.
+    Loaded(Box<GetInfo>),
+    /// An errno.
+    Refused(i32),
+}
+
+/// Judges a request that would replace a table of `current` entries, as the
+/// request handler does: header, copy, everything else.
+pub fn judge(host: &Host, mutant: &Mutant, current: u32) -> Verdict {
+    match try_judge(host, mutant, current) {
+        Ok(loaded) => loaded,
+        Err(errno) => Verdict::Refused(errno.number()),
+    }
+}
+
+fn try_judge(host: &Host, mutant: &Mutant, current: u32) -> Result<Verdict, Errno> {
+    // The system call itself takes lengths for signed.
+    if mutant.len > i32::MAX as u32 || (mutant.len as usize) < size_of::<Replace>() {
+        return Err(Errno::EINVAL);
+    }
+    let header = mutant.header();
+    let size = table::check_header(&header, mutant.len)?;
+    let entries = mutant.entries().get(..size).ok_or(Errno::EFAULT)?;
+    let mut blob = entries.to_vec();
+    // An offset for each entry, and whatever else a check may keep.
+    let mut memory = vec![0u8; blob.len() + 4096];
+    let mut arena = Arena::new(&mut memory);
+    let table = Table::check(&header, current, host, &mut blob, &mut arena)?;
+    Ok(Verdict::Loaded(Box::new(table.info())))
+}
+
+/// Whether bpfilter has a match or target: 0, ENOENT or EPROTONOSUPPORT.
+pub fn revision(host: &Host, kind: Kind, name: &[u8; EXTENSION_NAME_LEN], revision: u8) -> i32 {
+    extension::check_revision(host, kind, name, revision).map_or_else(Errno::number, |()| 0)
+}
+
+impl Mutant {
+    /// The extensions of a request whose entries hang together; nothing for
+    /// one whose entries do not, because such a request is refused before
+    /// any name is looked up.
+    fn extensions(&self) -> Option<Vec<(Kind, usize)>> {
+        let mut found = Vec::new();
+        let mut at = HEADER;
+        while at < self.bytes.len() {
+            let entry = self.bytes.get(at..)?;
+            let target = usize::from(u16::read_from_bytes(entry.get(88..90)?).ok()?);
+            let next = usize::from(u16::read_from_bytes(entry.get(90..92)?).ok()?);
+            if target < ENTRY || target + EXTENSION > next || next > entry.len() {
+                return None;
+            }
+            let mut place = ENTRY;
+            while place < target {
+                let size = usize::from(u16::read_from_bytes(entry.get(place..place + 2)?).ok()?);
+                if size < EXTENSION || size > target - place {
+                    return None;
+                }
+                found.push((Kind::Match, at + place));
+                place += size;
+            }
+            found.push((Kind::Target, at + target));
+            at += next;
+        }
+        Some(found)
+    }
+
+    /// The same request for a kernel that has no more extensions than
+    /// bpfilter: each name that bpfilter does not know becomes one that
+    /// nobody knows, each revision that it does not know one that nobody
+    /// has. What such a request comes to is what bpfilter must answer to the
+    /// original one, to the errno and in the same order of checks.
+    #[must_use]
+    pub fn without_unknown(&self, host: &Host) -> Self {
+        let mut masked = self.clone();
+        for (kind, at) in self.extensions().unwrap_or_default() {
+            let Ok((header, _)) = ExtensionHeader::read_from_prefix(&self.bytes[at..]) else {
+                continue;
+            };
+            if !header.name.contains(&0) {
+                continue;
+            }
+            match revision(host, kind, &header.name, header.revision) {
+                // A match of 16 bytes that is not 16 bytes long: EINVAL, and
+                // at the same place as the check that the kernel may lack.
+                0 if kind == Kind::Match && self.refused_by_newer(at, &header) => {
+                    masked.bytes[at + 2..at + 6].copy_from_slice(b"tcp\0");
+                }
+                0 => {}
+                libc::ENOENT => {
+                    let nobody = b"not-in-bpfilter";
+                    masked.bytes[at + 2..at + 2 + nobody.len()].copy_from_slice(nobody);
+                    masked.bytes[at + 2 + nobody.len()] = 0;
+                }
+                _ => masked.bytes[at + EXTENSION - 1] = 255,
+            }
+        }
+        masked
+    }
+
+    /// Whether a match has data that Linux 6.12.117 refuses with EINVAL, as
+    /// bpfilter does, and earlier kernels, 6.18.44 among them, take: the
+    /// checks came with a stable update.
+    fn refused_by_newer(&self, at: usize, header: &ExtensionHeader) -> bool {
+        let data = &self.bytes[at + EXTENSION..at + usize::from(header.size)];
+        // The mode of ttl is one of four.
+        header.name.starts_with(b"ttl\0") && data.len() == 8 && data[0] > 3
+    }
+
+    /// Whether a rule has the verdict QUEUE. ip_tables takes it, bpfilter
+    /// refuses the request with ENOENT: a BPF program cannot queue packets.
+    pub fn queues(&self) -> bool {
+        let extensions = self.extensions().unwrap_or_default();
+        extensions.iter().any(|&(kind, at)| {
+            kind == Kind::Target
+                && self.bytes.get(at + 2) == Some(&0)
+                && self
+                    .bytes
+                    .get(at + EXTENSION..at + EXTENSION + 4)
+                    .is_some_and(|verdict| verdict == VERDICT_QUEUE.to_ne_bytes())
+        })
+    }
+}
