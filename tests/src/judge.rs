@@ -54,8 +54,8 @@ pub fn host_of(side: &mut Side) -> Host {
 /// What a request comes to.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Verdict {
-    /// The new table: what GET_INFO says of it.
-    Loaded(Box<GetInfo>),
+    /// The new table: GET_INFO, and GET_ENTRIES without counters.
+    Loaded(Box<GetInfo>, Vec<u8>),
     /// An errno.
     Refused(i32),
 }
@@ -82,7 +82,8 @@ fn try_judge(host: &Host, mutant: &Mutant, current: u32) -> Result<Verdict, Errn
     let mut memory = vec![0u8; blob.len() + 4096];
     let mut arena = Arena::new(&mut memory);
     let table = Table::check(&header, current, host, &mut blob, &mut arena)?;
-    Ok(Verdict::Loaded(Box::new(table.info())))
+    let info = Box::new(table.info());
+    Ok(Verdict::Loaded(info, table.into_entries().to_vec()))
 }
 
 /// Whether bpfilter has a match or target: 0, ENOENT or EPROTONOSUPPORT.

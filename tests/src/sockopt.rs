@@ -167,7 +167,7 @@ impl std::fmt::Display for Hex<'_> {
 }
 
 /// The names of the errnos that the tests meet.
-const ERRNOS: [(i32, &str); 18] = [
+const ERRNOS: [(i32, &str); 19] = [
     (0, "0"),
     (libc::EPERM, "EPERM"),
     (libc::ENOENT, "ENOENT"),
@@ -179,6 +179,7 @@ const ERRNOS: [(i32, &str); 18] = [
     (libc::ENOMEM, "ENOMEM"),
     (libc::EFAULT, "EFAULT"),
     (libc::EINVAL, "EINVAL"),
+    (libc::EDOM, "EDOM"),
     (libc::ERANGE, "ERANGE"),
     (libc::ELOOP, "ELOOP"),
     (libc::EPROTOTYPE, "EPROTOTYPE"),

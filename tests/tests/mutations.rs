@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Any mutation of a valid request comes to what it comes to in the kernel's
-//! own ip_tables: the same errno, or the same table.
+//! own ip_tables: the same errno, or the same table, byte for byte.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -40,7 +40,8 @@ fn kernel_verdict(kernel: &mut Side, mutant: &Mutant) -> Verdict {
     }
     let info = kernel.call(&blob::get_info("filter"));
     let info = blob::info_of(&info.bytes);
-    Verdict::Loaded(Box::new(info))
+    let entries = kernel.call(&blob::get_entries("filter", info.size));
+    Verdict::Loaded(Box::new(info), entries.bytes[40..].to_vec())
 }
 
 #[test]
@@ -63,7 +64,7 @@ fn core_judges_as_the_kernel_does() {
         let expected = kernel_verdict(&mut kernel.borrow_mut(), &masked);
         let got = judge::judge(&host, &mutant, current.get());
         let name = match &expected {
-            Verdict::Loaded(info) => {
+            Verdict::Loaded(info, _) => {
                 current.set(info.num_entries);
                 "loaded".to_owned()
             }
