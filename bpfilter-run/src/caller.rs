@@ -8,6 +8,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 
 use rustix::net::{AddressFamily, SocketType, sockopt};
 use rustix::process::{PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
@@ -59,7 +60,7 @@ pub(crate) fn reaches_ip_options(fd: impl AsFd) -> bool {
 
 /// The kernel's `ns_capable(net->user_ns, CAP_NET_ADMIN)` for thread `tid`.
 pub(crate) fn may_configure(tid: Tid, net: &Namespace) -> io::Result<bool> {
-    let home = NamespaceId::of_path(&format!("/proc/{}/ns/user", tid.raw()))?;
+    let home = NamespaceId::of_path(Path::new(&format!("/proc/{}/ns/user", tid.raw())))?;
     let credentials = status(tid)?;
     let mut target = net.owner()?;
     loop {

@@ -14,6 +14,7 @@ mod cli;
 mod conntrack;
 mod filter;
 mod hooks;
+mod liveness;
 mod mailbox;
 mod network;
 mod supervisor;

@@ -8,7 +8,7 @@
 //!
 //! Leaves to others: when to swap, settle or revert (`transaction`).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::os::fd::OwnedFd;
 
@@ -16,6 +16,7 @@ use bpfilter_msgfmt as msg;
 
 use crate::conntrack::Conntrack;
 use crate::hooks::{Hooks, Set};
+use crate::liveness;
 use crate::sys::bpf::Grace;
 use crate::sys::namespace::{Namespace, NamespaceId};
 
@@ -153,6 +154,11 @@ impl Network {
         }
     }
 
+    fn has_only_our_sockets(&self) -> bool {
+        let ours = u32::from(self.conntrack.is_some());
+        liveness::sockets(&self.namespace).is_ok_and(|all| all <= ours)
+    }
+
     fn activate(&mut self, set: Option<Set>, grace: &Grace) -> io::Result<()> {
         match &mut self.hooks {
             Some(hooks) if hooks.active() != set => {
@@ -177,12 +183,21 @@ impl Network {
 
 /// All network namespaces that hold something.
 #[derive(Debug, Default)]
-pub(crate) struct Networks(HashMap<NamespaceId, Network>);
+pub(crate) struct Networks {
+    held: HashMap<NamespaceId, Network>,
+    /// Those in which nobody was seen last time.
+    deserted: HashSet<NamespaceId>,
+}
 
 impl Networks {
+    /// Does none hold anything?
+    pub(crate) fn is_empty(&self) -> bool {
+        self.held.is_empty()
+    }
+
     /// What `namespace` holds, taken out for a request.
     pub(crate) fn take(&mut self, namespace: Namespace) -> io::Result<Network> {
-        let held = self.0.remove(&namespace.id()?);
+        let held = self.held.remove(&namespace.id()?);
         Ok(held.unwrap_or_else(|| Network::new(namespace)))
     }
 
@@ -191,7 +206,21 @@ impl Networks {
         if network.active.is_some()
             && let Ok(id) = network.namespace.id()
         {
-            self.0.insert(id, network);
+            self.deserted.remove(&id);
+            self.held.insert(id, network);
         }
+    }
+
+    /// Lets namespaces die that nobody but us holds: those in which nobody is
+    /// seen twice in a row, as one look may miss a process that forks and ends.
+    pub(crate) fn bury(&mut self) {
+        let mut unseen: HashSet<NamespaceId> = self.held.keys().copied().collect();
+        liveness::retain_unseen(&mut unseen);
+        unseen.retain(|id| self.held.get(id).is_some_and(Network::has_only_our_sockets));
+        for id in unseen.intersection(&self.deserted) {
+            self.held.remove(id);
+        }
+        unseen.retain(|id| self.held.contains_key(id));
+        self.deserted = unseen;
     }
 }

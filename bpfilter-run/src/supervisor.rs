@@ -6,9 +6,10 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
 
 use bpfilter_msgfmt as msg;
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::call::Call;
 use crate::caller;
@@ -20,6 +21,9 @@ use crate::sys::namespace::Namespace;
 use crate::sys::seccomp::{Answer, Notification, Tid};
 use crate::transaction::{Idle, Transaction};
 use crate::trap::Trap;
+
+/// How often to look for network namespaces that are nobody's any more.
+const LOOK_FOR_DEAD: Duration = Duration::from_secs(1);
 
 /// Answers COMMAND's calls.
 pub(crate) struct Supervisor {
@@ -52,7 +56,18 @@ impl From<io::Error> for Refusal {
 impl Supervisor {
     /// Serves until `end` becomes readable.
     pub(crate) fn run(&mut self, end: BorrowedFd<'_>) -> io::Result<()> {
+        let mut next_look = Instant::now() + LOOK_FOR_DEAD;
         loop {
+            let timeout = if self.networks.is_empty() {
+                None
+            } else {
+                let left = next_look.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    self.networks.bury();
+                    next_look = Instant::now() + LOOK_FOR_DEAD;
+                }
+                Some(Timespec::try_from(left).map_err(io::Error::other)?)
+            };
             let mut fds = vec![
                 PollFd::from_borrowed_fd(end, PollFlags::IN),
                 PollFd::from_borrowed_fd(self.command.listener.as_fd(), PollFlags::IN),
@@ -60,7 +75,7 @@ impl Supervisor {
             ];
             let helper_end = self.mailbox.end_of_helper();
             fds.extend(helper_end.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
-            match poll(&mut fds, None) {
+            match poll(&mut fds, timeout.as_ref()) {
                 Err(rustix::io::Errno::INTR) => continue,
                 other => other?,
             };

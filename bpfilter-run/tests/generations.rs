@@ -193,10 +193,10 @@ fn connection_tracking_runs_while_the_rules_need_it() {
 #[test]
 fn swaps_leave_nothing_behind() {
     let script = "exec unshare -n sh -c '
-        fds() { ls /proc/$PPID/fd | wc -l; }
-        $CALLER raw set:64:96; before=$(fds)
+        held() { ls -l /proc/$PPID/fd | grep -vc /proc; }
+        $CALLER raw set:64:96; before=$(held)
         $CALLER raw swap:40:96:97 swap:10:200:97 set:64:96
-        echo $(($(fds) - before))'";
+        echo $(($(held) - before))'";
     let output = shell(&faulty("commits"), script);
     assert_eq!(
         numbers(&output),

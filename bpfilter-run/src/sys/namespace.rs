@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
@@ -26,12 +27,17 @@ pub(crate) struct NamespaceId {
 
 impl NamespaceId {
     /// Of the namespace that `path` (somewhere in procfs) leads to.
-    pub(crate) fn of_path(path: &str) -> io::Result<Self> {
+    pub(crate) fn of_path(path: &Path) -> io::Result<Self> {
         let meta = std::fs::metadata(path)?;
         Ok(Self {
             dev: meta.dev(),
             ino: meta.ino(),
         })
+    }
+
+    /// Its number, as procfs shows it.
+    pub(crate) fn inode(self) -> u64 {
+        self.ino
     }
 }
 

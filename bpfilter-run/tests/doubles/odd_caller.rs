@@ -23,6 +23,7 @@
 //!   flood-passed:COUNT                the same, prints how many arrive
 //!   swap:COUNT:LEN1:LEN2              sets option 64 COUNT times with each length, alternating;
 //!                                     prints how many calls failed
+//!   sleep:MILLISECONDS
 //!   new-net new-user-net              unshare
 //!   become:UID                        gives up root
 //!   thread                            the rest is done by another thread
@@ -88,6 +89,7 @@ fn act(words: &[String], mut fd: i32) {
                 });
                 println!("{}", wrong.count());
             }
+            ("sleep", &[millis]) => std::thread::sleep(Duration::from_millis(millis.into())),
             ("lo-up", _) => {
                 let set = std::process::Command::new("ip")
                     .args("link set lo up".split(' '))
