@@ -111,6 +111,8 @@ static bool helper_usable(void)
  */
 static int write_request(const struct bpfilter_request *req)
 {
+	/* A task's own sighand stays as long as it runs. */
+	struct sighand_struct *sighand = unrcu_pointer(current->sighand);
 	sigset_t pipe, others, old;
 	kernel_siginfo_t info;
 	bool was_pending;
@@ -125,9 +127,9 @@ static int write_request(const struct bpfilter_request *req)
 	n = kernel_write(helper.pipe_to_umh, req, sizeof(*req), NULL);
 
 	if (n == -EPIPE && !was_pending) {
-		spin_lock_irq(&current->sighand->siglock);
+		spin_lock_irq(&sighand->siglock);
 		dequeue_signal(&others, &info, &type);
-		spin_unlock_irq(&current->sighand->siglock);
+		spin_unlock_irq(&sighand->siglock);
 	}
 	sigprocmask(SIG_SETMASK, &old, NULL);
 
