@@ -13,4 +13,4 @@ sockopt32 expect EOPNOTSUPP set 64 724
 sockopt32 expect EOPNOTSUPP set 65 100
 sockopt32 expect ENOPROTOOPT get 68 84
 sockopt32 hammer 4 400
-setpriv --reuid 65534 --clear-groups sockopt32 expect EPERM set 64 724
+su -s /bin/sh nobody -c "sockopt32 expect EPERM set 64 724"

@@ -17,6 +17,7 @@
 #include <linux/compat.h>
 #include <linux/kmod.h>
 #include <linux/module.h>
+#include <linux/mutex.h>
 #include <linux/netfilter.h>
 #include <linux/srcu.h>
 #include <linux/uaccess.h>
@@ -31,6 +32,12 @@
  */
 static const struct bpfilter_ops __rcu *bpfilter_ops;
 DEFINE_STATIC_SRCU(bpfilter_srcu);
+
+/*
+ * One caller at a time has the module loaded: a modprobe that meets another
+ * one may take the module for loaded before its init has run.
+ */
+static DEFINE_MUTEX(load_lock);
 
 static bool is_private(int optname)
 {
@@ -59,6 +66,18 @@ static bool module_serves(void)
 	return serves;
 }
 
+static int ensure_loaded(void)
+{
+	if (module_serves())
+		return 0;
+	if (mutex_lock_killable(&load_lock))
+		return -EINTR;
+	if (!module_serves())
+		request_module("bpfilter");
+	mutex_unlock(&load_lock);
+	return 0;
+}
+
 /*
  * One call of a client whose option is in range and who may use it. Without a
  * module ip_tables is to answer, also what the helper could not read: memory
@@ -78,9 +97,9 @@ static int client_call(struct sock *sk, int cmd, bool is_set,
 	int err;
 	int idx;
 
-	/* If it is being loaded, this waits for it. */
-	if (!module_serves())
-		request_module("bpfilter");
+	err = ensure_loaded();
+	if (err)
+		return err;
 
 	idx = srcu_read_lock(&bpfilter_srcu);
 	ops = srcu_dereference(bpfilter_ops, &bpfilter_srcu);

@@ -8,6 +8,9 @@
 #include <asm/unistd.h>
 #include "msgfmt.h"
 
+/* The kernel aligns the stack otherwise than a caller would. */
+void _start(void) __attribute__((force_align_arg_pointer));
+
 static inline long syscall3(long number, long a, long b, long c)
 {
 	long ret;
