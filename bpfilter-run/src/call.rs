@@ -74,6 +74,15 @@ impl Call {
         }))
     }
 
+    /// Does it ask whether there is an extension?
+    pub(crate) fn asks_revision(&self) -> bool {
+        !self.is_set
+            && matches!(
+                self.option,
+                msg::IPT_SO_GET_REVISION_MATCH | msg::IPT_SO_GET_REVISION_TARGET
+            )
+    }
+
     /// Does this option mean other bytes to a 32-bit caller? GET_INFO and
     /// GET_REVISION_* have one layout.
     pub(crate) fn layout_differs(&self) -> bool {

@@ -154,6 +154,10 @@ impl Supervisor {
         match status.map_err(|failure| Refusal::Errno(failure.errno()))? {
             0 => {}
             status if status == -libc::ENOPROTOOPT => return Err(Refusal::FallThrough),
+            // No table is named: one that stays with ip_tables may need it.
+            status if status == -libc::ENOENT && call.asks_revision() && ip_tables_is_there() => {
+                return Err(Refusal::FallThrough);
+            }
             status => return Err(Refusal::Errno(status.saturating_neg())),
         }
         if !call.is_set {
@@ -173,4 +177,9 @@ impl Supervisor {
         };
         u32::try_from(len).map_err(|_| Refusal::Errno(libc::EINVAL))
     }
+}
+
+/// Whether this kernel has an ip_tables of its own.
+fn ip_tables_is_there() -> bool {
+    std::path::Path::new("/proc/net/ip_tables_names").exists()
 }
