@@ -13,9 +13,10 @@ use umh_core::extension::{self, Features, Host, Kind};
 use umh_core::table::{self, Table};
 use zerocopy::FromBytes;
 
-use crate::blob::{ENTRY, EXTENSION, Extension, Rule, Target};
+use crate::blob::{self, ENTRY, EXTENSION, Extension, Rule, Target};
 use crate::mutate::{HEADER, Mutant};
 use crate::side::Side;
+use crate::sockopt::{Call, Place, REPLACE};
 
 /// A kernel of `hz` ticks a second, with everything that it could offer.
 fn host(hz: u32) -> Host {
@@ -84,6 +85,23 @@ fn try_judge(host: &Host, mutant: &Mutant, current: u32) -> Result<Verdict, Errn
     let table = Table::check(&header, current, host, &mut blob, &mut arena)?;
     let info = Box::new(table.info());
     Ok(Verdict::Loaded(info, table.into_entries().to_vec()))
+}
+
+/// What the kernel's own ip_tables makes of a request. The memory ends where
+/// its bytes end.
+pub fn kernel_verdict(kernel: &mut Side, mutant: &Mutant) -> Verdict {
+    let outcome = kernel.call(&Call {
+        len: mutant.len,
+        place: Place::Guarded,
+        ..Call::set(REPLACE, mutant.bytes.as_slice())
+    });
+    if outcome.ret != 0 {
+        return Verdict::Refused(outcome.errno);
+    }
+    let info = kernel.call(&blob::get_info("filter"));
+    let info = blob::info_of(&info.bytes);
+    let entries = kernel.call(&blob::get_entries("filter", info.size));
+    Verdict::Loaded(Box::new(info), entries.bytes[40..].to_vec())
 }
 
 /// Whether bpfilter has a match or target: 0, ENOENT or EPROTONOSUPPORT.

@@ -14,6 +14,7 @@ use umh_core::abi::{
 use zerocopy::FromZeros;
 
 use crate::blob::{Blob, Chain, ENTRY, EXTENSION, Extension, Rule, Table, Target};
+use crate::mutate::Mutant;
 
 /// A request and what it comes to.
 #[derive(Clone, Debug)]
@@ -29,6 +30,19 @@ pub struct Row {
     pub blob: Blob,
     /// How much longer the length is than header and entries.
     pub more: i32,
+}
+
+impl Row {
+    /// The request, for a table that has `current` entries now.
+    pub fn request(&self, current: u32) -> Mutant {
+        let mut blob = self.blob.clone();
+        if blob.header.num_counters == CURRENT {
+            blob.header.num_counters = current;
+        }
+        let mutant = Mutant::new(&blob);
+        let len = mutant.len.wrapping_add_signed(self.more);
+        Mutant { len, ..mutant }
+    }
 }
 
 /// Stands for the number of entries of the present table.

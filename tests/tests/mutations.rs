@@ -12,37 +12,15 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
-use bpfilter_tests::blob;
 use bpfilter_tests::judge::{self, Verdict};
 use bpfilter_tests::mutate::{self, Mutant};
 use bpfilter_tests::side::Side;
-use bpfilter_tests::sockopt::{Call, Place, REPLACE, errno_name};
+use bpfilter_tests::sockopt::errno_name;
 use bpfilter_tests::{cases, generate};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 const RAWCLIENT: &str = env!("CARGO_BIN_EXE_rawclient");
-
-/// The call of a mutant. The memory ends where its bytes end.
-fn call(mutant: &Mutant) -> Call {
-    Call {
-        len: mutant.len,
-        place: Place::Guarded,
-        ..Call::set(REPLACE, mutant.bytes.as_slice())
-    }
-}
-
-/// What the kernel makes of a mutant.
-fn kernel_verdict(kernel: &mut Side, mutant: &Mutant) -> Verdict {
-    let outcome = kernel.call(&call(mutant));
-    if outcome.ret != 0 {
-        return Verdict::Refused(outcome.errno);
-    }
-    let info = kernel.call(&blob::get_info("filter"));
-    let info = blob::info_of(&info.bytes);
-    let entries = kernel.call(&blob::get_entries("filter", info.size));
-    Verdict::Loaded(Box::new(info), entries.bytes[40..].to_vec())
-}
 
 #[test]
 fn core_judges_as_the_kernel_does() {
@@ -61,7 +39,7 @@ fn core_judges_as_the_kernel_does() {
         }
 
         let masked = mutant.without_unknown(&host);
-        let expected = kernel_verdict(&mut kernel.borrow_mut(), &masked);
+        let expected = judge::kernel_verdict(&mut kernel.borrow_mut(), &masked);
         let got = judge::judge(&host, &mutant, current.get());
         let name = match &expected {
             Verdict::Loaded(info, _) => {

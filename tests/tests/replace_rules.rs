@@ -10,120 +10,78 @@
 )]
 
 use bpfilter_tests::blob;
+use bpfilter_tests::judge::{self, Verdict};
 use bpfilter_tests::rows::{CURRENT, Row, rows};
 use bpfilter_tests::side::Side;
-use bpfilter_tests::sockopt::{
-    Call, GET_REVISION_MATCH, GET_REVISION_TARGET, Place, REPLACE, errno_name,
-};
-use umh_core::abi::{GetInfo, Replace};
-use umh_core::arena::Arena;
-use umh_core::errno::{Errno, Result};
+use bpfilter_tests::sockopt::{GET_REVISION_MATCH, GET_REVISION_TARGET, errno_name};
+use umh_core::errno::Errno;
 use umh_core::extension::{self, Features, Host, Kind};
-use umh_core::table::{self, Table};
 
+const RAWCLIENT: &str = env!("CARGO_BIN_EXE_rawclient");
+
+/// No row depends on the tick.
 const HOST: Host = Host {
     features: Features::ALL,
     hz: 250,
 };
 
-/// What the helper does with a REPLACE before it compiles: what GET_INFO and
-/// GET_ENTRIES say afterwards, or the errno.
-fn core_replace(row: &Row, current: u32) -> Result<(GetInfo, Vec<u8>)> {
-    let len = len(row);
-    if (len as usize) < size_of::<Replace>() {
-        return Err(Errno::EINVAL);
-    }
-    let header = row.blob.header;
-    let size = table::check_header(&header, len)?;
-    let mut entries = row
-        .blob
-        .entries
-        .get(..size)
-        .expect("the row has its entries")
-        .to_vec();
-    let mut memory = vec![0; entries.len() / 32 + 64];
-    let mut arena = Arena::new(&mut memory);
-    let table = Table::check(&header, current, &HOST, &mut entries, &mut arena)?;
-    let info = table.info();
-    Ok((info, table.into_entries().to_vec()))
-}
-
-fn len(row: &Row) -> u32 {
-    (row.blob.bytes().len() as i32 + row.more) as u32
-}
-
-fn kernel_replace(kernel: &mut Side, row: &Row) -> std::result::Result<(GetInfo, Vec<u8>), i32> {
-    let call = Call::set(REPLACE, row.blob.bytes())
-        .len(len(row))
-        .counters(vec![0; 16 * 64], Place::Mapped);
-    let outcome = kernel.call(&call);
-    if outcome.ret != 0 {
-        return Err(outcome.errno);
-    }
-    let info = blob::info_of(&kernel.call(&blob::get_info("filter")).bytes);
-    let entries = kernel.call(&blob::get_entries("filter", info.size)).bytes;
-    Ok((info, entries[40..].to_vec()))
-}
-
 /// The rows, with one failure message for all that fail.
-fn each_row(mut check: impl FnMut(&Row) -> std::result::Result<(), String>) {
+fn each_row(mut check: impl FnMut(&Row) -> Result<(), String>) {
     let failed: Vec<String> = rows()
         .iter()
         .filter_map(|row| {
             let said = check(row).err()?;
-            Some(format!(
-                "{}: {said}, not {}",
-                row.what,
-                errno_name(row.errno)
-            ))
+            let expected = errno_name(row.errno);
+            Some(format!("{}: {said}, not {expected}", row.what))
         })
         .collect();
     assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
 
+/// What is wrong with a verdict on a row.
+fn expect(row: &Row, verdict: &Verdict) -> Result<(), String> {
+    match verdict {
+        Verdict::Loaded(..) if row.errno == 0 => Ok(()),
+        Verdict::Loaded(..) => Err("accepted".to_owned()),
+        Verdict::Refused(errno) if *errno == row.errno => Ok(()),
+        Verdict::Refused(errno) => Err(errno_name(*errno)),
+    }
+}
+
 #[test]
 fn the_core_keeps_the_rules() {
-    each_row(|row| match core_replace(row, CURRENT) {
-        Ok(_) if row.errno == 0 => Ok(()),
-        Ok(_) => Err("accepted".to_owned()),
-        Err(errno) if errno.number() == row.errno => Ok(()),
-        Err(errno) => Err(errno_name(errno.number())),
+    each_row(|row| {
+        let verdict = judge::judge(&HOST, &row.request(CURRENT), CURRENT);
+        expect(row, &verdict)
     });
 }
 
 #[test]
 fn the_kernel_has_the_same_rules() {
-    let mut kernel = Side::kernel(env!("CARGO_BIN_EXE_rawclient"));
+    let mut kernel = Side::kernel(RAWCLIENT);
+    kernel.keep_conntrack();
     let mut current = CURRENT;
     each_row(|row| {
-        let mut row = row.clone();
-        if row.blob.header.num_counters == CURRENT {
-            row.blob.header.num_counters = current;
+        let request = row.request(current);
+        let core = judge::judge(&HOST, &request, current);
+        let verdict = judge::kernel_verdict(&mut kernel, &request);
+        if let Verdict::Loaded(info, _) = &verdict {
+            current = info.num_entries;
+            if row.young {
+                return Ok(());
+            }
         }
-        match kernel_replace(&mut kernel, &row) {
-            Ok(kept) if row.young => {
-                current = kept.0.num_entries;
-                Ok(())
-            }
-            Ok(kept) if row.errno == 0 => {
-                let core = core_replace(&row, current).map_err(|e| errno_name(e.number()))?;
-                current = kept.0.num_entries;
-                let differ = core.1.iter().zip(&kept.1).position(|(a, b)| a != b);
-                if core.0 != kept.0 || differ.is_some() {
-                    return Err(format!("given back otherwise, at {differ:?}"));
-                }
-                Ok(())
-            }
-            Ok(_) => Err("accepted".to_owned()),
-            Err(errno) if errno == row.errno => Ok(()),
-            Err(errno) => Err(errno_name(errno)),
+        expect(row, &verdict)?;
+        match verdict == core {
+            true => Ok(()),
+            false => Err("given back otherwise".to_owned()),
         }
     });
 }
 
 #[test]
 fn revisions_are_those_of_the_kernel() {
-    let mut kernel = Side::kernel(env!("CARGO_BIN_EXE_rawclient"));
+    let mut kernel = Side::kernel(RAWCLIENT);
     let matches = [
         "",
         "ERROR",
@@ -172,7 +130,7 @@ fn revisions_are_those_of_the_kernel() {
 #[test]
 fn a_full_name_field_ends_where_the_kernel_ends_it() {
     // GET_REVISION puts a NUL into the last byte; a rule must bring its own.
-    let mut kernel = Side::kernel(env!("CARGO_BIN_EXE_rawclient"));
+    let mut kernel = Side::kernel(RAWCLIENT);
     let mut call = blob::get_revision(GET_REVISION_MATCH, "tcp", 0);
     call.bytes[4..29].fill(b'x');
     assert_eq!(kernel.call(&call).errno, 0, "garbage after the NUL");
