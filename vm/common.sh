@@ -9,6 +9,9 @@
 
 set -euo pipefail
 
+# What was said to our make is not for the kernel's.
+unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES
+
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/bpfilter
 umh=$top/target/bpfilter_umh

@@ -2,10 +2,10 @@
 //! The helper's log.
 //!
 //! Owns: where lines go, which is decided once at the start. To fd 2 if that
-//! is open (`bpfilter-run`). Otherwise to the kernel's own log, by the `kmsg`
-//! of a devtmpfs mount that no path leads to: it works before any root file
-//! system is there, and nobody else sees the mount. On a kernel without
-//! devtmpfs, nowhere.
+//! is open (`bpfilter-run`). Otherwise to the kernel's own log, by a device
+//! node on a ramfs mount that no path leads to: it works before any root file
+//! system is there, every kernel has ramfs, and nobody else sees the mount.
+//! Where even that is refused, nowhere.
 
 use core::ffi::CStr;
 
@@ -18,8 +18,10 @@ use umh_core::errno::Result;
 use super::fd::Fd;
 use super::{errno, raw};
 
-const DEVTMPFS: &CStr = c"devtmpfs";
+const RAMFS: &CStr = c"ramfs";
 const KMSG: &CStr = c"kmsg";
+/// Major 1 (memory devices), minor 11.
+const KMSG_DEVICE: usize = 1 << 8 | 11;
 
 /// Where lines go.
 pub(super) enum Log {
@@ -64,9 +66,10 @@ impl Log {
 }
 
 fn open_kmsg() -> Result<Fd> {
-    let context = raw::fsopen(DEVTMPFS)?;
+    let context = raw::fsopen(RAMFS)?;
     fsconfig_create(context.borrow()).map_err(errno)?;
     let mount = raw::fsmount(&context)?;
+    raw::mknodat_char(&mount, KMSG, KMSG_DEVICE)?;
     raw::openat_wronly(&mount, KMSG)
 }
 

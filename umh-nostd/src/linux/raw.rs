@@ -10,9 +10,9 @@ use core::ptr;
 use bpfilter_msgfmt::{Generation, SO_RECOVER};
 use linux_raw_sys::general::{
     __NR_bpf, __NR_exit_group, __NR_fsmount, __NR_fsopen, __NR_getsockopt, __NR_memfd_create,
-    __NR_openat, __NR_process_vm_readv, __NR_process_vm_writev, __NR_rt_sigaction, __NR_setsockopt,
-    __NR_socket, FSMOUNT_CLOEXEC, FSOPEN_CLOEXEC, MFD_ALLOW_SEALING, MFD_CLOEXEC, MFD_NOEXEC_SEAL,
-    O_CLOEXEC, O_WRONLY, SIGPIPE,
+    __NR_mknodat, __NR_openat, __NR_process_vm_readv, __NR_process_vm_writev, __NR_rt_sigaction,
+    __NR_setsockopt, __NR_socket, FSMOUNT_CLOEXEC, FSOPEN_CLOEXEC, MFD_ALLOW_SEALING, MFD_CLOEXEC,
+    MFD_NOEXEC_SEAL, O_CLOEXEC, O_WRONLY, S_IFCHR, SIGPIPE,
 };
 use linux_raw_sys::net::AF_INET;
 use umh_core::errno::{Errno, Result};
@@ -56,6 +56,21 @@ pub(super) fn fsmount(context: &Fd) -> Result<Fd> {
     let args = [context.number(), FSMOUNT_CLOEXEC as usize, 0, 0, 0, 0];
     // SAFETY: no memory is passed.
     unsafe { opened(syscall6(__NR_fsmount, args)) }
+}
+
+/// Makes a character device node called `path` in `directory`.
+pub(super) fn mknodat_char(directory: &Fd, path: &CStr, device: usize) -> Result<()> {
+    let mode = S_IFCHR | 0o200;
+    let args = [
+        directory.number(),
+        address(path),
+        mode as usize,
+        device,
+        0,
+        0,
+    ];
+    // SAFETY: `path` ends with a NUL and is read only.
+    result(unsafe { syscall6(__NR_mknodat, args) }).map(drop)
 }
 
 /// Opens `path` below `directory` for writing.
