@@ -13,7 +13,8 @@
 //! what ip_tables would do with a packet; [`world`] is a small network that
 //! [`namespace`] builds for real, [`random_rules`] and [`random_packets`] fill
 //! it from a seed, [`packet`] lays out what they think of, and [`oracle`] holds
-//! what the kernel does against what the evaluator says.
+//! what the kernel does against what the evaluator says. [`traffic`] is about
+//! many packets at once, and [`agents`] runs all of it on either side.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -24,6 +25,7 @@
 
 pub mod agents;
 pub mod any_bytes;
+pub mod big_rules;
 pub mod blob;
 pub mod cases;
 pub mod evaluate;
@@ -40,5 +42,6 @@ pub mod rows;
 pub mod side;
 pub mod sockopt;
 pub mod table;
+pub mod traffic;
 pub mod wire;
 pub mod world;

@@ -173,6 +173,16 @@ impl Namespace {
         })
     }
 
+    /// A tap, by its place in [`TAPS`]; reading does not block.
+    pub fn tap(&self, place: usize) -> &File {
+        &self.taps[place]
+    }
+
+    /// A tun, by its place in [`TUNS`]; reading does not block.
+    pub fn tun(&self, place: usize) -> &File {
+        &self.tuns[place]
+    }
+
     /// Puts a packet in and waits until it is through.
     pub fn fire(&mut self, shot: &Shot) -> io::Result<Fate> {
         let before = IpCounters::read()?;

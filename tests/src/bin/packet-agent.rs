@@ -7,23 +7,34 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use bpfilter_tests::big_rules::Shape;
 use bpfilter_tests::namespace::Namespace;
 use bpfilter_tests::oracle::{Case, run_case};
+use bpfilter_tests::traffic;
 
 const USAGE: &str = "\
 usage: packet-agent cases SEED COUNT  run COUNT cases, the first made from SEED, and print a line
                                       per packet; differs from the evaluator: exit status 1
-       packet-agent show SEED         print the rules and packets of a case";
+       packet-agent show SEED         print the rules and packets of a case
+       packet-agent big SHAPE RULES   the same for a big rule set: sources, mixed, wildcards, chains
+       packet-agent swaps COUNT       swap rule sets under traffic
+       packet-agent senders N PACKETS N threads send, every counter is exact
+       packet-agent steady MS         traffic through a firewall whose helper may be killed";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match words.as_slice() {
-        ["cases", seed, count] => match (seed.parse(), count.parse()) {
-            (Ok(seed), Ok(count)) => cases(seed, count),
-            _ => Err(io::Error::other("numbers, please")),
-        },
+        ["cases", seed, count] => {
+            number(seed).and_then(|seed| all((seed..seed + number(count)?).map(Case::new)))
+        }
         ["show", seed] => show(seed),
+        ["big", shape, rules] => big(shape, rules),
+        ["swaps", count] => number(count).and_then(traffic::swaps).map(say),
+        ["senders", threads, packets] => number(threads)
+            .and_then(|threads| traffic::senders(threads as u16, number(packets)?))
+            .map(say),
+        ["steady", time] => number(time).and_then(traffic::steady).map(say),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);
@@ -39,14 +50,28 @@ fn main() -> ExitCode {
     }
 }
 
+fn number(text: &str) -> io::Result<u64> {
+    text.parse().map_err(io::Error::other)
+}
+
+fn say(what: String) -> bool {
+    println!("{what}");
+    true
+}
+
+fn big(shape: &str, rules: &str) -> io::Result<bool> {
+    let shape = Shape::by_name(shape).ok_or_else(|| io::Error::other("which shape?"))?;
+    all([Case::big(0, shape, number(rules)? as usize)])
+}
+
 /// Whether the evaluator agrees with everything.
-fn cases(seed: u64, count: u64) -> io::Result<bool> {
+fn all(cases: impl IntoIterator<Item = Case>) -> io::Result<bool> {
     let mut namespace = Namespace::enter()?;
     let mut out = io::stdout().lock();
     let mut agrees = true;
-    for seed in seed..seed + count {
-        let report = run_case(&mut namespace, &Case::new(seed))?;
-        writeln!(out, "case {seed}")?;
+    for case in cases {
+        let report = run_case(&mut namespace, &case)?;
+        writeln!(out, "case {}", case.seed)?;
         for line in &report.lines {
             writeln!(out, "{line}")?;
         }
@@ -59,7 +84,7 @@ fn cases(seed: u64, count: u64) -> io::Result<bool> {
 }
 
 fn show(seed: &str) -> io::Result<bool> {
-    let case = Case::new(seed.parse().map_err(io::Error::other)?);
+    let case = Case::new(number(seed)?);
     println!("{}", case.rules);
     for (number, shot) in case.shots.iter().enumerate() {
         println!("{number} {shot}");
