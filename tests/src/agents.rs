@@ -6,7 +6,7 @@
 //! collecting what they print. Leaves the comparison to the tests.
 
 use std::fmt;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 
 use crate::side::{run_path, scratch, umh_path};
@@ -79,53 +79,74 @@ pub fn command(backend: Backend, agent: &str) -> Command {
     }
 }
 
-/// Runs an agent with these arguments to its end.
-pub fn run(backend: Backend, agent: &str, arguments: &[String]) -> Output {
+/// Starts an agent with these arguments.
+pub fn start(backend: Backend, agent: &str, arguments: &[&str]) -> Child {
     // Agents must not wait for each other's clients.
     let lock = scratch().join(format!("xtables.{backend}.{}", arguments.join(".")));
     command(backend, agent)
         .args(arguments)
         .env("XTABLES_LOCKFILE", lock)
         .stdin(Stdio::null())
-        .output()
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
         .unwrap_or_else(|e| panic!("{agent}: {e}"))
+}
+
+/// Runs an agent to its end.
+pub fn run(backend: Backend, agent: &str, arguments: &[&str]) -> Output {
+    start(backend, agent, arguments)
+        .wait_with_output()
+        .unwrap_or_else(|e| panic!("{agent}: {e}"))
+}
+
+/// Runs an agent that must succeed. Returns what it prints.
+pub fn succeeds(backend: Backend, agent: &str, arguments: &[&str]) -> String {
+    let output = run(backend, agent, arguments);
+    if !output.status.success() {
+        panic!(
+            "{backend}: {arguments:?}: {}\n{}",
+            output.status,
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// What came of cases on one side.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// A line for each case, and one for each packet.
+    pub seen: String,
+    /// Where the evaluator differs, or an agent failed.
+    pub errors: String,
 }
 
 /// Agents at a time on one side.
 const PARTS: u64 = 4;
 
-/// Runs the cases on one side. Returns what was seen, and fails with the
-/// differences that the agents found between it and the evaluator.
-pub fn run_cases(backend: Backend, agent: &str, cases: Cases) -> Result<String, String> {
+/// Runs the cases on one side.
+pub fn run_cases(backend: Backend, agent: &str, cases: Cases) -> Outcome {
     let parts: Vec<_> = cases
         .split(PARTS)
         .into_iter()
         .map(|part| {
             let agent = agent.to_owned();
-            let arguments = [
-                "cases".into(),
-                part.first.to_string(),
-                part.count.to_string(),
-            ];
-            thread::spawn(move || run(backend, &agent, &arguments))
+            let (first, count) = (part.first.to_string(), part.count.to_string());
+            thread::spawn(move || run(backend, &agent, &["cases", &first, &count]))
         })
         .collect();
-    let mut seen = String::new();
-    let mut errors = String::new();
+    let mut outcome = Outcome::default();
     for part in parts {
         let output = part.join().expect("a thread that does not panic");
-        seen += &String::from_utf8_lossy(&output.stdout);
+        outcome.seen += &String::from_utf8_lossy(&output.stdout);
         if !output.status.success() {
-            errors += &format!(
+            outcome.errors += &format!(
                 "{backend}, {}:\n{}",
                 output.status,
                 String::from_utf8_lossy(&output.stderr)
             );
         }
     }
-    if errors.is_empty() {
-        Ok(seen)
-    } else {
-        Err(errors)
-    }
+    outcome
 }

@@ -150,14 +150,18 @@ impl Side {
         assert_eq!(ran.status, 0, "{ran:?}");
     }
 
-    /// The helper that serves this side now: the `bpfilter_umh` among the
-    /// children of `bpfilter-run`.
+    /// The helper that serves this side now.
     pub fn helper(&self) -> Option<u32> {
-        children(self.pid()).into_iter().find(|pid| {
-            std::fs::read_to_string(format!("/proc/{pid}/comm"))
-                .is_ok_and(|comm| comm.starts_with("bpfilter_umh"))
-        })
+        helper_of(self.pid())
     }
+}
+
+/// The `bpfilter_umh` among the children of a `bpfilter-run`.
+pub fn helper_of(bpfilter_run: u32) -> Option<u32> {
+    children(bpfilter_run).into_iter().find(|pid| {
+        std::fs::read_to_string(format!("/proc/{pid}/comm"))
+            .is_ok_and(|comm| comm.starts_with("bpfilter_umh"))
+    })
 }
 
 /// The children of all threads of a process.

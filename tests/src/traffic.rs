@@ -181,7 +181,7 @@ pub fn swaps(count: u64) -> io::Result<String> {
     for rules in SWAPPED {
         sets.push(Loaded::new(rules)?);
     }
-    let probes: Vec<[usize; 3]> = sets.iter().map(|set| probes(set)).collect();
+    let probes: Vec<[usize; 3]> = sets.iter().map(probes).collect();
     sets[0].replace(&sets[2])?;
 
     let (local, through) = (Sums::default(), Sums::default());

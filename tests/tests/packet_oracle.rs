@@ -8,21 +8,33 @@
 //!
 //! Needs root, and ip_tables in the running kernel.
 
-#![allow(clippy::panic, reason = "the differences are the message of the test")]
-
-use bpfilter_tests::agents::{Backend, Cases, run_cases};
+use bpfilter_tests::agents::{Backend, Cases, run_cases, succeeds};
 
 const AGENT: &str = env!("CARGO_BIN_EXE_packet-agent");
 
 #[test]
 fn evaluator_agrees_with_ip_tables() {
     let cases = Cases::from_environment(300);
-    let seen =
-        run_cases(Backend::IpTables, AGENT, cases).unwrap_or_else(|errors| panic!("{errors}"));
+    let outcome = run_cases(Backend::IpTables, AGENT, cases);
+    assert!(outcome.errors.is_empty(), "{}", outcome.errors);
     // The test would be worth nothing if the packets did not arrive.
-    let arrived = seen
+    let counted = outcome
+        .seen
         .lines()
-        .filter(|line| line.contains("counted "))
-        .count() as u64;
+        .filter(|line| line.contains("counted "));
+    let arrived = counted.count() as u64;
     assert!(arrived > cases.count * 30, "{arrived} packets counted");
+}
+
+/// What the traffic tests ask of bpfilter, ip_tables gives.
+#[test]
+fn ip_tables_keeps_its_promises() {
+    for arguments in [
+        &["swaps", "300"] as &[&str],
+        &["senders", "4", "20000"],
+        &["steady", "500"],
+        &["big", "mixed", "3000"],
+    ] {
+        succeeds(Backend::IpTables, AGENT, arguments);
+    }
 }
