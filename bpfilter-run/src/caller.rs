@@ -11,8 +11,9 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use rustix::net::{AddressFamily, SocketType, sockopt};
-use rustix::process::{PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 
+use crate::procfs::Status;
 use crate::sys::namespace::{Namespace, NamespaceId};
 use crate::sys::seccomp::Tid;
 
@@ -27,8 +28,9 @@ pub(crate) fn descriptor(tid: Tid, fd: i32) -> io::Result<OwnedFd> {
         // Before 6.9 only the leader of a process can be named. Its
         // descriptors are its threads' too, unless one of them has split off.
         Err(rustix::io::Errno::INVAL) => {
-            let leader = status(tid)?.leader;
-            let leader = rustix::process::Pid::from_raw(leader).ok_or(io::ErrorKind::NotFound)?;
+            let leader = Status::of(tid.raw())?.number("Tgid", 0)?;
+            let leader = i32::try_from(leader).ok().and_then(Pid::from_raw);
+            let leader = leader.ok_or(io::ErrorKind::NotFound)?;
             if !crate::sys::same_descriptors(tid, leader)? {
                 return Err(io::Error::from_raw_os_error(libc::EOPNOTSUPP));
             }
@@ -61,11 +63,11 @@ pub(crate) fn reaches_ip_options(fd: impl AsFd) -> bool {
 /// The kernel's `ns_capable(net->user_ns, CAP_NET_ADMIN)` for thread `tid`.
 pub(crate) fn may_configure(tid: Tid, net: &Namespace) -> io::Result<bool> {
     let home = NamespaceId::of_path(Path::new(&format!("/proc/{}/ns/user", tid.raw())))?;
-    let credentials = status(tid)?;
+    let status = Status::of(tid.raw())?;
     let mut target = net.owner()?;
     loop {
         if target.id()? == home {
-            return Ok(credentials.effective & (1 << CAP_NET_ADMIN) != 0);
+            return status.bit("CapEff", CAP_NET_ADMIN);
         }
         let parent = match target.parent() {
             Ok(parent) => parent,
@@ -75,36 +77,10 @@ pub(crate) fn may_configure(tid: Tid, net: &Namespace) -> io::Result<bool> {
             Err(e) => return Err(e),
         };
         // Who made a namespace has all capabilities in it, from outside.
-        if parent.id()? == home && target.owner_uid()? == credentials.euid {
+        // (Uid: real, effective, saved, file system.)
+        if parent.id()? == home && target.owner_uid()? == status.number("Uid", 1)? {
             return Ok(true);
         }
         target = parent;
     }
-}
-
-/// What `/proc/TID/status` says of a thread.
-struct Status {
-    leader: i32,
-    euid: u32,
-    effective: u64,
-}
-
-fn status(tid: Tid) -> io::Result<Status> {
-    let text = std::fs::read_to_string(format!("/proc/{}/status", tid.raw()))?;
-    parse_status(&text).ok_or_else(|| io::ErrorKind::InvalidData.into())
-}
-
-fn parse_status(text: &str) -> Option<Status> {
-    let field = |name: &str| {
-        let value = text
-            .lines()
-            .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
-        Some(value.trim())
-    };
-    Some(Status {
-        leader: field("Tgid")?.parse().ok()?,
-        // Real, effective, saved, file system.
-        euid: field("Uid")?.split_whitespace().nth(1)?.parse().ok()?,
-        effective: u64::from_str_radix(field("CapEff")?, 16).ok()?,
-    })
 }

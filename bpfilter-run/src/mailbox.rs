@@ -5,10 +5,8 @@
 //! A helper that breaks the protocol in any way is ended; the next request
 //! starts another. Leaves to `generation` what the helper's private options do.
 
-use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -20,6 +18,7 @@ use zerocopy::{FromZeros, IntoBytes};
 
 use crate::filter::NATIVE_DOORS;
 use crate::filter::Options;
+use crate::procfs::Status;
 use crate::sys::signal::Signals;
 use crate::transaction::{Idle, PrivateOptions};
 use crate::trap::Trap;
@@ -64,9 +63,9 @@ pub(crate) struct Mailbox {
 
 struct Helper {
     child: Child,
+    /// Its own until it has been waited for.
+    pid: Pid,
     pidfd: OwnedFd,
-    /// `/proc/PID/status`.
-    status: File,
     requests: ChildStdin,
     replies: ChildStdout,
 }
@@ -243,10 +242,10 @@ impl Helper {
         let mut child = trap.spawn(command)?;
         let watched = watch(&child);
         match (watched, child.stdin.take(), child.stdout.take()) {
-            (Ok((pidfd, status)), Some(requests), Some(replies)) => Ok(Self {
+            (Ok((pid, pidfd)), Some(requests), Some(replies)) => Ok(Self {
                 child,
+                pid,
                 pidfd,
-                status,
                 requests,
                 replies,
             }),
@@ -301,27 +300,17 @@ impl Helper {
 
     /// Is its end certain, although it may still be there?
     fn is_dying(&self) -> bool {
-        let mut text = [0; 4096];
-        let Ok(len) = self.status.read_at(&mut text, 0) else {
-            return true;
-        };
-        let text = text
-            .get(..len)
-            .map(String::from_utf8_lossy)
-            .unwrap_or_default();
-        let pending = text.lines().find_map(|line| line.strip_prefix("SigPnd:"));
-        let pending = pending.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-        pending.is_none_or(|mask| mask & 1 << (libc::SIGKILL - 1) != 0)
+        Status::of(self.pid.as_raw_nonzero().get())
+            .and_then(|status| status.bit("SigPnd", libc::SIGKILL as u32 - 1))
+            .unwrap_or(true)
     }
 }
 
-/// What becomes readable when the child ends, and its `/proc/PID/status`.
-fn watch(child: &Child) -> io::Result<(OwnedFd, File)> {
+/// The child's id, and what becomes readable when it ends.
+fn watch(child: &Child) -> io::Result<(Pid, OwnedFd)> {
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     let pid = pid.ok_or(io::ErrorKind::NotFound)?;
-    let pidfd = pidfd_open(pid, PidfdFlags::empty())?;
-    let status = File::open(format!("/proc/{}/status", child.id()))?;
-    Ok((pidfd, status))
+    Ok((pid, pidfd_open(pid, PidfdFlags::empty())?))
 }
 
 fn kill(child: &mut Child) {

@@ -17,6 +17,7 @@ mod hooks;
 mod liveness;
 mod mailbox;
 mod network;
+mod procfs;
 mod supervisor;
 mod sys;
 mod transaction;

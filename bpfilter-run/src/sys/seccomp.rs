@@ -11,6 +11,9 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use rustix::process::Pid;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
+/// `SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP`.
+const SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP: libc::c_ulong = 1;
+
 /// A thread id in our own pid namespace.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Tid(Pid);
@@ -131,6 +134,16 @@ pub(crate) fn install(filter: &[libc::sock_filter]) -> io::Result<Listener> {
     let fd = super::check(ret)?;
     // SAFETY: the kernel has just made this descriptor for us alone.
     let fd = unsafe { OwnedFd::from_raw_fd(fd as i32) };
+    // Caller and supervisor take turns, so the kernel may pass the CPU from one
+    // to the other. A kernel before 6.6 does not know this, and is slower.
+    // SAFETY: the request takes a number.
+    let _ = unsafe {
+        libc::ioctl(
+            fd.as_raw_fd(),
+            libc::SECCOMP_IOCTL_NOTIF_SET_FLAGS,
+            SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP,
+        )
+    };
     Ok(Listener {
         fd,
         notification_len: usize::from(sizes.seccomp_notif).max(size_of::<RawNotification>()),
