@@ -178,3 +178,55 @@ fn root(word: i32, programs: i32, hook: usize) -> [Instruction; 14] {
         insn(0x95, 0, 0, 0, 0),                         // exit
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(
+        clippy::unwrap_used,
+        clippy::panic,
+        reason = "a test fails by panicking"
+    )]
+
+    use std::io;
+    use std::net::UdpSocket;
+    use std::os::fd::AsFd;
+    use std::process::Command;
+
+    use rustix::thread::{UnshareFlags, unshare_unsafe};
+
+    use super::*;
+
+    /// Sends from and to a socket of the calling thread's namespace.
+    fn send() -> io::Result<usize> {
+        let socket = UdpSocket::bind("127.0.0.1:0")?;
+        socket.send_to(b"packet", socket.local_addr()?)
+    }
+
+    /// Needs root: this is about what packets meet.
+    #[test]
+    fn an_active_set_without_programs_drops() {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let outer = Namespace::of_socket(socket.as_fd()).unwrap();
+        outer
+            .inside(|| {
+                // SAFETY: descriptors stay shared; only the network namespace
+                // of this thread changes, which is nobody else's.
+                unsafe { unshare_unsafe(UnshareFlags::NEWNET) }?;
+                let up = Command::new("ip")
+                    .args(["link", "set", "lo", "up"])
+                    .status()?;
+                assert!(up.success());
+                let socket = UdpSocket::bind("127.0.0.1:0")?;
+                let mut hooks = Hooks::attach(&Namespace::of_socket(socket.as_fd())?)?;
+                send()?;
+                hooks.activate(Some(Set::A));
+                assert_eq!(send().unwrap_err().raw_os_error(), Some(libc::EPERM));
+                hooks.activate(Some(Set::B));
+                assert_eq!(send().unwrap_err().raw_os_error(), Some(libc::EPERM));
+                hooks.activate(None);
+                send()?;
+                Ok(())
+            })
+            .unwrap();
+    }
+}

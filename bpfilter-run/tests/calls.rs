@@ -156,6 +156,16 @@ fn what_the_helper_does_not_own_falls_through() {
 }
 
 #[test]
+fn ip_tables_may_have_the_extensions_that_the_helper_lacks() {
+    // It is ip_tables that minds the length.
+    let words = "raw get:66:29 get:67:29 get:64:29";
+    assert_eq!(
+        calls(&faulty("lacks"), words),
+        [EINVAL, EINVAL, libc::ENOENT]
+    );
+}
+
+#[test]
 fn eight_processes_get_their_own_answers_from_one_helper() {
     let script = "for i in 11 12 13 14 15 16 17 18; do
             $CALLER raw times:1250:$i &
@@ -163,4 +173,13 @@ fn eight_processes_get_their_own_answers_from_one_helper() {
     let output = shell(&faulty("fine"), script);
     assert_eq!(numbers(&output), [0; 8]);
     assert_eq!(helpers(&output.stderr).len(), 1, "{output:?}");
+}
+
+#[test]
+fn callers_in_pid_namespaces_are_callers_too() {
+    let output = shell(
+        &faulty("fine"),
+        "unshare -pf $CALLER raw get:64:84 thread get:64:30",
+    );
+    assert_eq!(numbers(&output), [84, 30], "{output:?}");
 }

@@ -179,6 +179,21 @@ fn no_packet_slips_through_a_swap_and_none_is_lost() {
 }
 
 #[test]
+fn swaps_in_many_namespaces_at_once_do_not_mix() {
+    let script = "for i in 1 2 3 4 5 6 7 8; do
+            len=$((200 + i))
+            (unshare -n $CALLER lo-up raw set:64:97 swap:10:96:97 echo set:64:$len get:64:84 echo |
+                 sed s/^$len\\$/own/ | tr '\\n' ' '; echo) &
+        done; wait";
+    let output = shell(&faulty("commits"), script);
+    assert_eq!(
+        text(&output.stdout),
+        "0 0 1 0 own 0 \n".repeat(8),
+        "{output:?}"
+    );
+}
+
+#[test]
 fn connection_tracking_runs_while_the_rules_need_it() {
     let script = "exec unshare -n sh -c '
         tracked() { $CALLER echo; conntrack -C; }

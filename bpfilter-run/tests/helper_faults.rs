@@ -123,3 +123,35 @@ fn a_caller_that_dies_leaves_its_answer_to_nobody() {
         assert_eq!(helpers(&output.stderr).len(), 1, "{signal}: {output:?}");
     }
 }
+
+#[test]
+fn a_helper_that_does_not_leave_is_ended() {
+    let start = Instant::now();
+    let output = shell(&faulty("stays"), "$CALLER raw get:64:84");
+    assert_eq!(numbers(&output), [84], "{output:?}");
+    assert!(start.elapsed() < Duration::from_secs(4));
+    let [pid] = helpers(&output.stderr)[..] else {
+        panic!("{output:?}")
+    };
+    assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists());
+}
+
+#[test]
+fn the_helper_does_not_outlive_us() {
+    // Stopped, it cannot see the end of its pipe.
+    let script = format!("{HELPER}; kill -STOP $helper; echo $helper; kill -9 $PPID");
+    let output = shell(&faulty("fine"), &script);
+    let [pid] = numbers(&output)[..] else {
+        panic!("{output:?}")
+    };
+    let gone = || {
+        // A zombie is gone; somebody else may have to wait for it.
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        stat.is_empty() || stat.contains(") Z ")
+    };
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while !gone() {
+        assert!(Instant::now() < deadline, "{pid} is still there");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}

@@ -144,3 +144,20 @@ fn the_helper_holds_nothing_of_the_commands_and_ends_with_us() {
     };
     assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists());
 }
+
+#[test]
+fn in_a_pid_namespace_it_needs_the_procfs_of_that() {
+    let inside = |unshare: &str| {
+        Command::new("unshare")
+            .args(unshare.split(' '))
+            .args([RUN, "--umh"])
+            .arg(faulty("fine"))
+            .args(["--", common::CALLER, "raw", "get:64:84"])
+            .output()
+            .unwrap()
+    };
+    assert_eq!(text(&inside("-pf --mount-proc").stdout), "84\n");
+    let output = inside("-pf");
+    assert_eq!(output.status.code(), Some(125), "{output:?}");
+    assert!(text(&output.stderr).contains("mount -t proc"), "{output:?}");
+}

@@ -34,6 +34,9 @@ fn main() {
     loop {
         let mut request = msg::Request::new_zeroed();
         if io::stdin().read_exact(request.as_mut_bytes()).is_err() {
+            if fault == "stays" {
+                std::thread::sleep(Duration::from_secs(60));
+            }
             return;
         }
         match (fault.as_str(), ping) {
@@ -75,6 +78,7 @@ fn main() {
                     _ => reply(-status),
                 }
             }
+            ("lacks", false) => reply(-libc::ENOENT),
             ("not-ours", false) => reply(-libc::ENOPROTOOPT),
             (_, true) => {
                 assert_eq!(request.cmd, msg::CMD_PING, "the first request is cmd 0");
