@@ -81,9 +81,10 @@ fn a_failed_request_changes_nothing() {
         ("commits-then-exits", EFAULT),
         ("commits-then-hangs", ETIMEDOUT),
     ] {
-        let words = "new-net lo-up raw echo set:64:97 get:64:84 echo set:64:200 get:64:84";
+        let words = "new-net lo-up raw set:64:97 get:64:84 echo \
+                     set:64:96 set:64:97 get:64:84 echo";
         let seen = calls(&faulty(fault), words);
-        assert_eq!(seen, [0, errno, ENOENT, 0, errno, ENOENT], "{fault}");
+        assert_eq!(seen, [errno, ENOENT, 0, 0, errno, 96, 0], "{fault}");
     }
 }
 
@@ -179,6 +180,24 @@ fn no_packet_slips_through_a_swap_and_none_is_lost() {
 }
 
 #[test]
+fn a_swap_returns_when_no_packet_is_in_the_old_programs() {
+    let script = "exec unshare -n sh -c '
+        $CALLER lo-up raw set:64:104
+        $CALLER flood-passed:6 >/dev/null & sleep 0.05; $CALLER raw set:64:105; wait'";
+    let output = shell(&faulty("commits"), script);
+    assert_eq!(numbers(&output), [0, 0], "{output:?}");
+}
+
+#[test]
+fn a_swap_that_fails_halfway_leaves_the_old_programs() {
+    let words = "new-net lo-up raw set:64:96 set:64:106 echo set:64:96 set:64:106 echo get:64:84";
+    assert_eq!(
+        calls(&faulty("commits"), words),
+        [0, EINVAL, 0, 0, EINVAL, 0, 96]
+    );
+}
+
+#[test]
 fn swaps_in_many_namespaces_at_once_do_not_mix() {
     let script = "for i in 1 2 3 4 5 6 7 8; do
             len=$((200 + i))
@@ -203,6 +222,25 @@ fn connection_tracking_runs_while_the_rules_need_it() {
         nft list tables'";
     let output = shell(&faulty("commits"), script);
     assert_eq!(numbers(&output), [0, 0, 0, 0, 0, 1, 0, 0, 0], "{output:?}");
+}
+
+#[test]
+fn replaced_programs_are_freed() {
+    // Programs that were held before the swap and are not any more: how many
+    // they are, and how many of them the kernel still has.
+    let script = "exec unshare -n sh -c '
+        held() { sed -n \"s/^prog_id:[[:space:]]*//p\" /proc/$PPID/fdinfo/* | tr \"\\n\" \" \"; }
+        $CALLER raw set:64:96; before=$(held)
+        $CALLER raw set:64:97; after=\" $(held) \"
+        replaced=; for id in $before; do
+            case $after in *\" $id \"*) ;; *) replaced=\"$replaced $id\" ;; esac
+        done
+        echo $replaced | wc -w
+        left() { n=0; for id in $replaced; do
+            bpftool prog show id $id >/dev/null 2>&1 && n=$((n + 1)); done; echo $n; }
+        for i in $(seq 50); do [ $(left) -gt 0 ] || break; sleep 0.1; done; left'";
+    let output = shell(&faulty("commits"), script);
+    assert_eq!(numbers(&output), [0, 0, 3, 0], "{output:?}");
 }
 
 #[test]

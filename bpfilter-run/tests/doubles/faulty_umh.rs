@@ -21,6 +21,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use bpfilter_msgfmt as msg;
@@ -63,7 +64,9 @@ fn main() {
             }
             (_, false) if fault.starts_with("commits") => {
                 let set = request.is_set != 0;
+                let goes_wrong = set && request.len != 96;
                 let status = match (set, request.cmd) {
+                    (true, msg::IPT_SO_SET_REPLACE) if request.len == 105 => commit_and_watch(),
                     (true, msg::IPT_SO_SET_REPLACE) => commit(request.len),
                     (true, _) => {
                         assert_eq!(commit(request.len), 0);
@@ -71,7 +74,7 @@ fn main() {
                     }
                     (false, _) => recover(),
                 };
-                match (fault.as_str(), set) {
+                match (fault.as_str(), goes_wrong) {
                     ("commits-then-exits", true) => return,
                     ("commits-then-hangs", true) => std::thread::sleep(Duration::from_secs(60)),
                     ("commits-then-fails", true) => reply(-libc::EDOM),
@@ -97,17 +100,22 @@ fn main() {
 ///   98, 99  drops on LOCAL_IN            102  one program is missing
 ///   else    no programs                  103  flags that do not exist
 ///
-/// Gives the errno, 0 for success.
+/// Gives the errno, 0 for success. Where the fault comes after a commit, it
+/// does not come after 96.
 fn commit(len: u32) -> i32 {
     let table = memfd(len);
     let counters = memfd(0);
     let programs = match len {
-        96 | 100 | 102 | 103 => Some([1, 1, 1]),
+        96 | 100 | 102 | 103 | 104 => Some([1, 1, 1]),
+        106 => Some([0, 0, 0]),
         97 => Some([1, 1, 0]),
         98 | 99 => Some([0, 1, 1]),
         _ => None,
     };
-    let programs = programs.map(|verdicts| verdicts.map(program));
+    let mut programs = programs.map(|verdicts| verdicts.map(program));
+    if let (104, Some([.., out])) = (len, &mut programs) {
+        *out = slow_program();
+    }
     let mut prog = [-1; msg::HOOKS];
     for (fd, program) in prog.iter_mut().zip(programs.iter().flatten()) {
         *fd = program.as_raw_fd();
@@ -115,6 +123,7 @@ fn commit(len: u32) -> i32 {
     match len {
         101 => prog = [table.as_raw_fd(); msg::HOOKS],
         102 => prog[1] = -1,
+        106 => prog[1..].fill(table.as_raw_fd()),
         _ => {}
     }
     let generation = msg::Generation {
@@ -139,6 +148,54 @@ fn commit(len: u32) -> i32 {
         )
     };
     errno(ret)
+}
+
+/// Commits 96 in place of 104 and then watches for packets that are still in the
+/// slow program. EDOM if there was one.
+fn commit_and_watch() -> i32 {
+    let errno = commit(96);
+    let returned = now();
+    std::thread::sleep(Duration::from_millis(400));
+    if errno == 0 && last_seen() > returned {
+        libc::EDOM
+    } else {
+        errno
+    }
+}
+
+/// The time in units of 2^20 ns, about a millisecond, as the slow program has it.
+fn now() -> u32 {
+    let mut now = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: the call writes one timespec, which is live.
+    assert_eq!(
+        unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) },
+        0
+    );
+    ((now.tv_sec * 1_000_000_000 + now.tv_nsec) >> 20) as u32
+}
+
+/// Where the slow program leaves the time when it ends.
+static TIME: OnceLock<i32> = OnceLock::new();
+
+fn time_map() -> i32 {
+    // Its descriptor is all that is needed of it, for ever.
+    *TIME.get_or_init(|| std::mem::ManuallyDrop::new(sys::bpf::Word::new().unwrap()).raw())
+}
+
+fn last_seen() -> u32 {
+    // SAFETY: a new mapping of one page, at an address of the kernel's choice;
+    // its first word is the map's value, aligned to the page.
+    unsafe {
+        let (prot, flags) = (libc::PROT_READ, libc::MAP_SHARED);
+        let page = libc::mmap(std::ptr::null_mut(), 4096, prot, flags, time_map(), 0);
+        assert_ne!(page, libc::MAP_FAILED);
+        let seen = page.cast::<u32>().read_volatile();
+        libc::munmap(page, 4096);
+        seen
+    }
 }
 
 /// What the active generation's table says; ENOENT if there is none.
@@ -214,6 +271,29 @@ fn program(verdict: i32) -> OwnedFd {
         constant,
     };
     sys::bpf::load(&[insn(0xb7, verdict), insn(0x95, 0)]).unwrap()
+}
+
+/// Accepts after as long as the kernel lets a program loop.
+fn slow_program() -> OwnedFd {
+    let insn = |code, registers, offset, constant| sys::bpf::Instruction {
+        code,
+        registers,
+        offset,
+        constant,
+    };
+    const R0_TO_R1: u8 = 0x01;
+    sys::bpf::load(&[
+        insn(0xe5, 0, 1, 0),             // again: may_goto end
+        insn(0x05, 0, -2, 0),            // goto again
+        insn(0x85, 0, 0, 5),             // end: r0 = bpf_ktime_get_ns()
+        insn(0x77, 0, 0, 20),            // r0 >>= 20
+        insn(0x18, 0x21, 0, time_map()), // r1 = the word's address
+        insn(0, 0, 0, 0),                //   (second half)
+        insn(0x63, R0_TO_R1, 0, 0),      // *(u32 *)r1 = r0
+        insn(0xb7, 0, 0, 1),             // accept
+        insn(0x95, 0, 0, 0),             // exit
+    ])
+    .unwrap()
 }
 
 /// Errno N for length N, 0 for length 0.

@@ -61,7 +61,11 @@ fn act(words: &[String], mut fd: i32) {
             ("tcp6", _) => fd = socket(libc::AF_INET6, libc::SOCK_STREAM, 0),
             ("unix", _) => fd = socket(libc::AF_UNIX, libc::SOCK_DGRAM, 0),
             ("file", _) => fd = 0,
-            ("closed", _) => fd = 999,
+            ("closed", _) => {
+                // SAFETY: this descriptor is the program's own.
+                unsafe { libc::close(fd) };
+                fd = 999;
+            }
             ("inner-udp", _) => fd = inner_socket(),
             ("become", &[uid]) => {
                 // SAFETY: no pointers are passed.
