@@ -170,10 +170,8 @@ fn now() -> u32 {
         tv_nsec: 0,
     };
     // SAFETY: the call writes one timespec, which is live.
-    assert_eq!(
-        unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) },
-        0
-    );
+    let ret = unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
+    assert_eq!(ret, 0);
     ((now.tv_sec * 1_000_000_000 + now.tv_nsec) >> 20) as u32
 }
 
