@@ -296,7 +296,7 @@ impl Blob {
     /// kernel does not write there stays 0xc5.
     pub fn call(&self) -> Call {
         // A hostile count does not get the memory that it asks for.
-        let room = self.header.num_counters.min(1 << 20) as usize * 16;
+        let room = self.header.num_counters.min(100_000) as usize * 16;
         Call::set(REPLACE, self.bytes()).counters(vec![0xc5; room], Place::Mapped)
     }
 

@@ -39,6 +39,7 @@ pub mod packet;
 pub mod random_packets;
 pub mod random_rules;
 pub mod rows;
+pub mod shell;
 pub mod side;
 pub mod sockopt;
 pub mod table;

@@ -66,13 +66,14 @@ pub struct Call {
     /// The option's number.
     pub option: i32,
     /// What the caller's memory holds before the call.
+    #[serde(with = "serde_bytes")]
     pub bytes: Vec<u8>,
     /// Where it lies.
     pub place: Place,
     /// The length that is passed.
     pub len: u32,
     /// A second area; its address is written at [`REPLACE_COUNTERS`].
-    pub counters: Option<(Vec<u8>, Place)>,
+    pub counters: Option<(serde_bytes::ByteBuf, Place)>,
     /// The socket.
     pub socket: Kind,
 }
@@ -113,9 +114,9 @@ impl Call {
 
     /// The same call with a counters pointer to these bytes.
     #[must_use]
-    pub fn counters(self, bytes: impl Into<Vec<u8>>, place: Place) -> Self {
+    pub fn counters(self, bytes: Vec<u8>, place: Place) -> Self {
         Self {
-            counters: Some((bytes.into(), place)),
+            counters: Some((serde_bytes::ByteBuf::from(bytes), place)),
             ..self
         }
     }
@@ -131,8 +132,10 @@ pub struct Outcome {
     /// The length as getsockopt left it.
     pub len: u32,
     /// The caller's memory after the call.
+    #[serde(with = "serde_bytes")]
     pub bytes: Vec<u8>,
     /// The memory behind the counters pointer after the call.
+    #[serde(with = "serde_bytes")]
     pub counters: Vec<u8>,
 }
 

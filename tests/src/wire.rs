@@ -42,6 +42,7 @@ pub struct Run {
     /// Program and arguments.
     pub argv: Vec<String>,
     /// What it reads from its standard input.
+    #[serde(with = "serde_bytes")]
     pub stdin: Vec<u8>,
 }
 
@@ -65,8 +66,10 @@ pub struct Ran {
     /// Exit status, -1 if a signal ended it.
     pub status: i32,
     /// Standard output.
+    #[serde(with = "serde_bytes")]
     pub stdout: Vec<u8>,
     /// Standard error.
+    #[serde(with = "serde_bytes")]
     pub stderr: Vec<u8>,
 }
 
