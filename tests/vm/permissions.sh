@@ -36,7 +36,7 @@ kill -CONT "$(pidof bpfilter_umh)"
 wait $!
 
 as_nobody unshare -U -r -n sockopt expect 0 get 64 84
-as_nobody unshare -U -r -n iptables -L -n | grep -q '^Chain FORWARD (policy ACCEPT)'
+as_nobody XTABLES_LOCKFILE=/tmp/lock.$$ unshare -U -r -n iptables -L -n | grep -q '^Chain FORWARD (policy ACCEPT)'
 # The user namespace's, but not on a socket of the first network namespace.
 as_nobody unshare -U -r sockopt expect EPERM get 64 84
 as_nobody sockopt foreign EPERM get 64 84

@@ -8,12 +8,14 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -35,7 +37,10 @@ static const char usage[] =
 	"       sockopt hammer PROCESSES COUNT\n"
 	"           COUNT calls in all, from all at once; every answer must be right\n"
 	"       sockopt storm PROCESSES SECONDS\n"
-	"           calls as fast as they go, whatever the answer; none may hang\n";
+	"           calls as fast as they go, whatever the answer; none may hang\n"
+	"       sockopt namespaces COUNT COMMAND...\n"
+	"           runs COMMAND in that many new network namespaces, one after the\n"
+	"           other, and lets go of them at the end only\n";
 
 struct info {
 	char name[32];
@@ -218,6 +223,34 @@ static int in_processes(unsigned int processes, int (*one)(unsigned int),
 	return failed;
 }
 
+static int namespaces(unsigned int count, char **command)
+{
+	const struct rlimit files = { count + 16, count + 16 };
+	unsigned int i;
+	int status;
+
+	if (setrlimit(RLIMIT_NOFILE, &files))
+		die("setrlimit");
+	for (i = 0; i < count; i++) {
+		pid_t pid;
+
+		if (unshare(CLONE_NEWNET))
+			die("unshare");
+		if (open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC) < 0)
+			die("/proc/self/ns/net");
+		pid = fork();
+		if (pid < 0)
+			die("fork");
+		if (!pid) {
+			execvp(command[0], command);
+			die(command[0]);
+		}
+		if (waitpid(pid, &status, 0) < 0 || status)
+			return 1;
+	}
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	const char *command = argc > 1 ? argv[1] : "";
@@ -235,6 +268,8 @@ int main(int argc, char **argv)
 				    number(argv[3]) / number(argv[2]));
 	if (!strcmp(command, "storm") && argc == 4)
 		return in_processes(number(argv[2]), storm_one, number(argv[3]));
+	if (!strcmp(command, "namespaces") && argc >= 4)
+		return namespaces(number(argv[2]), argv + 3);
 	fputs(usage, stderr);
 	return 2;
 }
