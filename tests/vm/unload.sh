@@ -25,7 +25,17 @@ for round in 1 2 3 4 5; do
 	pidof bpfilter_umh >/dev/null
 done
 
+# Unloaded while a helper that does not answer has a request: when that is over.
+modprobe bpfilter
+kill -STOP "$(pidof bpfilter_umh)"
+sockopt expect ETIMEDOUT get 64 84 &
+sleep 1
+rmmod bpfilter
+no_helper
+wait $!
+
 # Unloaded under four callers, who may not load it again meanwhile.
+modprobe bpfilter
 modprobe_path=$(cat /proc/sys/kernel/modprobe)
 echo /bin/false >/proc/sys/kernel/modprobe
 for round in 1 2 3 4 5; do
