@@ -13,7 +13,13 @@
 umh_nostd::runtime!(main);
 
 extern "C" fn main() -> ! {
-    umh_nostd::linux::main()
+    // The linker script's names for the text that may be dropped while the
+    // helper waits.
+    unsafe extern "C" {
+        static __text_start: u8;
+        static __text_end: u8;
+    }
+    umh_nostd::linux::main((&raw const __text_start).addr()..(&raw const __text_end).addr())
 }
 
 #[panic_handler]

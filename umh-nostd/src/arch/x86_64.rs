@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! x86_64: system calls, the entry point, and mem*.
 
-use core::arch::asm;
+use core::arch::{asm, naked_asm};
 
 /// One system call.
 ///
@@ -31,6 +31,51 @@ pub(crate) unsafe fn syscall6(number: u32, args: [usize; 6]) -> isize {
         );
     }
     result
+}
+
+/// Reads from fd 0, after the pages of the program's text and of the unused
+/// stack were given back. Returns like the system call.
+///
+/// It lies on the first page (`linker.ld`) and touches no other, so that
+/// while it waits this page is all of the text that is in memory. When it
+/// returns, the rest comes back from the file by page faults.
+///
+/// # Safety
+///
+/// `text..text + text_len` must be pages that are mapped from a file, not
+/// writable, and not this function's own; `into` must be writable for `len`
+/// bytes.
+#[unsafe(naked)]
+#[unsafe(link_section = ".text.read_small")]
+pub(crate) unsafe extern "C" fn read_small(
+    text: usize,
+    text_len: usize,
+    into: *mut u8,
+    len: usize,
+) -> isize {
+    naked_asm!(
+        // A system call leaves all but rax, rcx and r11 as they are.
+        "mov r8, rdx",
+        "mov r9, rcx",
+        // madvise(text, text_len, MADV_DONTNEED)
+        "mov edx, 4",
+        "mov eax, 28",
+        "syscall",
+        // The same for the stack, from 260 KiB below its end to a page below;
+        // where it was never that deep there is nothing to give back.
+        "lea rdi, [rsp - 0x41000]",
+        "and rdi, -0x1000",
+        "mov esi, 0x40000",
+        "mov eax, 28",
+        "syscall",
+        // read(0, into, len)
+        "xor edi, edi",
+        "mov rsi, r8",
+        "mov rdx, r9",
+        "xor eax, eax",
+        "syscall",
+        "ret",
+    )
 }
 
 /// The symbols that a libc would bring: `_start`, which calls `$main`, an

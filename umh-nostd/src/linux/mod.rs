@@ -13,10 +13,12 @@ mod memory;
 mod raw;
 
 use core::cell::Cell;
+use core::ops::Range;
 
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::BorrowedFd;
 use rustix::io;
-use rustix::time::{ClockId, clock_getres};
+use rustix::time::{ClockId, Timespec, clock_getres};
 use umh_core::errno::{Errno, Result};
 use umh_core::extension::{Features, Host, Kind};
 
@@ -119,12 +121,27 @@ impl System for Linux {
 }
 
 /// fd 0 for requests, fd 1 for replies.
-struct Pipes;
+struct Pipes {
+    /// The pages of the program that are dropped when no request comes.
+    text: Range<usize>,
+}
+
+/// How long the helper waits for a request before it makes itself small: long
+/// for a client between two of its calls, short for anybody who looks.
+const PATIENCE: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 50_000_000,
+};
 
 impl Mailbox for Pipes {
     fn read(&self, into: &mut [u8]) -> Result<usize> {
         // SAFETY: `main` promises that nothing closes fd 0.
-        io::read(unsafe { BorrowedFd::borrow_raw(0) }, into).map_err(errno)
+        let requests = unsafe { BorrowedFd::borrow_raw(0) };
+        let mut ready = [PollFd::from_borrowed_fd(requests, PollFlags::IN)];
+        match poll(&mut ready, Some(&PATIENCE)) {
+            Ok(0) => raw::read_small(&self.text, into),
+            _ => io::read(requests, into).map_err(errno),
+        }
     }
 
     fn write(&self, from: &[u8]) -> Result<usize> {
@@ -133,8 +150,9 @@ impl Mailbox for Pipes {
     }
 }
 
-/// Lives the helper's whole life. Nothing in it closes fd 0 or 1.
-pub fn main() -> ! {
+/// Lives the helper's whole life. Nothing in it closes fd 0 or 1. `text` is
+/// where the program's text is, see `linker.ld`.
+pub fn main(text: Range<usize>) -> ! {
     raw::ignore_sigpipe();
     let log = Log::open();
     log.notice("Started bpfilter");
@@ -148,7 +166,7 @@ pub fn main() -> ! {
             raw::exit(1)
         }
     };
-    match serve(&Pipes, &linux) {
+    match serve(&Pipes { text }, &linux) {
         End::Closed => raw::exit(0),
         End::Invalid(len) => log.error(|line| line.text("invalid request of length ").number(len)),
         End::Broken(errno) => log.error(|line| {

@@ -5,6 +5,7 @@
 //! function whose types rule out what would make it unsound.
 
 use core::ffi::CStr;
+use core::ops::Range;
 use core::ptr;
 
 use bpfilter_msgfmt::{Generation, SO_RECOVER};
@@ -19,7 +20,7 @@ use umh_core::errno::{Errno, Result};
 use zerocopy::{FromZeros, Immutable, IntoBytes};
 
 use super::fd::Fd;
-use crate::arch::syscall6;
+use crate::arch::{self, syscall6};
 use crate::system::{Tid, UserAddr};
 
 /// The level of all socket options here.
@@ -175,6 +176,15 @@ pub(super) fn exit(status: i32) -> ! {
         // SAFETY: no memory is passed; the call does not return.
         unsafe { syscall6(__NR_exit_group, [status as usize, 0, 0, 0, 0, 0]) };
     }
+}
+
+/// Reads from fd 0 with as little memory as can be: see [`arch::read_small`].
+pub(super) fn read_small(text: &Range<usize>, into: &mut [u8]) -> Result<usize> {
+    // SAFETY: `text` is from the linker script, which leaves out the page of
+    // the function itself; all of it is mapped from the helper's own file,
+    // read only. The call writes at most `into.len()` bytes to `into`. Below
+    // the stack pointer nothing is kept.
+    result(unsafe { arch::read_small(text.start, text.len(), into.as_mut_ptr(), into.len()) })
 }
 
 /// A reply into a closed pipe shall be an error, not the end by a signal.
