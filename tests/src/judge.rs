@@ -87,10 +87,9 @@ fn try_judge(host: &Host, mutant: &Mutant, current: u32) -> Result<Verdict, Errn
     Ok(Verdict::Loaded(info, table.into_entries().to_vec()))
 }
 
-/// What the kernel's own ip_tables makes of a request. The memory ends where
-/// its bytes end.
-pub fn kernel_verdict(kernel: &mut Side, mutant: &Mutant) -> Verdict {
-    let outcome = kernel.call(&Call {
+/// What a side makes of a request. The memory ends where its bytes end.
+pub fn verdict_of(side: &mut Side, mutant: &Mutant) -> Verdict {
+    let outcome = side.call(&Call {
         len: mutant.len,
         place: Place::Guarded,
         ..Call::set(REPLACE, mutant.bytes.as_slice())
@@ -98,9 +97,9 @@ pub fn kernel_verdict(kernel: &mut Side, mutant: &Mutant) -> Verdict {
     if outcome.ret != 0 {
         return Verdict::Refused(outcome.errno);
     }
-    let info = kernel.call(&blob::get_info("filter"));
+    let info = side.call(&blob::get_info("filter"));
     let info = blob::info_of(&info.bytes);
-    let entries = kernel.call(&blob::get_entries("filter", info.size));
+    let entries = side.call(&blob::get_entries("filter", info.size));
     Verdict::Loaded(Box::new(info), entries.bytes[40..].to_vec())
 }
 

@@ -12,13 +12,15 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
+use bpfilter_tests::blob;
 use bpfilter_tests::judge::{self, Verdict};
 use bpfilter_tests::mutate::{self, Mutant};
-use bpfilter_tests::side::Side;
+use bpfilter_tests::side::{Pair, Side};
 use bpfilter_tests::sockopt::errno_name;
 use bpfilter_tests::{cases, generate};
 use proptest::collection::vec;
 use proptest::prelude::*;
+use umh_core::extension::{Features, Host};
 
 const RAWCLIENT: &str = env!("CARGO_BIN_EXE_rawclient");
 
@@ -39,7 +41,7 @@ fn core_judges_as_the_kernel_does() {
         }
 
         let masked = mutant.without_unknown(&host);
-        let expected = judge::kernel_verdict(&mut kernel.borrow_mut(), &masked);
+        let expected = judge::verdict_of(&mut kernel.borrow_mut(), &masked);
         let got = judge::judge(&host, &mutant, current.get());
         let name = match &expected {
             Verdict::Loaded(info, _) => {
@@ -65,4 +67,77 @@ fn core_judges_as_the_kernel_does() {
     for errno in ["loaded", "EINVAL", "ENOENT", "ELOOP", "EAGAIN", "EFAULT"] {
         assert!(seen.contains_key(errno), "no case came to {errno}");
     }
+}
+
+#[test]
+fn the_helper_judges_as_the_kernel_does() {
+    let pair = RefCell::new(Pair::new(RAWCLIENT));
+    pair.borrow_mut().kernel.keep_conntrack();
+    // What bpfilter-run can offer of a kernel's abilities.
+    let host = Host {
+        features: Features::CONNTRACK,
+        ..judge::host_of(&mut pair.borrow_mut().kernel)
+    };
+    let current = Cell::new(4u32);
+    let strategy = (generate::table(4, 4), vec(mutate::mutation(), 0..=2));
+    cases::check("whole path", 600, &strategy, |(table, mutations)| {
+        let mut pair = pair.borrow_mut();
+        let mut blob = table.blob();
+        blob.header.num_counters = current.get();
+        let mut mutant = Mutant::new(&blob);
+        for mutation in &mutations {
+            mutant.apply(mutation);
+        }
+        // A QUEUE among the mutations is the core's affair, see above.
+        prop_assume!(!mutant.queues());
+
+        let masked = mutant.without_unknown(&host);
+        let expected = judge::verdict_of(&mut pair.kernel, &masked);
+        let got = judge::verdict_of(&mut pair.bpfilter, &mutant);
+        if let Verdict::Loaded(info, _) = &expected {
+            current.set(info.num_entries);
+        }
+        prop_assert_eq!(got, expected);
+        Ok(())
+    });
+}
+
+#[test]
+fn any_table_comes_back_with_its_counters() {
+    let pair = RefCell::new(Pair::new(RAWCLIENT));
+    pair.borrow_mut().kernel.keep_conntrack();
+    let current = Cell::new(4u32);
+    let strategy = (generate::table(8, 8), vec(any::<(u64, u64)>(), 1..=8));
+    cases::check("round trips", 200, &strategy, |(table, counters)| {
+        let mut pair = pair.borrow_mut();
+        let mut blob = table.blob();
+        blob.header.num_counters = current.get();
+        prop_assert_eq!(pair.call(&blob.call()).errno, 0);
+        current.set(blob.header.num_entries);
+
+        let counters: Vec<_> = (0..blob.header.num_entries as usize)
+            .map(|entry| counters[entry % counters.len()])
+            .collect();
+        let added = pair.call(&blob::add_counters("filter", &counters));
+        prop_assert_eq!(added.errno, 0);
+        let before = pair.same_table();
+        // Loaded once more as it was given back: only counters start anew,
+        // and the old ones come out.
+        let mut again = blob.clone();
+        again.header.num_counters = blob.header.num_entries;
+        again.entries = before[40..].to_vec();
+        let outcome = pair.call(&again.call());
+        prop_assert_eq!(outcome.errno, 0);
+        let flat: Vec<u8> = counters
+            .iter()
+            .flat_map(|(packets, bytes)| [packets.to_ne_bytes(), bytes.to_ne_bytes()].concat())
+            .collect();
+        prop_assert_eq!(&outcome.counters, &flat);
+        let mut after = pair.same_table();
+        for (entry, at) in blob.offsets.iter().enumerate() {
+            after[40 + at + 96..40 + at + 112].copy_from_slice(&flat[16 * entry..16 * entry + 16]);
+        }
+        prop_assert_eq!(after, before);
+        Ok(())
+    });
 }

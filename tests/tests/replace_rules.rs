@@ -64,7 +64,7 @@ fn the_kernel_has_the_same_rules() {
     each_row(|row| {
         let request = row.request(current);
         let core = judge::judge(&HOST, &request, current);
-        let verdict = judge::kernel_verdict(&mut kernel, &request);
+        let verdict = judge::verdict_of(&mut kernel, &request);
         if let Verdict::Loaded(info, _) = &verdict {
             current = info.num_entries;
             if row.young {
