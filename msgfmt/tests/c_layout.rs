@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! `msgfmt.h` and the Rust types are one format.
+//! The C headers and the Rust types are one format: `msgfmt.h`, and the
+//! kernel's `linux/bpfilter.h`.
 //!
-//! A C program that includes the header is compiled and run. It prints the
+//! A C program that includes a header is compiled and run. It prints the
 //! size, and the offset and size of every member, of every structure, and the
 //! value of every constant; the Rust side must print the very same lines.
 //! Both lists are made from one here, and the header itself is searched for
@@ -19,10 +20,12 @@ use std::process::Command;
 
 use bpfilter_msgfmt as msg;
 
-const HEADER: &str = include_str!("../include/msgfmt.h");
+const MSGFMT: &str = include_str!("../include/msgfmt.h");
+const UAPI: &str = include_str!("../../kern/include/uapi/linux/bpfilter.h");
 
-/// One line for each fact about a structure: in C, an expression that prints
-/// it; in Rust, the line itself.
+/// What there is to compare. One line for each fact: in C, an expression that
+/// prints it; in Rust, the line itself.
+#[derive(Default)]
 struct Facts {
     c: String,
     rust: String,
@@ -40,9 +43,11 @@ impl Facts {
         writeln!(self.rust, "{c_expression} {value}").unwrap();
     }
 
-    fn constant(&mut self, name: &str, value: u64) {
-        self.names.insert(name.to_owned());
-        self.fact(name, value);
+    fn constants(&mut self, constants: &[(&str, u64)]) {
+        for (name, value) in constants {
+            self.names.insert((*name).to_owned());
+            self.fact(name, *value);
+        }
     }
 }
 
@@ -66,12 +71,8 @@ fn size_of_field<T, F>(_: impl Fn(&T) -> &F) -> usize {
     size_of::<F>()
 }
 
-fn facts() -> Facts {
-    let mut facts = Facts {
-        c: String::new(),
-        rust: String::new(),
-        names: BTreeSet::new(),
-    };
+fn msgfmt() -> Facts {
+    let mut facts = Facts::default();
     structure!(
         facts,
         bpfilter_request = Request {
@@ -92,7 +93,7 @@ fn facts() -> Facts {
             flags
         }
     );
-    let constants: [(&str, u64); 12] = [
+    facts.constants(&[
         ("BPFILTER_CMD_PING", msg::CMD_PING.into()),
         ("BPFILTER_SO_BASE", msg::SO_BASE.into()),
         ("BPFILTER_SO_COMMIT", msg::SO_COMMIT.into()),
@@ -105,25 +106,51 @@ fn facts() -> Facts {
         ("BPFILTER_HOOK_FORWARD", msg::HOOK_FORWARD as u64),
         ("BPFILTER_HOOK_LOCAL_OUT", msg::HOOK_LOCAL_OUT as u64),
         ("BPFILTER_HOOKS", msg::HOOKS as u64),
-    ];
-    for (name, value) in constants {
-        facts.constant(name, value);
-    }
-    facts.constant("BPFILTER_GEN_CONNTRACK", msg::GEN_CONNTRACK.into());
+        ("BPFILTER_GEN_CONNTRACK", msg::GEN_CONNTRACK.into()),
+    ]);
     facts
 }
 
-#[test]
-fn the_header_says_what_the_types_say() {
-    let facts = facts();
-    let dir = std::env::temp_dir().join(format!("bpfilter-c-layout-{}", std::process::id()));
+fn uapi() -> Facts {
+    let mut facts = Facts::default();
+    facts.constants(&[
+        (
+            "BPFILTER_IPT_SO_SET_REPLACE",
+            msg::IPT_SO_SET_REPLACE.into(),
+        ),
+        (
+            "BPFILTER_IPT_SO_SET_ADD_COUNTERS",
+            msg::IPT_SO_SET_ADD_COUNTERS.into(),
+        ),
+        ("BPFILTER_IPT_SET_MAX", msg::IPT_SET_MAX.into()),
+        ("BPFILTER_IPT_SO_GET_INFO", msg::IPT_SO_GET_INFO.into()),
+        (
+            "BPFILTER_IPT_SO_GET_ENTRIES",
+            msg::IPT_SO_GET_ENTRIES.into(),
+        ),
+        (
+            "BPFILTER_IPT_SO_GET_REVISION_MATCH",
+            msg::IPT_SO_GET_REVISION_MATCH.into(),
+        ),
+        (
+            "BPFILTER_IPT_SO_GET_REVISION_TARGET",
+            msg::IPT_SO_GET_REVISION_TARGET.into(),
+        ),
+        ("BPFILTER_IPT_GET_MAX", msg::IPT_GET_MAX.into()),
+    ]);
+    facts
+}
+
+/// What a program with `header` prints of these facts.
+fn printed(name: &str, header: &str, facts: &Facts) -> String {
+    let dir = std::env::temp_dir().join(format!("bpfilter-{name}-{}", std::process::id()));
     std::fs::create_dir_all(&dir).unwrap();
     let source = dir.join("layout.c");
     let program = dir.join("layout");
     std::fs::write(
         &source,
         format!(
-            "#include <stddef.h>\n#include <stdio.h>\n#include <msgfmt.h>\n\
+            "#include <stddef.h>\n#include <stdio.h>\n{header}\n\
              int main(void)\n{{\n{}return 0;\n}}\n",
             facts.c
         ),
@@ -136,32 +163,41 @@ fn the_header_says_what_the_types_say() {
             "-Wextra",
             "-Wpadded",
             "-Werror",
-            "-I",
+            "-o",
         ])
-        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/include"))
-        .arg("-o")
         .args([&program, &source])
         .status()
         .expect("no C compiler: install cc");
     assert!(compiled.success(), "{} does not compile", source.display());
     let printed = Command::new(&program).output().unwrap().stdout;
     std::fs::remove_dir_all(&dir).unwrap();
-    assert_eq!(String::from_utf8(printed).unwrap(), facts.rust);
+    String::from_utf8(printed).unwrap()
 }
 
 #[test]
-fn the_header_says_nothing_else() {
-    let names = facts().names;
-    for line in HEADER.lines() {
-        let mut words = line.split_whitespace();
-        let name = match (words.next(), words.next(), words.next()) {
-            (Some("#define"), Some(name), Some(_)) => name,
-            (Some("struct"), Some(name), Some("{")) => name,
-            _ => continue,
-        };
-        assert!(
-            names.contains(name),
-            "{name} is in msgfmt.h and not compared"
-        );
+fn the_headers_say_what_the_types_say() {
+    for (name, header, facts) in [("msgfmt", MSGFMT, msgfmt()), ("uapi", UAPI, uapi())] {
+        assert_eq!(printed(name, header, &facts), facts.rust);
+    }
+}
+
+#[test]
+fn the_headers_say_nothing_else() {
+    for (header, facts) in [(MSGFMT, msgfmt()), (UAPI, uapi())] {
+        for line in header.lines() {
+            let mut words = line.split_whitespace();
+            let name = match (words.next(), words.next(), words.next()) {
+                (Some("#define"), Some(name), Some(_))
+                | (Some("struct"), Some(name), Some("{")) => name,
+                (Some(name), value, None | Some(_))
+                    if name.starts_with("BPFILTER_")
+                        && (value == Some("=") || name.ends_with(',')) =>
+                {
+                    name.trim_end_matches(',')
+                }
+                _ => continue,
+            };
+            assert!(facts.names.contains(name), "{name} is not compared");
+        }
     }
 }
