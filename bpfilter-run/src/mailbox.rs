@@ -3,7 +3,7 @@
 //!
 //! Owns: starting, asking, timing and ending the helper. One request at a time.
 //! A helper that breaks the protocol in any way is ended; the next request
-//! starts another. Leaves to `generation` what the helper's private options do.
+//! starts another. Leaves to `transaction` what the helper's private options do.
 
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -16,8 +16,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use zerocopy::{FromZeros, IntoBytes};
 
-use crate::filter::NATIVE_DOORS;
-use crate::filter::Options;
+use crate::filter::{NATIVE_DOORS, Options};
 use crate::procfs::Status;
 use crate::sys::signal::Signals;
 use crate::transaction::{Idle, PrivateOptions};
