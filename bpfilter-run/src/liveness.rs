@@ -19,8 +19,13 @@ use crate::sys::namespace::{Namespace, NamespaceId};
 
 /// Takes from `wanted` what a process, a file or a mount shows to be in use.
 pub(crate) fn retain_unseen(wanted: &mut HashSet<NamespaceId>) {
-    let processes = numbered(Path::new("/proc"));
+    // Often ours is the only one.
+    remove_network_of(Path::new("/proc/self"), wanted);
+    if wanted.is_empty() {
+        return;
+    }
     // What most namespaces are held by, and cheap to ask.
+    let processes = numbered(Path::new("/proc"));
     for process in &processes {
         if wanted.is_empty() {
             return;

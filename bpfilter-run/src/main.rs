@@ -23,7 +23,7 @@ mod sys;
 mod transaction;
 mod trap;
 
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitCode};
 use std::thread;
@@ -60,10 +60,10 @@ const FORWARDED: &[i32] = &[
 
 fn main() -> ExitCode {
     match cli::parse() {
-        Ok(Invocation::Help) => {
-            print!("{}", cli::HELP);
-            ExitCode::SUCCESS
-        }
+        Ok(Invocation::Help) => match io::stdout().write_all(cli::HELP.as_bytes()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::from(EXIT_OWN_FAILURE),
+        },
         Ok(Invocation::Run(arguments)) => run(arguments).unwrap_or_else(|failure| {
             log(&failure.message);
             ExitCode::from(failure.status)
@@ -75,9 +75,10 @@ fn main() -> ExitCode {
     }
 }
 
-/// A line of our own on stderr.
+/// A line of our own on stderr. Where nobody reads it any more, COMMAND is served
+/// all the same.
 fn log(line: &str) {
-    eprintln!("bpfilter-run: {line}");
+    let _ = writeln!(io::stderr(), "bpfilter-run: {line}");
 }
 
 /// Why COMMAND could not be run, and what to exit with.

@@ -161,3 +161,14 @@ fn in_a_pid_namespace_it_needs_the_procfs_of_that() {
     assert_eq!(output.status.code(), Some(125), "{output:?}");
     assert!(text(&output.stderr).contains("mount -t proc"), "{output:?}");
 }
+
+#[test]
+fn a_log_that_nobody_reads_is_no_reason_to_stop() {
+    // The real helper: the double ends when it cannot log.
+    let script = "read go; kill -9 $(pgrep -x bpfilter_umh -P $PPID); iptables-legacy -S INPUT";
+    let mut child = start(&common::real(), script);
+    drop(child.stderr.take());
+    common::say(&mut child, "go");
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(text(&output.stdout), "-P INPUT ACCEPT\n", "{output:?}");
+}

@@ -19,9 +19,9 @@ pub(crate) fn restore(command: &mut Command, files: Rlimit, signals: Signals) {
     }
 }
 
-/// Gives the child the signal mask that we found, takes it out of our session, so that the terminal's signals and job
-/// control pass it by, gives it nothing but its standard descriptors, and
-/// ends it with the thread that starts it.
+/// Gives the child the signal mask that we found, takes it out of our session,
+/// so that the terminal's signals and job control pass it by, gives it nothing
+/// but its standard descriptors, and ends it with the thread that starts it.
 pub(crate) fn detach(command: &mut Command, signals: Signals) {
     // SAFETY: the closure makes four system calls and allocates nothing.
     unsafe {
