@@ -19,11 +19,12 @@ use crate::blob::{get_entries, get_info, info_of};
 use crate::evaluate::{Conntrack, Evaluator, Hook, PacketAt, Verdict};
 use crate::namespace::{Fate, Namespace, forget_connections, run};
 use crate::odd_rules::Edited;
+use crate::random_flows;
 use crate::random_packets;
 use crate::random_rules::{self, Flavour, nested, rungs};
 use crate::sockopt::{Prepared, errno_name};
 use crate::table::Table;
-use crate::world::{Shot, Way};
+use crate::world::{Pass, Shot, Way};
 
 /// A rule set and packets for it.
 pub struct Case {
@@ -48,6 +49,7 @@ impl Case {
         let kind = seed % 50;
         let flavour = Flavour {
             conntrack: seed % 4 == 3 && kind < 48,
+            details: seed % 8 == 7 && kind < 48,
             limit: seed % 5 == 2,
         };
         let rules = match kind {
@@ -70,6 +72,16 @@ impl Case {
                 .map(|_| random_packets::shot(&mut rng))
                 .collect(),
         };
+        if flavour.conntrack {
+            let mut flows = Vec::new();
+            for shot in std::mem::take(&mut case.shots) {
+                flows.push(shot);
+                if rng.u32(..4) == 0 {
+                    flows.extend(random_flows::flow(&mut rng));
+                }
+            }
+            case.shots = flows;
+        }
         if flavour.limit {
             // What the evaluator cannot follow takes credit all the same.
             let shots = std::mem::take(&mut case.shots);
@@ -203,6 +215,9 @@ pub fn run_case(namespace: &mut Namespace, case: &Case) -> io::Result<Report> {
     let mut evaluator = Evaluator::new(table, 0, 1000);
     let mut before = live.counters()?;
     for (number, shot) in case.shots.iter().enumerate() {
+        if !namespace.can_take(shot) {
+            continue;
+        }
         let fate = namespace.fire(shot)?;
         let after = live.counters()?;
         let seen = Seen {
@@ -211,7 +226,7 @@ pub fn run_case(namespace: &mut Namespace, case: &Case) -> io::Result<Report> {
         };
         before = after;
         report.lines.push(format!("{number} {seen}"));
-        if let Err(why) = compare(case, &mut evaluator, shot, &seen) {
+        if let Err(why) = compare(case, &mut evaluator, shot, &namespace.passes(shot), &seen) {
             report.differences.push(format!(
                 "seed {} packet {number}: {why}\nseen: {seen}\n{shot}",
                 case.seed,
@@ -247,13 +262,19 @@ fn difference(before: &[Counters], after: &[Counters]) -> Vec<(usize, Counters)>
 }
 
 /// Holds what was seen of a packet against the evaluator.
-fn compare(case: &Case, evaluator: &mut Evaluator, shot: &Shot, seen: &Seen) -> Result<(), String> {
-    if case.is_reassembled(shot) {
+fn compare(
+    case: &Case,
+    evaluator: &mut Evaluator,
+    shot: &Shot,
+    passes: &[Pass],
+    seen: &Seen,
+) -> Result<(), String> {
+    if case.is_reassembled(shot) || case.flavour.details {
         return Ok(());
     }
     let mut counted: BTreeMap<usize, Counters> = BTreeMap::new();
     let mut dropped = None;
-    for pass in shot.passes() {
+    for pass in passes {
         let first = evaluator.table().hook_entry[pass.hook as usize].expect("a filter hook");
         let arrived = seen.counted.iter().any(|(rule, _)| *rule == first);
         if dropped.is_some() {

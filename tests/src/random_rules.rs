@@ -17,6 +17,8 @@ pub struct Flavour {
     /// Rules ask for connection tracking. The built-in chains then start with
     /// one rule for each of [`STATES`] behind the first one.
     pub conntrack: bool,
+    /// And not only for its state: the evaluator does not know the rest.
+    pub details: bool,
     /// Rules use `-m limit` (so slow that no credit comes back in a test).
     pub limit: bool,
 }
@@ -135,7 +137,10 @@ fn rule(rng: &mut Rng, flavour: Flavour, hook: &str, chains: std::ops::Range<usi
         any_match(rng, &mut text);
     }
     if flavour.conntrack && once_in(rng, 2) {
-        text += &conntrack(rng);
+        text += &match flavour.details && rng.bool() {
+            true => connection(rng),
+            false => conntrack(rng),
+        };
     }
     if flavour.limit && once_in(rng, 6) {
         let burst = rng.u32(1..6);
@@ -419,4 +424,57 @@ fn conntrack(rng: &mut Rng) -> String {
     }
     let (name, option) = pick(rng, &[("conntrack", "--ctstate"), ("state", "--state")]);
     format!(" -m {name}{} {option} {}", not(rng), states.join(","))
+}
+
+/// What can be asked of a connection besides its state.
+fn connection(rng: &mut Rng) -> String {
+    let mut text = String::from(" -m conntrack");
+    for _ in 0..rng.usize(1..3) {
+        let option = match rng.u32(..10) {
+            0 => format!("--ctproto {}", pick(rng, &["tcp", "udp", "icmp"])),
+            1..4 => {
+                let which = pick(rng, &["origsrc", "origdst", "replsrc", "repldst"]);
+                let address = match rng.u32(..4) {
+                    0 => [10, 1, 0, 1],
+                    1 => sources(rng),
+                    _ => pick(rng, &REMOTE),
+                };
+                let bits = pick(rng, &["32", "32", "24", "0", "0.0.0.255"]);
+                format!("--ct{which} {}/{bits}", dotted(address))
+            }
+            4 | 5 => {
+                let which = pick(rng, &["origsrc", "origdst", "replsrc", "repldst"]);
+                let (a, b) = (pick(rng, &PORTS), pick(rng, &PORTS));
+                format!("--ct{which}port {}:{}", a.min(b), a.max(b))
+            }
+            6 | 7 => {
+                let status = pick(
+                    rng,
+                    &[
+                        "NONE",
+                        "EXPECTED",
+                        "SEEN_REPLY",
+                        "ASSURED",
+                        "CONFIRMED",
+                        "SEEN_REPLY,ASSURED",
+                    ],
+                );
+                format!("--ctstatus {status}")
+            }
+            // Far from any timeout: time passes between the two sides.
+            8 => format!("--ctexpire {}", pick(rng, &["0:3", "200:1000000", "0:0"])),
+            _ => {
+                text += &format!(" --ctdir {}", pick(rng, &["ORIGINAL", "REPLY"]));
+                continue;
+            }
+        };
+        let name = option.split(' ').next().unwrap_or_default();
+        if !text.contains(&format!("{name} ")) {
+            text += &format!("{} {option}", not(rng));
+        }
+    }
+    if text.matches("--ctdir").count() > 1 {
+        text = " -m conntrack --ctdir REPLY".into();
+    }
+    text
 }

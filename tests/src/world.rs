@@ -137,6 +137,14 @@ impl Shot {
         self.bytes[16..20].try_into().expect("an IP header")
     }
 
+    /// Whether the kernel may answer it by itself: it comes to us from where
+    /// there is a way back to.
+    pub fn may_be_answered(&self) -> bool {
+        let source = [12, 13, 14, 15].map(|at| self.bytes[at]);
+        let local = matches!(route(self.destination()), "" | "lo");
+        matches!(self.way, Way::In { .. }) && local && !matches!(route(source), "" | "lo")
+    }
+
     /// Whether it is a fragment, first ones included.
     pub fn is_fragment(&self) -> bool {
         u16::from_be_bytes([self.bytes[6], self.bytes[7]]) & 0x3fff != 0
