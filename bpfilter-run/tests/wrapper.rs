@@ -10,8 +10,8 @@
 
 mod common;
 
-use std::io::Read;
-use std::process::Command;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Command, Stdio};
 
 use common::{RUN, faulty, helpers, run, shell, start, text};
 
@@ -115,6 +115,31 @@ fn signals_reach_the_command() {
         assert_eq!(output.status.code(), Some(7), "{signal}: {output:?}");
         assert_eq!(text(&output.stdout), format!("got {signal}\n"));
     }
+}
+
+#[test]
+fn the_terminals_signals_reach_the_command_once() {
+    let (helper, caller) = (faulty("fine"), common::CALLER);
+    let run = format!(
+        "{RUN} --umh {} -- {caller} interrupts:500",
+        helper.display()
+    );
+    let mut child = Command::new("script")
+        .args(["-qec", &run, "/dev/null"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap())
+        .lines()
+        .map(Result::unwrap);
+    assert!(lines.any(|line| line.trim() == "ready"));
+    child.stdin.as_mut().unwrap().write_all(b"\x03").unwrap();
+    let seen: Vec<String> = lines.collect();
+    // The terminal echoes ^C.
+    let count = seen.last().map(|line| line.trim().trim_start_matches("^C"));
+    assert_eq!(count, Some("1"), "{seen:?}");
+    assert_eq!(child.wait().unwrap().code(), Some(0));
 }
 
 #[test]

@@ -24,6 +24,7 @@
 //!   swap:COUNT:LEN1:LEN2              sets option 64 COUNT times with each length, alternating;
 //!                                     prints how many calls failed
 //!   sleep:MILLISECONDS
+//!   interrupts:MILLISECONDS           prints "ready" and then how many SIGINTs came
 //!   new-net new-user-net              unshare
 //!   become:UID                        gives up root
 //!   thread                            the rest is done by another thread
@@ -39,6 +40,7 @@
 use std::ffi::c_void;
 use std::net::UdpSocket;
 use std::ptr;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 fn main() {
@@ -94,6 +96,7 @@ fn act(words: &[String], mut fd: i32) {
                 println!("{}", wrong.count());
             }
             ("sleep", &[millis]) => std::thread::sleep(Duration::from_millis(millis.into())),
+            ("interrupts", &[millis]) => println!("{}", interrupts(millis)),
             ("lo-up", _) => {
                 let set = std::process::Command::new("ip")
                     .args("link set lo up".split(' '))
@@ -164,6 +167,19 @@ fn socket(domain: i32, kind: i32, protocol: i32) -> i32 {
     let fd = unsafe { libc::socket(domain, kind, protocol) };
     assert!(fd >= 0, "socket: {}", std::io::Error::last_os_error());
     fd
+}
+
+fn interrupts(millis: u32) -> u32 {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    extern "C" fn count(_: i32) {
+        COUNT.fetch_add(1, Ordering::Relaxed);
+    }
+    let handler = count as extern "C" fn(i32);
+    // SAFETY: the handler touches an atomic only.
+    unsafe { libc::signal(libc::SIGINT, handler as libc::sighandler_t) };
+    println!("ready");
+    std::thread::sleep(Duration::from_millis(millis.into()));
+    COUNT.load(Ordering::Relaxed)
 }
 
 fn echo(socket: &UdpSocket) -> i32 {
