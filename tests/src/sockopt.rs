@@ -219,6 +219,9 @@ pub struct Area {
 
 // SAFETY: an Area owns its mapping; the address is not tied to a thread.
 unsafe impl Send for Area {}
+// SAFETY: through a shared reference the memory is only copied out, which may
+// give any mix of old and new bytes, and written with atomics.
+unsafe impl Sync for Area {}
 
 impl Area {
     const PAGE: usize = 4096;
@@ -292,6 +295,22 @@ impl Area {
         // that self owns; `copy` is new and as long.
         unsafe { ptr::copy_nonoverlapping(self.start as *const u8, copy.as_mut_ptr(), self.len) };
         copy
+    }
+
+    /// Changes one byte, and puts it back, while others may be reading it.
+    pub fn scribble(&self, at: usize) {
+        if self.base.is_null() || self.len == 0 {
+            return;
+        }
+        // SAFETY: within start..start + len, which is mapped while self is.
+        // The place of a call that is scribbled on is writable. Atomic,
+        // because another thread may look at the memory.
+        let byte = unsafe {
+            std::sync::atomic::AtomicU8::from_ptr((self.start as *mut u8).add(at % self.len))
+        };
+        let old = byte.fetch_xor(0xff, std::sync::atomic::Ordering::Relaxed);
+        std::hint::spin_loop();
+        byte.store(old, std::sync::atomic::Ordering::Relaxed);
     }
 
     /// Takes the memory away while others, the kernel say, still have its

@@ -9,6 +9,7 @@
 use std::io::{self, Read, Write};
 use std::os::fd::AsRawFd;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -28,6 +29,12 @@ pub enum Request {
     /// A child makes the call over and over and is killed so many
     /// microseconds after its start.
     CallAndDie(Call, u64),
+    /// Make the call so often while another thread writes over its memory,
+    /// a byte at a time; returns the last outcome.
+    CallAndScribble(Call, u32),
+    /// Make these calls in so many new namespaces, one after the other, each
+    /// gone when the next one comes; all must succeed.
+    Visit(Vec<Call>, u32),
     /// Run a command in the namespace of the serving process.
     Run(Run),
     /// Move to a new network namespace; the old one stays under its number.
@@ -157,17 +164,19 @@ fn answer(request: Request, namespaces: &mut Vec<std::fs::File>) -> io::Result<R
             child.wait()?;
             Reply::Done
         }
+        Request::CallAndScribble(call, count) => scribble(&call, count)?,
+        Request::Visit(calls, count) => {
+            visit(&calls, count)?;
+            enter(namespaces.last().ok_or(io::ErrorKind::NotFound)?)?;
+            Reply::Done
+        }
         Request::Run(run) => Reply::Ran(execute(&run)?),
         Request::Unshare => {
             unshare(namespaces)?;
             Reply::Done
         }
         Request::Enter(number) => {
-            let namespace = namespaces.get(number).ok_or(io::ErrorKind::NotFound)?;
-            // SAFETY: no pointers are passed.
-            if unsafe { libc::setns(namespace.as_raw_fd(), libc::CLONE_NEWNET) } != 0 {
-                return Err(io::Error::last_os_error());
-            }
+            enter(namespaces.get(number).ok_or(io::ErrorKind::NotFound)?)?;
             Reply::Done
         }
     })
@@ -183,7 +192,52 @@ pub fn hammer() -> io::Result<()> {
     }
 }
 
-fn unshare(namespaces: &mut Vec<std::fs::File>) -> io::Result<()> {
+fn enter(namespace: &std::fs::File) -> io::Result<()> {
+    // SAFETY: no pointers are passed.
+    match unsafe { libc::setns(namespace.as_raw_fd(), libc::CLONE_NEWNET) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+fn visit(calls: &[Call], count: u32) -> io::Result<()> {
+    for number in 0..count {
+        new_namespace()?;
+        for call in calls {
+            let outcome = Prepared::new(call)?.outcome();
+            if outcome.ret != 0 {
+                return Err(io::Error::other(format!(
+                    "namespace {number}: {outcome:?} to {call:?}"
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn scribble(call: &Call, count: u32) -> io::Result<Reply> {
+    let prepared = Prepared::new(call)?;
+    let stop = AtomicBool::new(false);
+    let outcome = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            // Not random: every byte gets its turn, and comes back.
+            let mut at = 0;
+            while !stop.load(Ordering::Relaxed) {
+                prepared.optval.scribble(at);
+                at = at.wrapping_add(7919);
+            }
+        });
+        let mut outcome = prepared.outcome();
+        for _ in 1..count {
+            outcome = prepared.outcome();
+        }
+        stop.store(true, Ordering::Relaxed);
+        outcome
+    });
+    Ok(Reply::Outcome(outcome))
+}
+
+fn new_namespace() -> io::Result<()> {
     // SAFETY: no pointers are passed; the process has one thread.
     if unsafe { libc::unshare(libc::CLONE_NEWNET) } != 0 {
         let error = io::Error::last_os_error();
@@ -192,6 +246,11 @@ fn unshare(namespaces: &mut Vec<std::fs::File>) -> io::Result<()> {
             format!("a network namespace of its own: {error} (the tests must run as root)"),
         ));
     }
+    Ok(())
+}
+
+fn unshare(namespaces: &mut Vec<std::fs::File>) -> io::Result<()> {
+    new_namespace()?;
     // Not /proc/self: the main thread is the one that moved.
     namespaces.push(std::fs::File::open("/proc/thread-self/ns/net")?);
     Ok(())
