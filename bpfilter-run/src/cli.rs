@@ -25,7 +25,8 @@ When COMMAND ends, bpfilter-run ends, and with it every rule that was set throug
 it: its packet hooks go, in all network namespaces. What COMMAND leaves running in
 the background gets ENOSYS for the options of iptables from then on. Processes
 that were not started by COMMAND or its children (say, by a daemon on its behalf)
-are not served, and io_uring's setsockopt cannot be seen.
+are not served, and io_uring's setsockopt cannot be seen. iptables-save needs
+its -t filter here, as the kernel does not list what it does not hold.
 ";
 
 /// What was asked for.
