@@ -16,7 +16,7 @@ use zerocopy::FromBytes;
 use crate::blob::{self, ENTRY, EXTENSION, Extension, Rule, Target};
 use crate::mutate::{HEADER, Mutant};
 use crate::side::Side;
-use crate::sockopt::{Call, Place, REPLACE};
+use crate::sockopt::{Call, Outcome, Place, REPLACE};
 
 /// A kernel of `hz` ticks a second, with everything that it could offer.
 fn host(hz: u32) -> Host {
@@ -87,9 +87,10 @@ fn try_judge(host: &Host, mutant: &Mutant, current: u32) -> Result<Verdict, Errn
     Ok(Verdict::Loaded(info, table.into_entries().to_vec()))
 }
 
-/// What a side makes of a request. The memory ends where its bytes end.
-pub fn verdict_of(side: &mut Side, mutant: &Mutant) -> Verdict {
-    let outcome = side.call(&Call {
+/// What a side makes of a request, `call` being a call to it. The memory ends
+/// where the request's bytes end.
+pub fn verdict_of(mut call: impl FnMut(&Call) -> Outcome, mutant: &Mutant) -> Verdict {
+    let outcome = call(&Call {
         len: mutant.len,
         place: Place::Guarded,
         ..Call::set(REPLACE, mutant.bytes.as_slice())
@@ -97,9 +98,8 @@ pub fn verdict_of(side: &mut Side, mutant: &Mutant) -> Verdict {
     if outcome.ret != 0 {
         return Verdict::Refused(outcome.errno);
     }
-    let info = side.call(&blob::get_info("filter"));
-    let info = blob::info_of(&info.bytes);
-    let entries = side.call(&blob::get_entries("filter", info.size));
+    let info = blob::info_of(&call(&blob::get_info("filter")).bytes);
+    let entries = call(&blob::get_entries("filter", info.size));
     Verdict::Loaded(Box::new(info), entries.bytes[40..].to_vec())
 }
 

@@ -11,10 +11,13 @@ use umh_core::abi::{
     Entry, ExtensionHeader, IPT_F_GOTO, IPT_INV_PROTO, IptIp, VERDICT_ACCEPT, VERDICT_DROP,
     VERDICT_RETURN,
 };
+use umh_core::extension::{Features, Host};
 use zerocopy::FromZeros;
 
 use crate::blob::{Blob, Chain, ENTRY, EXTENSION, Extension, Rule, Table, Target};
+use crate::judge::{self, Verdict};
 use crate::mutate::Mutant;
+use crate::sockopt::{Call, Outcome, errno_name};
 
 /// A request and what it comes to.
 #[derive(Clone, Debug)]
@@ -44,6 +47,60 @@ impl Row {
         Mutant { len, ..mutant }
     }
 }
+
+/// The rows with which something is wrong, and what.
+fn failures(mut check: impl FnMut(&Row) -> Result<(), String>) -> Vec<String> {
+    let failure = |row: &Row| {
+        let said = check(row).err()?;
+        let expected = errno_name(row.errno);
+        Some(format!("{}: {said}, not {expected}", row.what))
+    };
+    rows().iter().filter_map(failure).collect()
+}
+
+/// What is wrong with a verdict on a row.
+fn expect(row: &Row, verdict: &Verdict) -> Result<(), String> {
+    match verdict {
+        Verdict::Loaded(..) if row.errno == 0 => Ok(()),
+        Verdict::Loaded(..) => Err("accepted".to_owned()),
+        Verdict::Refused(errno) if *errno == row.errno => Ok(()),
+        Verdict::Refused(errno) => Err(errno_name(*errno)),
+    }
+}
+
+/// Asks the core all rows and returns what is wrong.
+pub fn ask_core() -> Vec<String> {
+    failures(|row| expect(row, &judge::judge(&HOST, &row.request(CURRENT), CURRENT)))
+}
+
+/// Asks the kernel's own ip_tables all rows, `call` being a call to a fresh
+/// `filter` table, and returns what is wrong. What is loaded must be given
+/// back as the core gives it back.
+pub fn ask_kernel(mut call: impl FnMut(&Call) -> Outcome) -> Vec<String> {
+    let mut current = CURRENT;
+    failures(|row| {
+        let request = row.request(current);
+        let core = judge::judge(&HOST, &request, current);
+        let verdict = judge::verdict_of(&mut call, &request);
+        if let Verdict::Loaded(info, _) = &verdict {
+            current = info.num_entries;
+            if row.young {
+                return Ok(());
+            }
+        }
+        expect(row, &verdict)?;
+        match verdict == core {
+            true => Ok(()),
+            false => Err("given back otherwise".to_owned()),
+        }
+    })
+}
+
+/// Everything that there is; no row depends on the tick.
+const HOST: Host = Host {
+    features: Features::ALL,
+    hz: 250,
+};
 
 /// Stands for the number of entries of the present table.
 pub const CURRENT: u32 = 4;

@@ -41,7 +41,7 @@ fn core_judges_as_the_kernel_does() {
         }
 
         let masked = mutant.without_unknown(&host);
-        let expected = judge::verdict_of(&mut kernel.borrow_mut(), &masked);
+        let expected = judge::verdict_of(|call| kernel.borrow_mut().call(call), &masked);
         let got = judge::judge(&host, &mutant, current.get());
         let name = match &expected {
             Verdict::Loaded(info, _) => {
@@ -92,8 +92,8 @@ fn the_helper_judges_as_the_kernel_does() {
         prop_assume!(!mutant.queues());
 
         let masked = mutant.without_unknown(&host);
-        let expected = judge::verdict_of(&mut pair.kernel, &masked);
-        let got = judge::verdict_of(&mut pair.bpfilter, &mutant);
+        let expected = judge::verdict_of(|call| pair.kernel.call(call), &masked);
+        let got = judge::verdict_of(|call| pair.bpfilter.call(call), &mutant);
         if let Verdict::Loaded(info, _) = &expected {
             current.set(info.num_entries);
         }

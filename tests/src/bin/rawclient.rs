@@ -4,6 +4,7 @@
 //!
 //! `rawclient` without arguments prints what it can be asked.
 #![allow(
+    clippy::expect_used,
     clippy::indexing_slicing,
     reason = "a wrong command line may end a test client"
 )]
@@ -12,7 +13,7 @@ use std::io;
 use std::process::ExitCode;
 
 use bpfilter_tests::sockopt::{Call, Hex, Outcome, Place, Prepared, errno_name, errno_of_name};
-use bpfilter_tests::{sockopt, wire};
+use bpfilter_tests::{rows, sockopt, wire};
 
 const USAGE: &str = "\
 usage: rawclient info [TABLE]               GET_INFO, printed field by field
@@ -24,6 +25,8 @@ usage: rawclient info [TABLE]               GET_INFO, printed field by field
                                             one call must end with ERRNO (a name, or 0); the
                                             memory holds NAME (default filter), then zeros;
                                             PLACE: mapped, guarded, readonly, null, kernel
+       rawclient rules                      asks this kernel's ip_tables each rule of REPLACE in a
+                                            new network namespace, and says where it differs
        rawclient replay FILE                makes the calls that a failed test saved in FILE
        rawclient serve                      serves a test over standard input and output, in a
                                             network namespace of its own
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
         ["expect", errno, direction, option, len, rest @ ..] => {
             expect(errno, direction, option, len, rest)
         }
+        ["rules"] => rules(),
         ["replay", file] => replay(file),
         ["serve"] => wire::serve(),
         ["hammer"] => wire::hammer(),
@@ -174,6 +178,22 @@ fn expect(errno: &str, direction: &str, option: &str, len: &str, rest: &[&str]) 
         outcome.ret,
         errno_name(outcome.errno)
     )))
+}
+
+fn rules() -> io::Result<()> {
+    // SAFETY: no pointers; moves this process, which has one thread.
+    if unsafe { libc::unshare(libc::CLONE_NEWNET) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let mut failed = rows::ask_core();
+    failed.extend(rows::ask_kernel(|call| {
+        Prepared::new(call).expect("memory for a call").outcome()
+    }));
+    if failed.is_empty() {
+        println!("{} requests, as they must be", rows::rows().len());
+        return Ok(());
+    }
+    Err(io::Error::other(failed.join("\n")))
 }
 
 fn replay(file: &str) -> io::Result<()> {
