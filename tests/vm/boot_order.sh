@@ -20,9 +20,11 @@ init=$(line 'Run /init as init process')
 [ "$loaded" -lt "$init" ]
 [ "$started" -lt "$init" ]
 
-# The initramfs as it is below the file systems that init has mounted.
+# The initramfs as it is below the file systems that init has mounted. The
+# kernel itself always makes /dev/console (usr/default_cpio_list).
 mount --bind / /mnt
-nodes=$(find /mnt -xdev -type c -o -xdev -type b)
+nodes=$(find /mnt -xdev \( -type c -o -type b \) ! -path /mnt/dev/console)
+umount /mnt
 [ -z "$nodes" ] || { echo "device nodes in the initramfs: $nodes"; exit 1; }
 
 # And it is alive now.

@@ -35,6 +35,6 @@ echo 'tty' >&"${vm[1]}"
 until_seen '/dev/ttyS0'
 until_seen '# '
 echo 'exit' >&"${vm[1]}"
-until_seen 'machine restart'
+until_seen 'Restarting system'
 pid=$vm_PID
 wait "$pid"
