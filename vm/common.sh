@@ -25,7 +25,8 @@ hash() { sha256sum | cut -c1-16; }
 # hash_files FILE...: over names (without the checkout's place) and contents.
 hash_files() { (cd "$top" && sha256sum -- "${@#"$top"/}") | hash; }
 
-# lock: waits for the cache and keeps it until the script ends.
+# lock: waits for the cache and keeps it until the script ends, and with it
+# whatever it has started: a build that outlives its script keeps the lock.
 lock() {
 	mkdir -p "$cache"
 	exec 9>"$cache/lock"
@@ -41,7 +42,7 @@ slowly() {
 	local name=$1 log pid start=$SECONDS next=10 rc=0
 	shift
 	log=$(log_of "${name//[^a-z0-9.-]/_}")
-	"$@" >"$log" 2>&1 </dev/null 9>&- &
+	"$@" >"$log" 2>&1 </dev/null &
 	pid=$!
 	while kill -0 $pid 2>/dev/null; do
 		sleep 0.2
