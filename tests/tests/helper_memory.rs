@@ -1,82 +1,179 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The helper's memory: little while it works, next to none while it waits,
-//! and not one descriptor more than before.
+//! What the helper needs: a REPLACE of 50,000 rules in four times its size,
+//! next to nothing afterwards, and nothing for a namespace that is gone.
 #![allow(
+    clippy::unwrap_used,
     clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
     reason = "a test that cannot go on must fail loudly, where it stands"
 )]
 
-use std::fmt::Write;
-use std::fs;
 use std::time::{Duration, Instant};
 
-use bpfilter_tests::side::Side;
+use bpfilter_tests::blob::{
+    Blob, Extension, Rule, Table, Target, add_counters, get_entries, get_info, info_of,
+};
+use bpfilter_tests::side::{Pair, Side};
+use bpfilter_tests::wire::{Reply, Request};
+use umh_core::abi::{VERDICT_ACCEPT, VERDICT_DROP};
 
-/// The most memory that a helper without a request may take.
-const IDLE: u64 = 64 << 10;
-/// How many times the size of the table a REPLACE may take.
-const PEAK: u64 = 4;
-/// Rules of the big table, and bytes of each.
-const RULES: u32 = 50_000;
-const RULE: u64 = 152;
+const RAWCLIENT: &str = env!("CARGO_BIN_EXE_rawclient");
 
-/// A field of /proc/PID/status that is given in kB, in bytes.
+/// A figure in KiB of /proc/PID/status.
 fn status(pid: u32, field: &str) -> u64 {
-    let path = format!("/proc/{pid}/status");
-    let text = fs::read_to_string(path).expect("the helper is there");
-    let line = text.lines().find(|line| line.starts_with(field));
-    let kb = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
-    1024 * kb.expect("a field of status")
+    let text = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("a process");
+    let line = text
+        .lines()
+        .find(|line| line.starts_with(&format!("{field}:")))
+        .unwrap_or_else(|| panic!("{field} of {pid}"));
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
-fn descriptors(pid: u32) -> usize {
-    let dir = fs::read_dir(format!("/proc/{pid}/fd"));
-    dir.expect("the helper is there").count()
-}
-
-/// Waits until the helper is idle, and small; a second is more than it needs.
-fn rests_at(pid: u32) -> u64 {
-    let end = Instant::now() + Duration::from_secs(1);
+/// Resident memory in KiB, once it does not change any more.
+fn settled_rss(pid: u32) -> u64 {
+    let start = Instant::now();
+    let mut last = u64::MAX;
     loop {
-        let now = status(pid, "VmRSS:");
-        if now <= IDLE || Instant::now() > end {
-            return now;
+        // Long enough for the helper to see that no request comes.
+        std::thread::sleep(Duration::from_millis(500));
+        let rss = status(pid, "VmRSS");
+        if rss >= last || start.elapsed() > Duration::from_secs(10) {
+            return rss;
         }
-        std::thread::sleep(Duration::from_millis(10));
+        last = rss;
     }
+}
+
+/// `count` rules like those of a large installation.
+fn many_rules(count: u32) -> Blob {
+    let mut table = Table::default();
+    table.builtin[0] = (0..count)
+        .map(|i| {
+            let mut rule = Rule::any(Target::Verdict(VERDICT_ACCEPT));
+            rule.ip.src = i.wrapping_mul(0x9e37_79b1).to_be_bytes();
+            rule.ip.smsk = [255; 4];
+            rule.ip.proto = 6;
+            let port = (i as u16).to_ne_bytes();
+            let mut data = vec![0, 0, 0xff, 0xff];
+            data.extend_from_slice(&port);
+            data.extend_from_slice(&port);
+            data.resize(12, 0);
+            rule.matches.push(Extension::new("tcp", 0, data));
+            rule
+        })
+        .collect();
+    table.policy[0] = VERDICT_DROP;
+    table.blob()
 }
 
 #[test]
-fn a_big_table_leaves_nothing_behind() {
-    let mut side = Side::bpfilter(env!("CARGO_BIN_EXE_rawclient"));
-    let mut rules = String::from("*filter\n");
-    for rule in 0..RULES {
-        let source = std::net::Ipv4Addr::from(0x0a00_0000 + rule);
-        writeln!(rules, "-A INPUT -s {source} -j DROP").expect("writing to a string");
+fn fifty_thousand_rules() {
+    let mut pair = Pair::new(RAWCLIENT);
+    let mut blob = many_rules(50_000);
+    let call = blob.call();
+    assert_eq!(pair.call(&call).errno, 0);
+    let helper = pair.bpfilter.helper().expect("a helper");
+    let size = call.bytes.len() as u64 / 1024;
+    let peak = status(helper, "VmHWM");
+    let idle = settled_rss(helper);
+    println!(
+        "50,000 rules, {size} KiB: peak {peak} KiB = {:.2} times, idle {idle} KiB",
+        peak as f64 / size as f64
+    );
+    assert!(peak <= 4 * size, "{peak} KiB for {size} KiB");
+    assert!(idle <= 64, "{idle} KiB while idle");
+
+    // Read, counted and replaced.
+    pair.same_table();
+    let counters = vec![(1, 60); blob.header.num_entries as usize];
+    assert_eq!(pair.call(&add_counters("filter", &counters)).errno, 0);
+    pair.same_table();
+    blob.header.num_counters = blob.header.num_entries;
+    assert_eq!(pair.call(&blob.call()).errno, 0);
+    pair.same_table();
+    assert_eq!(
+        pair.bpfilter.helper(),
+        Some(helper),
+        "one helper did it all"
+    );
+    let peak = status(helper, "VmHWM");
+    let idle = settled_rss(helper);
+    println!("after reading and replacing them: peak {peak} KiB, idle {idle} KiB");
+    assert!(peak <= 4 * size, "{peak} KiB for {size} KiB");
+    assert!(idle <= 64, "{idle} KiB while idle");
+}
+
+#[test]
+fn two_namespaces_have_two_tables() {
+    let mut pair = Pair::new(RAWCLIENT);
+    assert_eq!(pair.call(&many_rules(3).call()).errno, 0);
+    let first = pair.same_table();
+    pair.same(&Request::Unshare);
+    assert_eq!(
+        info_of(&pair.call(&get_info("filter")).bytes).num_entries,
+        4
+    );
+    assert_eq!(pair.call(&many_rules(5).call()).errno, 0);
+    let second = pair.same_table();
+    assert_ne!(first, second);
+    for _ in 0..3 {
+        pair.same(&Request::Enter(0));
+        assert_eq!(pair.same_table(), first);
+        pair.same(&Request::Enter(1));
+        assert_eq!(pair.same_table(), second);
     }
-    rules.push_str("COMMIT\n");
+    let added = pair.call(&add_counters("filter", &[(1, 2); 9]));
+    assert_eq!(added.errno, 0);
+    pair.same(&Request::Enter(0));
+    assert_eq!(pair.same_table(), first, "the others' counters");
+}
 
-    let listed = side.run(&["iptables-legacy", "-S"], b"");
-    assert_eq!(listed.status, 0, "{listed:?}");
-    let pid = side.helper().expect("a helper");
-    let before = (rests_at(pid), descriptors(pid));
+/// Descriptors that a process has.
+fn descriptors(pid: u32) -> usize {
+    std::fs::read_dir(format!("/proc/{pid}/fd"))
+        .expect("a process")
+        .count()
+}
 
-    for _ in 0..2 {
-        // Starts the record of the most memory anew.
-        fs::write(format!("/proc/{pid}/clear_refs"), "5").expect("root");
-        let restored = side.run(&["iptables-legacy-restore"], rules.as_bytes());
-        assert_eq!(restored.status, 0, "{restored:?}");
-        let peak = status(pid, "VmHWM:");
-        let blob = u64::from(RULES) * RULE;
-        println!("a table of {blob} bytes: {peak} bytes at most");
-        assert!(peak <= PEAK * blob, "{peak} bytes for {blob}");
-        assert_eq!(side.helper(), Some(pid), "the helper was restarted");
+#[test]
+fn a_thousand_namespaces_leave_nothing() {
+    let mut side = Side::bpfilter(RAWCLIENT);
+    let mut blob = many_rules(1);
+    blob.header.num_counters = 4;
+    let calls = vec![
+        get_info("filter"),
+        blob.call(),
+        get_entries("filter", blob.header.size),
+    ];
+    let visit = |side: &mut Side, count| {
+        let reply = side.ask(&Request::Visit(calls.clone(), count));
+        assert_eq!(reply, Reply::Done);
+    };
+    visit(&mut side, 10);
+    let helper = side.helper().expect("a helper");
+    let rss = settled_rss(helper);
+    let run_fds = descriptors(side.pid());
+    let helper_fds = descriptors(helper);
+
+    visit(&mut side, 1000);
+    assert_eq!(side.helper(), Some(helper), "one helper for all of them");
+    assert_eq!(descriptors(helper), helper_fds, "descriptors of the helper");
+    let rss_after = settled_rss(helper);
+    // Namespaces die in the background.
+    let start = Instant::now();
+    while descriptors(side.pid()) > run_fds {
+        assert!(
+            start.elapsed() < Duration::from_secs(60),
+            "bpfilter-run holds {} descriptors, {run_fds} before",
+            descriptors(side.pid())
+        );
+        side.call(&get_info("filter"));
+        std::thread::sleep(Duration::from_millis(100));
     }
-    let saved = side.run(&["iptables-legacy-save", "-c"], b"");
-    assert_eq!(saved.status, 0, "{:?}", saved.stderr);
-
-    let after = (rests_at(pid), descriptors(pid));
-    println!("idle: {before:?} before, {after:?} after, bytes and descriptors");
-    assert!(after.0 <= IDLE, "{} bytes", after.0);
-    assert_eq!(after.1, before.1, "descriptors");
+    println!("helper: {rss} KiB before a thousand namespaces, {rss_after} KiB after them");
+    assert!(
+        rss_after <= rss.max(64),
+        "{rss} KiB before, {rss_after} after"
+    );
 }
