@@ -31,7 +31,7 @@ umh: setup ## builds the helper, target/bpfilter_umh
 	@cmp -s $(cargo_target)/umh/bpfilter_umh target/bpfilter_umh || cp $(cargo_target)/umh/bpfilter_umh target/bpfilter_umh
 
 tools: setup ## builds target/bpfilter-run, bpfilter on the kernel of this machine
-	@$(CARGO) build --quiet --release -p bpfilter-run
+	@$(CARGO) build --quiet --release -p bpfilter-run --bin bpfilter-run
 	@mkdir -p target
 	@cmp -s $(cargo_target)/release/bpfilter-run target/bpfilter-run || cp $(cargo_target)/release/bpfilter-run target/bpfilter-run
 
