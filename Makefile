@@ -17,7 +17,10 @@ KLOG ?=
 CARGO ?= cargo
 cargo_target = $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help setup run test vm umh tools soak fuzz
+# How many cases `make soak` invents for each property.
+CASES ?= 100000
+
+.PHONY: help setup run test soak vm umh tools bench fuzz
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1#\2/p' $(MAKEFILE_LIST) | column -t -s '#'
@@ -44,3 +47,11 @@ vm: umh ## runs SCRIPT=path in the guest [MODE=y|m VM_TIMEOUT=600 KLOG=file]
 
 test: umh tools ## everything that CI runs
 	@tests/all
+
+soak: umh tools ## the same with CASES=100000 for each property; takes hours
+	@BPFILTER_CASES=$(CASES) tests/all
+
+# Their places are taken, so that nobody takes them for built.
+bench fuzz:
+	@echo "make $@: not there yet" >&2
+	@false
