@@ -30,6 +30,8 @@ round() {
 round $DROP >/dev/null # fills the caches of the allocators
 before=$(round $CONNTRACK)
 after=$(round $CONNTRACK)
-echo "figure: $((before - after)) KiB lost over 1,000 namespaces"
-# 2 KiB for each, twice the smallest object that could be forgotten.
-[ $((before - after)) -lt 2000 ]
+echo "figure: $((before - after)) KiB less free after 1,000 namespaces"
+# A program alone takes a page for each hook. The measure itself varies by 1 MiB.
+[ $((before - after)) -lt 4000 ]
+[ -z "$(bpftool prog list)" ]
+[ -z "$(bpftool map list)" ]
