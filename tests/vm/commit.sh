@@ -44,6 +44,13 @@ unshare -n sh -c 'ip link set lo up; ping -c 1 -W 1 127.0.0.1 >/dev/null'
 
 answers 0 $NONE pass
 answers 0 $RECOVER pass
+
+# The namespace that counts is the socket's, not that of who uses it.
+sockopt elsewhere 0 set 64 $DROP
+answers EINVAL $NONE_REFUSE drop
+sockopt elsewhere 0 set 64 $NONE
+answers EINVAL $DROP_REFUSE pass
+
 answers 0 $DROP drop
 answers 0 $NONE pass
 

@@ -256,7 +256,8 @@ static int helper_start(void)
 	}
 	set_nonblock(helper.pipe_to_umh);
 	set_nonblock(helper.pipe_from_umh);
-	pr_info("Loaded bpfilter_umh pid %d\n", pid_nr(helper.tgid));
+	pr_info_ratelimited("Loaded bpfilter_umh pid %d\n",
+			    pid_nr(helper.tgid));
 
 	err = round_trip(NULL, &ping);
 	if (!err)

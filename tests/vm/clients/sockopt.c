@@ -32,6 +32,8 @@ static const char usage[] =
 	"           the memory holds NAME (filter), then zeros\n"
 	"       sockopt foreign ERRNO get|set OPTION LEN [NAME]\n"
 	"           the same, as root of a new user namespace on a socket made before\n"
+	"       sockopt elsewhere ERRNO get|set OPTION LEN [NAME]\n"
+	"           the same, from a new network namespace, and still as who one is\n"
 	"       sockopt loop COUNT\n"
 	"           GET_INFO again and again, prints the nanoseconds per call\n"
 	"       sockopt hammer PROCESSES COUNT\n"
@@ -117,11 +119,11 @@ static int expect(int fd, char **arg)
 	return 1;
 }
 
-static int foreign(char **arg)
+static int foreign(int namespaces, char **arg)
 {
 	int fd = new_socket();
 
-	if (unshare(CLONE_NEWUSER | CLONE_NEWNET))
+	if (unshare(namespaces))
 		die("unshare");
 	return expect(fd, arg);
 }
@@ -260,7 +262,9 @@ int main(int argc, char **argv)
 	if (!strcmp(command, "expect") && (argc == 6 || argc == 7))
 		return expect(new_socket(), argv + 2);
 	if (!strcmp(command, "foreign") && (argc == 6 || argc == 7))
-		return foreign(argv + 2);
+		return foreign(CLONE_NEWUSER | CLONE_NEWNET, argv + 2);
+	if (!strcmp(command, "elsewhere") && (argc == 6 || argc == 7))
+		return foreign(CLONE_NEWNET, argv + 2);
 	if (!strcmp(command, "loop") && argc == 3)
 		return loop(number(argv[2]));
 	if (!strcmp(command, "hammer") && argc == 4)
