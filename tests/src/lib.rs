@@ -36,6 +36,7 @@ pub mod namespace;
 pub mod odd_rules;
 pub mod oracle;
 pub mod packet;
+pub mod programs;
 pub mod random_flows;
 pub mod random_packets;
 pub mod random_rules;

@@ -303,10 +303,13 @@ fn conntrack(info: &Data<'_>, revision: u8, state: Conntrack) -> bool {
         1 => u16::from(info.u8(150)),
         _ => info.u16(150),
     };
-    assert_eq!(flags & !(STATE | ALIAS), 0, "only the state is evaluated");
-    if flags & STATE == 0 {
-        // No connection, no answer; otherwise nothing was asked.
-        return !matches!(state, Conntrack::Invalid | Conntrack::Untracked);
+    if flags & STATE != 0 && (mask & state as u16 != 0) == (inverse & STATE != 0) {
+        return false;
     }
-    (mask & state as u16 != 0) != (inverse & STATE != 0)
+    if matches!(state, Conntrack::Invalid | Conntrack::Untracked) {
+        // No connection, no answer to anything else.
+        return flags & STATE != 0;
+    }
+    assert_eq!(flags & !(STATE | ALIAS), 0, "only the state is evaluated");
+    true
 }

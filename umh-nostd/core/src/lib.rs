@@ -12,8 +12,11 @@
 
 pub mod abi;
 pub mod arena;
+pub mod btf;
 mod bytes;
 pub mod command;
 pub mod errno;
 pub mod extension;
+pub mod program;
+pub mod ruleset;
 pub mod table;

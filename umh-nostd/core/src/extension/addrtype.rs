@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! addrtype: what the routing table makes of an address (xt_addrtype.c).
 
-use super::{Extension, Rule};
+use super::{Extension, Features, Rule};
 use crate::abi::layout;
 use crate::bytes::read;
 use crate::errno::{Errno, Result};
@@ -41,9 +41,13 @@ pub const LIMIT_IN: u32 = 0x04;
 pub const LIMIT_OUT: u32 = 0x08;
 
 pub(super) static EXTENSIONS: [Extension; 2] = [
-    Extension::matching::<AddrType0>("addrtype"),
+    Extension {
+        needs: Features::ROUTES,
+        ..Extension::matching::<AddrType0>("addrtype")
+    },
     Extension {
         revision: 1,
+        needs: Features::ROUTES,
         check: check_1,
         ..Extension::matching::<AddrType1>("addrtype")
     },

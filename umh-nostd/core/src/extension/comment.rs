@@ -2,9 +2,16 @@
 //! comment: matches everything, says why (xt_comment.c).
 
 use super::{Extension, Family};
+use crate::errno::Result;
+use crate::ruleset::Draft;
 
 /// The data is the comment, `XT_MAX_COMMENT_LEN` bytes; nobody reads them.
 pub(super) static EXTENSIONS: [Extension; 1] = [Extension {
     family: Family::Any,
+    lower,
     ..Extension::matching::<[u8; 256]>("comment")
 }];
+
+fn lower(_: &mut Draft<'_, '_>, _: &[u8]) -> Result<()> {
+    Ok(())
+}

@@ -5,6 +5,7 @@ use super::{Extension, Rule};
 use crate::abi::layout;
 use crate::bytes::read;
 use crate::errno::{Errno, Result};
+use crate::ruleset::{Draft, Field, Test};
 
 layout! {
     /// `struct xt_dscp_info`.
@@ -21,6 +22,7 @@ const MAX: u8 = 0x3f;
 
 pub(super) static EXTENSIONS: [Extension; 1] = [Extension {
     check,
+    lower,
     ..Extension::matching::<Dscp>("dscp")
 }];
 
@@ -29,5 +31,13 @@ fn check(_: &Rule<'_>, data: &[u8]) -> Result<()> {
     if dscp.dscp > MAX {
         return Err(Errno::EDOM);
     }
+    Ok(())
+}
+
+/// dscp_mt
+fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
+    let dscp: Dscp = read(data, 0).ok_or(Errno::EINVAL)?;
+    let test = Test::equal(Field::Tos, 0xfc, u32::from(dscp.dscp) << 2);
+    draft.require(test.invert_if(dscp.invert != 0));
     Ok(())
 }

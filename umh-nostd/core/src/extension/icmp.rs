@@ -5,6 +5,7 @@ use super::{Extension, Rule};
 use crate::abi::layout;
 use crate::bytes::read;
 use crate::errno::{Errno, Result};
+use crate::ruleset::{Draft, Field, Transport};
 
 layout! {
     /// `struct ipt_icmp`.
@@ -18,12 +19,15 @@ layout! {
     }
 }
 
+/// Any type; the codes are not looked at.
+const ANY: u8 = 0xff;
 /// Inverts type and code.
 pub const INV: u8 = 0x01;
 
 pub(super) static EXTENSIONS: [Extension; 1] = [Extension {
     protocol: 1,
     check,
+    lower,
     ..Extension::matching::<Icmp>("icmp")
 }];
 
@@ -32,5 +36,19 @@ fn check(_: &Rule<'_>, data: &[u8]) -> Result<()> {
     if icmp.invert & !INV != 0 {
         return Err(Errno::EINVAL);
     }
+    Ok(())
+}
+
+/// icmp_match: the type stands where TCP has the upper half of its source
+/// port, the code in the lower half.
+fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
+    let icmp: Icmp = read(data, 0).ok_or(Errno::EINVAL)?;
+    let [first, last] = icmp.code.map(|code| u16::from_be_bytes([icmp.kind, code]));
+    let range = match icmp.kind {
+        ANY => [0, u16::MAX],
+        _ => [first, last],
+    };
+    draft.transport(Transport::Whole);
+    draft.port(Field::SourcePort, range, icmp.invert & INV != 0);
     Ok(())
 }

@@ -3,6 +3,9 @@
 
 use super::Extension;
 use crate::abi::layout;
+use crate::bytes::read;
+use crate::errno::{Errno, Result};
+use crate::ruleset::{Draft, Field, Test};
 
 layout! {
     /// `struct xt_iprange_mtinfo`. An IPv4 address is in network order at
@@ -34,5 +37,34 @@ pub const INV_DESTINATION: u8 = 0x20;
 
 pub(super) static EXTENSIONS: [Extension; 1] = [Extension {
     revision: 1,
+    lower,
     ..Extension::matching::<IpRange>("iprange")
 }];
+
+/// iprange_mt4
+fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
+    let range: IpRange = read(data, 0).ok_or(Errno::EINVAL)?;
+    let asked = |flag| range.flags & flag != 0;
+    if asked(SOURCE) {
+        let test = between(Field::Source, &range.source_min, &range.source_max)?;
+        draft.require(test.invert_if(asked(INV_SOURCE)));
+    }
+    if asked(DESTINATION) {
+        let test = between(
+            Field::Destination,
+            &range.destination_min,
+            &range.destination_max,
+        )?;
+        draft.require(test.invert_if(asked(INV_DESTINATION)));
+    }
+    Ok(())
+}
+
+fn between(field: Field, min: &[u8; 16], max: &[u8; 16]) -> Result<Test> {
+    let [min, max] = [min, max].map(|address| read(address, 0).map(u32::from_be_bytes));
+    Ok(Test::between(
+        field,
+        min.ok_or(Errno::EINVAL)?,
+        max.ok_or(Errno::EINVAL)?,
+    ))
+}

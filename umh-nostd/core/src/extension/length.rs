@@ -3,6 +3,9 @@
 
 use super::Extension;
 use crate::abi::layout;
+use crate::bytes::read;
+use crate::errno::{Errno, Result};
+use crate::ruleset::{Draft, Field, Test};
 
 layout! {
     /// `struct xt_length_info`.
@@ -18,4 +21,15 @@ layout! {
     }
 }
 
-pub(super) static EXTENSIONS: [Extension; 1] = [Extension::matching::<Length>("length")];
+pub(super) static EXTENSIONS: [Extension; 1] = [Extension {
+    lower,
+    ..Extension::matching::<Length>("length")
+}];
+
+/// length_mt
+fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
+    let length: Length = read(data, 0).ok_or(Errno::EINVAL)?;
+    let test = Test::between(Field::Length, length.min.into(), length.max.into());
+    draft.require_unless(test, u32::from(length.invert));
+    Ok(())
+}

@@ -9,6 +9,7 @@ use super::{Extension, Family, Rule};
 use crate::abi::layout;
 use crate::bytes::read;
 use crate::errno::{Errno, Result};
+use crate::ruleset::Draft;
 
 layout! {
     /// `struct xt_rateinfo`.
@@ -39,6 +40,7 @@ pub(super) static EXTENSIONS: [Extension; 1] = [Extension {
     family: Family::Any,
     user_size: offset_of!(Limit, previous),
     check,
+    lower,
     ..Extension::matching::<Limit>("limit")
 }];
 
@@ -85,7 +87,7 @@ fn check(rule: &Rule<'_>, data: &[u8]) -> Result<()> {
 }
 
 /// CREDITS_PER_JIFFY: a power of two such that a day fits into 32 bits.
-fn credits_per_tick(hz: u32) -> u32 {
+pub(crate) fn credits_per_tick(hz: u32) -> u32 {
     let most = u32::MAX.checked_div(hz.saturating_mul(60 * 60 * 24));
     match most.and_then(u32::checked_ilog2) {
         Some(log) => 1 << log,
@@ -101,4 +103,10 @@ fn credits(user: u32, per_second: u32) -> u32 {
     } else {
         user.wrapping_mul(per_second) / SCALE
     }
+}
+
+/// limit_mt
+fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
+    let bucket = Bucket::new(data, draft.hz())?;
+    draft.limit(bucket.credit, bucket.cap, bucket.cost)
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! mac: the Ethernet source address (xt_mac.c).
 
-use super::Extension;
+use super::{Extension, Features};
 use crate::abi::layout;
 use crate::table::Hook;
 
@@ -20,5 +20,6 @@ layout! {
 pub(super) static EXTENSIONS: [Extension; 1] = [Extension {
     // PREROUTING too, which no rule of this table is reached from.
     hooks: Hook::LocalIn.mask() | Hook::Forward.mask() | 1,
+    needs: Features::LINK_LAYER,
     ..Extension::matching::<Mac>("mac")
 }];

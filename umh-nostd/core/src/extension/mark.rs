@@ -3,6 +3,9 @@
 
 use super::{Extension, Family};
 use crate::abi::layout;
+use crate::bytes::read;
+use crate::errno::{Errno, Result};
+use crate::ruleset::{Draft, Field, Test};
 
 layout! {
     /// `struct xt_mark_mtinfo1`.
@@ -21,5 +24,14 @@ layout! {
 pub(super) static EXTENSIONS: [Extension; 1] = [Extension {
     revision: 1,
     family: Family::Any,
+    lower,
     ..Extension::matching::<Mark>("mark")
 }];
+
+/// mark_mt
+fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
+    let mark: Mark = read(data, 0).ok_or(Errno::EINVAL)?;
+    let test = Test::equal(Field::Mark, mark.mask, mark.mark);
+    draft.require_unless(test, u32::from(mark.invert));
+    Ok(())
+}

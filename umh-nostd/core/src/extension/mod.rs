@@ -34,6 +34,7 @@ pub mod udp;
 use crate::abi::{ALIGN, EXTENSION_NAME_LEN, IPT_INV_PROTO, IptIp};
 use crate::bytes::c_string;
 use crate::errno::{Errno, Result};
+use crate::ruleset::Draft;
 
 /// Everything that this helper can enforce.
 static REGISTRY: [&[Extension]; 20] = [
@@ -87,6 +88,12 @@ impl Features {
     pub const NONE: Self = Self(0);
     /// Connection tracking can be switched on in a namespace, and read.
     pub const CONNTRACK: Self = Self(1 << 0);
+    /// The routing table can be asked. No kernel yet.
+    pub const ROUTES: Self = Self(1 << 1);
+    /// The socket of a packet can be asked. No kernel yet.
+    pub const SOCKETS: Self = Self(1 << 2);
+    /// The link layer's header can be read. No kernel yet.
+    pub const LINK_LAYER: Self = Self(1 << 3);
     /// All that there are.
     pub const ALL: Self = Self(u32::MAX);
 
@@ -126,6 +133,9 @@ pub struct Rule<'a> {
 /// An extension's own check: what its `checkentry` does in the kernel.
 type Check = fn(&Rule<'_>, &[u8]) -> Result<()>;
 
+/// What an extension asks of packets: the port of its `match` function.
+type Lower = fn(&mut Draft<'_, '_>, &[u8]) -> Result<()>;
+
 /// The registration of one revision of a match or target.
 #[derive(Debug)]
 pub struct Extension {
@@ -150,6 +160,7 @@ pub struct Extension {
     /// What it needs of the kernel.
     pub needs: Features,
     check: Check,
+    pub(crate) lower: Lower,
 }
 
 impl Extension {
@@ -167,6 +178,7 @@ impl Extension {
             protocol: 0,
             needs: Features::NONE,
             check: anything,
+            lower: refused,
         }
     }
 
@@ -201,6 +213,11 @@ impl Extension {
 /// Takes any data.
 fn anything(_: &Rule<'_>, _: &[u8]) -> Result<()> {
     Ok(())
+}
+
+/// No packet is ever asked: a target, or what no kernel has the features for.
+fn refused(_: &mut Draft<'_, '_>, _: &[u8]) -> Result<()> {
+    Err(Errno::ENOENT)
 }
 
 /// Every extension that `host` can enforce.

@@ -5,6 +5,7 @@ use super::{Extension, Rule};
 use crate::abi::{IPT_INV_PROTO, layout};
 use crate::bytes::read;
 use crate::errno::{Errno, Result};
+use crate::ruleset::{Draft, Field, Transport};
 
 layout! {
     /// `struct xt_multiport_v1`.
@@ -35,6 +36,7 @@ const PROTOCOLS: [u16; 5] = [6, 17, 136, 132, 33];
 pub(super) static EXTENSIONS: [Extension; 1] = [Extension {
     revision: 1,
     check,
+    lower,
     ..Extension::matching::<Multiport>("multiport")
 }];
 
@@ -68,4 +70,50 @@ fn ranges_are_whole(multiport: &Multiport) -> bool {
         }
     }
     true
+}
+
+/// multiport_mt
+fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
+    let multiport: Multiport = read(data, 0).ok_or(Errno::EINVAL)?;
+    // First port, and how many follow it. No port lies in the ranges that
+    // are left over.
+    let mut ranges = [[u16::MAX, 0]; 15];
+    let mut ports = multiport
+        .ports
+        .iter()
+        .zip(&multiport.range)
+        .take(usize::from(multiport.count));
+    let mut count = 0;
+    for range in &mut ranges {
+        let Some((&first, &starts)) = ports.next() else {
+            break;
+        };
+        let last = match starts {
+            0 => first,
+            _ => ports.next().map_or(first, |(&last, _)| last),
+        };
+        *range = [first, last];
+        count += 1;
+    }
+    draft.transport(Transport::Ports);
+    // The kernel xors the truth with the number.
+    if multiport.invert > 1 {
+        return Ok(());
+    }
+    let invert = multiport.invert != 0;
+    let field = match multiport.side {
+        SOURCE => Some(Field::SourcePort),
+        DESTINATION => Some(Field::DestinationPort),
+        _ => None,
+    };
+    match (field, ranges) {
+        (Some(field), [range, ..]) if count == 1 => draft.port(field, range, invert),
+        _ => draft.ports(
+            multiport.side != DESTINATION,
+            multiport.side != SOURCE,
+            &ranges,
+            invert,
+        ),
+    }
+    Ok(())
 }

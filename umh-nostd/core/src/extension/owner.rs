@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! owner: who sent a packet of this machine (xt_owner.c).
 
-use super::{Extension, Rule};
+use super::{Extension, Features, Rule};
 use crate::abi::layout;
 use crate::bytes::read;
 use crate::errno::{Errno, Result};
@@ -41,6 +41,7 @@ pub(super) static EXTENSIONS: [Extension; 1] = [Extension {
     revision: 1,
     // POSTROUTING too, which no rule of this table is reached from.
     hooks: Hook::LocalOut.mask() | 1 << 4,
+    needs: Features::SOCKETS,
     check,
     ..Extension::matching::<Owner>("owner")
 }];

@@ -3,6 +3,9 @@
 
 use super::{Extension, Family};
 use crate::abi::layout;
+use crate::bytes::read;
+use crate::errno::{Errno, Result};
+use crate::ruleset::{Draft, Field, Test};
 
 layout! {
     /// `struct xt_pkttype_info`.
@@ -16,5 +19,14 @@ layout! {
 
 pub(super) static EXTENSIONS: [Extension; 1] = [Extension {
     family: Family::Any,
+    lower,
     ..Extension::matching::<PktType>("pkttype")
 }];
+
+/// pkttype_mt
+fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
+    let pkttype: PktType = read(data, 0).ok_or(Errno::EINVAL)?;
+    let test = Test::equal(Field::PacketType, u32::MAX, pkttype.kind);
+    draft.require_unless(test, pkttype.invert);
+    Ok(())
+}

@@ -3,6 +3,9 @@
 
 use super::{Extension, Family, Features};
 use crate::abi::layout;
+use crate::bytes::read;
+use crate::errno::{Errno, Result};
+use crate::ruleset::{CT_UNTRACKED, Draft, Field, Test};
 
 layout! {
     /// `struct xt_state_info`.
@@ -12,8 +15,24 @@ layout! {
     }
 }
 
+/// `XT_STATE_UNTRACKED`.
+const UNTRACKED: u32 = 1 << 6;
+
 pub(super) static EXTENSIONS: [Extension; 1] = [Extension {
     family: Family::Any,
     needs: Features::CONNTRACK,
+    lower,
     ..Extension::matching::<State>("state")
 }];
+
+/// state_mt
+fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
+    let state: State = read(data, 0).ok_or(Errno::EINVAL)?;
+    // What conntrack calls SNAT is untracked here.
+    let mut bits = state.mask & 0x3f;
+    if state.mask & UNTRACKED != 0 {
+        bits |= CT_UNTRACKED;
+    }
+    draft.require(Test::any_of(Field::Connection, bits));
+    Ok(())
+}

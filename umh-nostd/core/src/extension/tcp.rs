@@ -5,6 +5,7 @@ use super::{Extension, Rule};
 use crate::abi::layout;
 use crate::bytes::read;
 use crate::errno::{Errno, Result};
+use crate::ruleset::{Draft, Field, Test, Transport};
 
 layout! {
     /// `struct xt_tcp`.
@@ -37,6 +38,7 @@ const INV_MASK: u8 = 0x0f;
 pub(super) static EXTENSIONS: [Extension; 1] = [Extension {
     protocol: 6,
     check,
+    lower,
     ..Extension::matching::<Tcp>("tcp")
 }];
 
@@ -44,6 +46,25 @@ fn check(_: &Rule<'_>, data: &[u8]) -> Result<()> {
     let tcp: Tcp = read(data, 0).ok_or(Errno::EINVAL)?;
     if tcp.invert & !INV_MASK != 0 {
         return Err(Errno::EINVAL);
+    }
+    Ok(())
+}
+
+/// tcp_mt
+fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
+    let tcp: Tcp = read(data, 0).ok_or(Errno::EINVAL)?;
+    let inverted = |flag| tcp.invert & flag != 0;
+    draft.transport(Transport::Whole);
+    draft.port(Field::SourcePort, tcp.source, inverted(INV_SOURCE));
+    draft.port(
+        Field::DestinationPort,
+        tcp.destination,
+        inverted(INV_DESTINATION),
+    );
+    let [mask, flags] = [tcp.flag_mask, tcp.flags].map(u32::from);
+    draft.require(Test::equal(Field::TcpFlags, mask, flags).invert_if(inverted(INV_FLAGS)));
+    if tcp.option != 0 {
+        draft.tcp_option(tcp.option, inverted(INV_OPTION));
     }
     Ok(())
 }

@@ -3,6 +3,9 @@
 
 use super::Extension;
 use crate::abi::layout;
+use crate::bytes::read;
+use crate::errno::{Errno, Result};
+use crate::ruleset::{Draft, Field, Test};
 
 layout! {
     /// `struct xt_tos_match_info`.
@@ -18,5 +21,14 @@ layout! {
 
 pub(super) static EXTENSIONS: [Extension; 1] = [Extension {
     revision: 1,
+    lower,
     ..Extension::matching::<Tos>("tos")
 }];
+
+/// tos_mt
+fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
+    let tos: Tos = read(data, 0).ok_or(Errno::EINVAL)?;
+    let test = Test::equal(Field::Tos, tos.mask.into(), tos.value.into());
+    draft.require(test.invert_if(tos.invert != 0));
+    Ok(())
+}

@@ -5,6 +5,7 @@ use super::{Extension, Rule};
 use crate::abi::layout;
 use crate::bytes::read;
 use crate::errno::{Errno, Result};
+use crate::ruleset::{Draft, Field, Test};
 
 layout! {
     /// `struct ipt_ttl_info`.
@@ -27,6 +28,7 @@ pub const GREATER: u8 = 3;
 
 pub(super) static EXTENSIONS: [Extension; 1] = [Extension {
     check,
+    lower,
     ..Extension::matching::<Ttl>("ttl")
 }];
 
@@ -35,5 +37,19 @@ fn check(_: &Rule<'_>, data: &[u8]) -> Result<()> {
     if ttl.mode > GREATER {
         return Err(Errno::EINVAL);
     }
+    Ok(())
+}
+
+/// ttl_mt
+fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
+    let ttl: Ttl = read(data, 0).ok_or(Errno::EINVAL)?;
+    let value = u32::from(ttl.ttl);
+    let equal = Test::equal(Field::Ttl, u32::MAX, value);
+    draft.require(match ttl.mode {
+        EQUAL => equal,
+        NOT_EQUAL => equal.invert_if(true),
+        LESS => Test::between(Field::Ttl, value, 0xff).invert_if(true),
+        _ => Test::between(Field::Ttl, 0, value).invert_if(true),
+    });
     Ok(())
 }

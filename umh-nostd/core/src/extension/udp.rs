@@ -5,6 +5,7 @@ use super::{Extension, Rule};
 use crate::abi::layout;
 use crate::bytes::read;
 use crate::errno::{Errno, Result};
+use crate::ruleset::{Draft, Field, Transport};
 
 layout! {
     /// `struct xt_udp`.
@@ -29,6 +30,7 @@ const INV_MASK: u8 = 0x03;
 pub(super) static EXTENSIONS: [Extension; 1] = [Extension {
     protocol: 17,
     check,
+    lower,
     ..Extension::matching::<Udp>("udp")
 }];
 
@@ -37,5 +39,18 @@ fn check(_: &Rule<'_>, data: &[u8]) -> Result<()> {
     if udp.invert & !INV_MASK != 0 {
         return Err(Errno::EINVAL);
     }
+    Ok(())
+}
+
+/// udp_mt
+fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
+    let udp: Udp = read(data, 0).ok_or(Errno::EINVAL)?;
+    draft.transport(Transport::Whole);
+    draft.port(Field::SourcePort, udp.source, udp.invert & INV_SOURCE != 0);
+    draft.port(
+        Field::DestinationPort,
+        udp.destination,
+        udp.invert & INV_DESTINATION != 0,
+    );
     Ok(())
 }

@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The programs of a table, loaded into this machine's kernel.
+//!
+//! Owns: what the helper does with bpf(2), done on a host: a table is checked,
+//! planned, written into maps and built, the programs are loaded, and packets
+//! are put through them with `BPF_PROG_TEST_RUN`.
+
+use std::fs;
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::ptr;
+use std::slice;
+use std::sync::OnceLock;
+
+use umh_core::abi::{Counters, Replace};
+use umh_core::arena::Arena;
+use umh_core::btf::Btf;
+use umh_core::extension::Host;
+use umh_core::program::{self, Insn, Kernel, Map, PROGRAM_MAX};
+use umh_core::ruleset::Ruleset;
+use umh_core::table::{Hook, Table};
+use zerocopy::{FromBytes, IntoBytes};
+
+/// `enum bpf_cmd`.
+const MAP_CREATE: i64 = 0;
+const PROG_LOAD: i64 = 5;
+const PROG_TEST_RUN: i64 = 10;
+/// `BPF_MAP_TYPE_ARRAY`.
+const ARRAY: u32 = 2;
+/// `BPF_F_MMAPABLE`.
+const MMAPABLE: u32 = 1 << 10;
+/// `BPF_PROG_TYPE_NETFILTER` and `BPF_NETFILTER`.
+const NETFILTER: u32 = 32;
+const ATTACH_NETFILTER: u32 = 45;
+
+/// bpf(2) with an attribute of 32-bit words.
+fn bpf(command: i64, attr: &[u32]) -> io::Result<i32> {
+    // SAFETY: `attr` is readable for the length that is given; the callers
+    // put only addresses into it that are valid for what the command does.
+    let ret = unsafe { libc::syscall(libc::SYS_bpf, command, attr.as_ptr(), size_of_val(attr)) };
+    match ret {
+        0.. => Ok(ret as i32),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+fn open(command: i64, attr: &[u32]) -> io::Result<OwnedFd> {
+    let fd = bpf(command, attr)?;
+    // SAFETY: a successful call of these commands opens a descriptor, which
+    // nobody else knows of.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// The two halves of an address.
+fn address<T>(pointer: *const T) -> [u32; 2] {
+    let address = pointer as u64;
+    [address as u32, (address >> 32) as u32]
+}
+
+/// A map of one value, and the value.
+pub struct ValueMap {
+    fd: OwnedFd,
+    value: *mut u8,
+    len: usize,
+}
+
+// SAFETY: the value is memory shared with the kernel, valid as long as the
+// struct lives, and bound to no thread.
+unsafe impl Send for ValueMap {}
+
+impl ValueMap {
+    fn new(len: usize) -> io::Result<Self> {
+        let fd = open(MAP_CREATE, &[ARRAY, 4, len as u32, 1, MMAPABLE])?;
+        // SAFETY: a new mapping at an address of the kernel's choice.
+        let value = unsafe {
+            libc::mmap(
+                ptr::null_mut(),
+                len,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_SHARED,
+                fd.as_raw_fd(),
+                0,
+            )
+        };
+        if value == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(Self {
+            fd,
+            value: value.cast(),
+            len,
+        })
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        // SAFETY: mapped for `len` bytes until drop; no program runs yet.
+        unsafe { slice::from_raw_parts_mut(self.value, self.len) }
+    }
+
+    /// A copy of the value.
+    pub fn read(&self) -> Vec<u8> {
+        // SAFETY: mapped for `len` bytes until drop.
+        (0..self.len)
+            .map(|at| unsafe { self.value.add(at).read_volatile() })
+            .collect()
+    }
+}
+
+impl Drop for ValueMap {
+    fn drop(&mut self) {
+        // SAFETY: the mapping is this struct's, and nothing refers to it.
+        unsafe { libc::munmap(self.value.cast(), self.len) };
+    }
+}
+
+/// What this machine's kernel says of itself.
+pub fn kernel() -> &'static (Kernel, Host) {
+    static KERNEL: OnceLock<(Kernel, Host)> = OnceLock::new();
+    KERNEL.get_or_init(|| {
+        let bytes = fs::read("/sys/kernel/btf/vmlinux").expect("BTF");
+        let mut memory = vec![0; bytes.len()];
+        let mut arena = Arena::new(&mut memory);
+        let btf = Btf::parse(&bytes, &mut arena).expect("well-formed BTF");
+        let kernel = Kernel::resolve(&btf).expect("a kernel that can do it");
+        let features = kernel.features();
+        (kernel, Host { features, hz: hz() })
+    })
+}
+
+/// CONFIG_HZ: the coarse clocks move by one tick.
+fn hz() -> u32 {
+    let mut tick = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: writes a timespec to one.
+    unsafe { libc::clock_getres(libc::CLOCK_MONOTONIC_COARSE, &raw mut tick) };
+    (1_000_000_000 / tick.tv_nsec) as u32
+}
+
+/// Number of possible CPUs.
+pub fn cpus() -> u32 {
+    let list = fs::read_to_string("/sys/devices/system/cpu/possible").expect("sysfs");
+    let last = list.trim().rsplit(['-', ',']).next().expect("a number");
+    last.parse::<u32>().expect("a number") + 1
+}
+
+/// The three programs of a table, and their maps.
+pub struct Programs {
+    programs: Vec<OwnedFd>,
+    counters: ValueMap,
+    entries: usize,
+    /// Instructions of each.
+    pub instructions: [usize; 3],
+    /// What the verifier says of each.
+    pub log: Vec<String>,
+    /// Bytes of the data map.
+    pub data_len: usize,
+    /// Time to plan and write, and to load all three.
+    pub took: [std::time::Duration; 2],
+    _maps: [ValueMap; 2],
+}
+
+/// What became of a packet.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Run {
+    /// Whether it passed.
+    pub accepted: bool,
+    /// Time for it, in ns, if it was repeated often.
+    pub ns: u32,
+}
+
+impl Programs {
+    /// Loads the programs of a table that REPLACE would get in place of a
+    /// pristine one.
+    pub fn load(header: &Replace, entries: &[u8]) -> io::Result<Self> {
+        let (kernel, host) = kernel();
+        let error = |errno: umh_core::errno::Errno| io::Error::from_raw_os_error(errno.number());
+        let mut blob = entries.to_vec();
+        let mut memory = vec![0; 4096 + 64 * header.num_entries as usize];
+        let mut arena = Arena::new(&mut memory);
+        let table = Table::check(header, header.num_counters, host, &mut blob, &mut arena)
+            .map_err(error)?;
+        let started = std::time::Instant::now();
+        let mut ruleset = Ruleset::plan(&table, kernel, host.hz, cpus()).map_err(error)?;
+        let mut data = ValueMap::new(ruleset.data_len())?;
+        let mut state = ValueMap::new(ruleset.state_len())?;
+        let counters = ValueMap::new(ruleset.counters_len().map_err(error)?)?;
+        ruleset
+            .write(data.bytes_mut(), state.bytes_mut())
+            .map_err(error)?;
+        let planned = started.elapsed();
+
+        let started = std::time::Instant::now();
+        let mut programs = Vec::new();
+        let mut log = Vec::new();
+        let mut instructions = [0; 3];
+        for (hook, instructions) in Hook::ALL.into_iter().zip(&mut instructions) {
+            let mut insns = vec![Insn::default(); PROGRAM_MAX];
+            let len = program::build(&ruleset, hook, &mut insns).map_err(error)?;
+            insns.truncate(len);
+            for insn in &mut insns {
+                let map = match insn.map() {
+                    Some(Map::Data) => &data,
+                    Some(Map::State) => &state,
+                    Some(Map::Counters) => &counters,
+                    None => continue,
+                };
+                insn.set_map(map.fd.as_raw_fd());
+            }
+            *instructions = len;
+            let (program, text) = load_program(&insns)?;
+            programs.push(program);
+            log.push(text);
+        }
+        Ok(Self {
+            programs,
+            counters,
+            entries: header.num_entries as usize,
+            instructions,
+            log,
+            data_len: data.len,
+            took: [planned, started.elapsed()],
+            _maps: [data, state],
+        })
+    }
+
+    /// The descriptor of a hook's program.
+    pub fn program(&self, hook: Hook) -> &OwnedFd {
+        &self.programs[hook.number() - 1]
+    }
+
+    /// Puts a packet, given from its IP header on, through a hook's program.
+    /// It goes out on the loopback interface, whatever the hook.
+    pub fn run(&self, hook: Hook, packet: &[u8], repeat: u32) -> io::Result<Run> {
+        let mut bytes = Vec::new();
+        if hook != Hook::LocalOut {
+            bytes.extend([0; 12]);
+            bytes.extend([8, 0]);
+        }
+        bytes.extend(packet);
+        // struct nf_hook_state: hook, family
+        let mut state = [0u64; 6];
+        state.as_mut_bytes()[0] = hook.number() as u8;
+        state.as_mut_bytes()[1] = libc::AF_INET as u8;
+        let [data_low, data_high] = address(bytes.as_ptr());
+        let [state_low, state_high] = address(state.as_ptr());
+        let mut attr = [0u32; 20];
+        attr[0] = self.program(hook).as_raw_fd() as u32;
+        attr[2] = bytes.len() as u32;
+        attr[4] = data_low;
+        attr[5] = data_high;
+        attr[8] = repeat;
+        attr[10] = size_of_val(&state) as u32;
+        attr[12] = state_low;
+        attr[13] = state_high;
+        bpf(PROG_TEST_RUN, &attr)?;
+        // The kernel has written its results into the attribute.
+        let attr = std::hint::black_box(&attr);
+        // SAFETY: two words of the array, which the kernel may have changed.
+        let [verdict, ns] = [1, 9].map(|at| unsafe { ptr::read_volatile(&raw const attr[at]) });
+        Ok(Run {
+            accepted: verdict == 1,
+            ns,
+        })
+    }
+
+    /// The counters of all entries.
+    pub fn counters(&self) -> Vec<Counters> {
+        let bytes = self.counters.read();
+        let mut sums = vec![Counters { pcnt: 0, bcnt: 0 }; self.entries];
+        for row in bytes.chunks_exact(16 * self.entries) {
+            for (sum, one) in sums.iter_mut().zip(row.chunks_exact(16)) {
+                let one = Counters::read_from_bytes(one).expect("16 bytes");
+                sum.pcnt = sum.pcnt.wrapping_add(one.pcnt);
+                sum.bcnt = sum.bcnt.wrapping_add(one.bcnt);
+            }
+        }
+        sums
+    }
+}
+
+/// Loads one program; an error has the verifier's words.
+fn load_program(insns: &[Insn]) -> io::Result<(OwnedFd, String)> {
+    let license = c"GPL";
+    let [insns_low, insns_high] = address(insns.as_ptr());
+    let [license_low, license_high] = address(license.as_ptr());
+    let load = |log: &mut Vec<u8>, level: u32| {
+        let [log_low, log_high] = match level {
+            0 => [0, 0],
+            _ => address(log.as_mut_ptr()),
+        };
+        let mut attr = [0u32; 32];
+        attr[0] = NETFILTER;
+        attr[1] = insns.len() as u32;
+        attr[2] = insns_low;
+        attr[3] = insns_high;
+        attr[4] = license_low;
+        attr[5] = license_high;
+        attr[6] = level;
+        attr[7] = if level == 0 { 0 } else { log.len() as u32 };
+        attr[8] = log_low;
+        attr[9] = log_high;
+        attr[17] = ATTACH_NETFILTER;
+        open(PROG_LOAD, &attr)
+    };
+    let text = |log: &[u8]| {
+        let end = log.iter().position(|&byte| byte == 0).unwrap_or(log.len());
+        String::from_utf8_lossy(&log[..end]).into_owned()
+    };
+    // BPF_LOG_STATS, or all that the verifier has to say.
+    let level = if std::env::var_os("BPFILTER_VERIFIER").is_some() {
+        2
+    } else {
+        4
+    };
+    let mut log = vec![0; 1 << 28];
+    match load(&mut log, level) {
+        Ok(program) => Ok((program, text(&log))),
+        Err(error) => {
+            let mut log = vec![0; 1 << 28];
+            let _ = load(&mut log, 2);
+            let text = text(&log);
+            let tail: Vec<&str> = text.lines().rev().take(60).collect();
+            let tail: Vec<&str> = tail.into_iter().rev().collect();
+            Err(io::Error::other(format!("{error}\n{}", tail.join("\n"))))
+        }
+    }
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Programs of small tables on this machine's kernel.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by a panic"
+)]
+
+use bpfilter_tests::blob::{Rule, Table, Target};
+use bpfilter_tests::programs::Programs;
+use umh_core::abi::{VERDICT_ACCEPT, VERDICT_DROP};
+use umh_core::table::Hook;
+
+/// A UDP packet.
+fn udp(source: [u8; 4], destination_port: u16) -> Vec<u8> {
+    let mut bytes = vec![0x45, 0, 0, 36, 0, 0, 0, 0, 64, 17, 0, 0];
+    bytes.extend(source);
+    bytes.extend([10, 0, 0, 2]);
+    bytes.extend(1000u16.to_be_bytes());
+    bytes.extend(destination_port.to_be_bytes());
+    bytes.extend([0, 16, 0, 0]);
+    bytes.extend([0; 8]);
+    bytes
+}
+
+#[test]
+fn pristine() {
+    let blob = Table::default().blob();
+    let programs = Programs::load(&blob.header, &blob.entries).unwrap();
+    for hook in Hook::ALL {
+        let run = programs.run(hook, &udp([10, 0, 0, 1], 53), 1000).unwrap();
+        println!(
+            "{hook:?} {run:?} {} {}",
+            programs.instructions[0], programs.log[0]
+        );
+        assert!(run.accepted);
+    }
+    for counters in &programs.counters()[..3] {
+        assert_eq!((counters.pcnt, counters.bcnt), (1000, 36000));
+    }
+}
+
+#[test]
+fn sources() {
+    let mut table = Table::default();
+    for n in 0..100u8 {
+        let mut rule = Rule::any(Target::Verdict(VERDICT_DROP));
+        rule.ip.src = [10, 1, 0, n];
+        rule.ip.smsk = [255; 4];
+        table.builtin[0].push(rule);
+    }
+    table.policy[0] = VERDICT_ACCEPT;
+    let blob = table.blob();
+    let programs = Programs::load(&blob.header, &blob.entries).unwrap();
+    let run = programs
+        .run(Hook::LocalIn, &udp([10, 1, 0, 99], 53), 1000)
+        .unwrap();
+    assert!(!run.accepted);
+    println!("{run:?}");
+    let run = programs
+        .run(Hook::LocalIn, &udp([10, 2, 0, 99], 53), 1000)
+        .unwrap();
+    assert!(run.accepted);
+    println!("{run:?} {:?} {}", programs.took, programs.log[0]);
+    assert_eq!(programs.counters()[99].pcnt, 1000);
+    assert_eq!(programs.counters()[100].pcnt, 1000);
+}

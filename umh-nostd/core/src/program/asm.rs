@@ -1,0 +1,500 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The assembler of BPF programs.
+//!
+//! Owns: the encoding of instructions, labels, and what is filled in late:
+//! jump distances, the parameters of one program, references to maps.
+//!
+//! A program is put together from blocks of [`Item`]s. A block whose text is
+//! the same for every table is a constant (`const { &[..] }`), so it costs
+//! the helper 12 bytes an instruction and no code. What differs from table
+//! to table in a constant block is a [`Param`], looked up when the block is
+//! put down.
+//!
+//! Promises: an error (no room, a jump out of reach, a label that was never
+//! bound) is kept and returned by [`Assembler::finish`]; nothing panics.
+//! No descriptor is ever seen: a reference to a map carries a [`Map`] until
+//! the helper calls [`Insn::set_map`].
+
+use heapless::Vec;
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+use crate::errno::{Errno, Result};
+
+/// `struct bpf_insn`.
+#[derive(
+    Clone, Copy, Debug, Default, Eq, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
+#[repr(C)]
+pub struct Insn {
+    /// Operation: class, size or source, operation proper.
+    pub code: u8,
+    /// Destination register in the low half, source register in the high.
+    pub regs: u8,
+    /// Jump distance or memory offset.
+    pub off: i16,
+    /// Immediate value.
+    pub imm: i32,
+}
+
+/// A map that a program refers to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Map {
+    /// Rules and index, written once by the helper.
+    Data = 0,
+    /// What matches keep from packet to packet.
+    State = 1,
+    /// Packets and bytes of each rule.
+    Counters = 2,
+}
+
+/// `BPF_PSEUDO_MAP_VALUE`: the immediate is a map descriptor, and the value
+/// of the register becomes an address inside the map's first element.
+const PSEUDO_MAP_VALUE: u8 = 2;
+/// `BPF_PSEUDO_KFUNC_CALL`: the immediate is the BTF id of a function.
+const PSEUDO_KFUNC_CALL: u8 = 2;
+const LD_IMM64: u8 = 0x18;
+
+impl Insn {
+    /// The map that this instruction refers to.
+    pub fn map(&self) -> Option<Map> {
+        if self.code != LD_IMM64 || self.regs >> 4 != PSEUDO_MAP_VALUE {
+            return None;
+        }
+        match self.imm {
+            0 => Some(Map::Data),
+            1 => Some(Map::State),
+            2 => Some(Map::Counters),
+            _ => None,
+        }
+    }
+
+    /// Puts a descriptor where [`Self::map`] was.
+    pub fn set_map(&mut self, descriptor: i32) {
+        self.imm = descriptor;
+    }
+}
+
+/// A register. `R0` and `R1`..`R5` do not survive calls.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Reg {
+    R0 = 0,
+    R1 = 1,
+    R2 = 2,
+    R3 = 3,
+    R4 = 4,
+    R5 = 5,
+    R6 = 6,
+    R7 = 7,
+    R8 = 8,
+    R9 = 9,
+    /// The end of the stack frame, read-only.
+    Fp = 10,
+}
+
+/// A place in the program. Numbers from [`Label::LOCAL`] on are bound again
+/// and again: a jump to one goes forward to where it is bound next.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Label(pub(crate) u8);
+
+impl Label {
+    /// The first of the local labels.
+    pub(crate) const LOCAL: u8 = 48;
+}
+
+/// A number that differs from program to program; its meaning and value are
+/// the program's.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Param(pub(crate) u8);
+
+/// What is still to be filled in.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Fix {
+    Nothing,
+    /// The distance to a label.
+    Jump(Label),
+    /// That, and the immediate value.
+    JumpImm(Label, Param),
+    /// No instruction: the label stands here.
+    Bind(Label),
+    /// The immediate value.
+    Imm(Param),
+    /// The memory offset.
+    Off(Param),
+    /// A second instruction follows, with the offset into a map's value.
+    MapValue(Param),
+    /// A second instruction follows, with this upper half of a constant.
+    Wide(i32),
+}
+
+/// One instruction, or one label, of a block.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Item {
+    insn: Insn,
+    fix: Fix,
+}
+
+const fn item(code: u8, dst: Reg, src: u8, off: i16, imm: i32, fix: Fix) -> Item {
+    Item {
+        insn: Insn {
+            code,
+            regs: dst as u8 | src << 4,
+            off,
+            imm,
+        },
+        fix,
+    }
+}
+
+/// A width of memory access.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Size {
+    B1 = 0x10,
+    B2 = 0x08,
+    B4 = 0x00,
+    B8 = 0x18,
+}
+
+/// A comparison that a jump depends on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Cond {
+    Eq = 0x10,
+    Gt = 0x20,
+    Ge = 0x30,
+    Ne = 0x50,
+    Lt = 0xa0,
+    Le = 0xb0,
+    /// Less or equal, as signed numbers.
+    SLe = 0xd0,
+}
+
+macro_rules! alu {
+    ($($code:literal $name:ident($operand:ident);)*) => {
+        $(alu!(@ $operand $code $name);)*
+    };
+    (@ register $code:literal $name:ident) => {
+        /// 64-bit operation with a register.
+        pub(crate) const fn $name(dst: Reg, src: Reg) -> Item {
+            item($code | 0x0f, dst, src as u8, 0, 0, Fix::Nothing)
+        }
+    };
+    (@ number $code:literal $name:ident) => {
+        /// 64-bit operation with an immediate, sign-extended.
+        pub(crate) const fn $name(dst: Reg, imm: i32) -> Item {
+            item($code | 0x07, dst, 0, 0, imm, Fix::Nothing)
+        }
+    };
+    (@ register32 $code:literal $name:ident) => {
+        /// 32-bit operation with a register; clears the upper half.
+        pub(crate) const fn $name(dst: Reg, src: Reg) -> Item {
+            item($code | 0x0c, dst, src as u8, 0, 0, Fix::Nothing)
+        }
+    };
+    (@ number32 $code:literal $name:ident) => {
+        /// 32-bit operation with an immediate; clears the upper half.
+        pub(crate) const fn $name(dst: Reg, imm: i32) -> Item {
+            item($code | 0x04, dst, 0, 0, imm, Fix::Nothing)
+        }
+    };
+}
+
+alu! {
+    0x00 add(register);
+    0x00 add_imm(number);
+    0x00 add32(register32);
+    0x10 sub(register);
+    0x10 sub_imm(number);
+    0x10 sub32(register32);
+    0x10 sub32_imm(number32);
+    0x20 mul_imm(number);
+    0x20 mul32_imm(number32);
+    0x30 div32_imm(number32);
+    0x40 or(register);
+    0x40 or_imm(number);
+    0x50 and(register);
+    0x50 and_imm(number);
+    0x50 and32(register32);
+    0x50 and32_imm(number32);
+    0x60 lsh(register);
+    0x60 lsh_imm(number);
+    0x70 rsh_imm(number);
+    0x70 rsh32_imm(number32);
+    0x80 neg_imm(number);
+    0x90 modulo_imm(number);
+    0xa0 xor(register);
+    0xb0 mov(register);
+    0xb0 mov_imm(number);
+    0xb0 mov32(register32);
+    0xb0 mov32_imm(number32);
+}
+
+/// `dst = -dst`.
+pub(crate) const fn neg(dst: Reg) -> Item {
+    neg_imm(dst, 0)
+}
+
+/// Turns the low 16 or 32 bits of `dst` from network to host order on a
+/// little-endian machine; the rest becomes zero.
+pub(crate) const fn swap(dst: Reg, bits: i32) -> Item {
+    item(0xdc, dst, 0, 0, bits, Fix::Nothing)
+}
+
+/// A 64-bit constant.
+pub(crate) const fn mov_wide(dst: Reg, value: u64) -> Item {
+    item(
+        LD_IMM64,
+        dst,
+        0,
+        0,
+        value as u32 as i32,
+        Fix::Wide((value >> 32) as i32),
+    )
+}
+
+/// `dst` = the address of byte `offset` of the map's value.
+pub(crate) const fn map_value(dst: Reg, map: Map, offset: Param) -> Item {
+    item(
+        LD_IMM64,
+        dst,
+        PSEUDO_MAP_VALUE,
+        0,
+        map as i32,
+        Fix::MapValue(offset),
+    )
+}
+
+/// `dst` = the memory at `base + off`.
+pub(crate) const fn load(size: Size, dst: Reg, base: Reg, off: i16) -> Item {
+    item(0x61 | size as u8, dst, base as u8, off, 0, Fix::Nothing)
+}
+
+/// Memory at `base + off` = `src`.
+pub(crate) const fn store(size: Size, base: Reg, off: i16, src: Reg) -> Item {
+    item(0x63 | size as u8, base, src as u8, off, 0, Fix::Nothing)
+}
+
+/// Memory at `base + off` = `imm`.
+pub(crate) const fn store_imm(size: Size, base: Reg, off: i16, imm: i32) -> Item {
+    item(0x62 | size as u8, base, 0, off, imm, Fix::Nothing)
+}
+
+/// Atomic operations on memory.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Atomic {
+    /// Memory += source.
+    Add = 0x00,
+    /// Memory and source change places.
+    Exchange = 0xe1,
+    /// If memory is R0 it becomes source; R0 = what memory was.
+    CompareExchange = 0xf1,
+}
+
+/// An atomic operation on the memory at `base + off`.
+pub(crate) const fn atomic(op: Atomic, size: Size, base: Reg, off: i16, src: Reg) -> Item {
+    item(
+        0xc3 | size as u8,
+        base,
+        src as u8,
+        off,
+        op as i32,
+        Fix::Nothing,
+    )
+}
+
+/// Jump if `a cond b`, in 64 bits.
+pub(crate) const fn jump_if(a: Reg, cond: Cond, b: Reg, to: Label) -> Item {
+    item(0x0d | cond as u8, a, b as u8, 0, 0, Fix::Jump(to))
+}
+
+/// Jump if `a cond imm`, in 64 bits, the immediate sign-extended.
+pub(crate) const fn jump_if_imm(a: Reg, cond: Cond, imm: i32, to: Label) -> Item {
+    item(0x05 | cond as u8, a, 0, 0, imm, Fix::Jump(to))
+}
+
+/// Jump.
+pub(crate) const fn jump(to: Label) -> Item {
+    item(0x05, Reg::R0, 0, 0, 0, Fix::Jump(to))
+}
+
+/// `may_goto`: falls through some 8 million times, then jumps.
+pub(crate) const fn jump_when_tired(to: Label) -> Item {
+    item(0xe5, Reg::R0, 0, 0, 0, Fix::Jump(to))
+}
+
+/// Call of a helper function.
+pub(crate) const fn call(helper: i32) -> Item {
+    item(0x85, Reg::R0, 0, 0, helper, Fix::Nothing)
+}
+
+/// Call of a kfunc, whose BTF id is a parameter.
+pub(crate) const fn call_kfunc(id: Param) -> Item {
+    item(0x85, Reg::R0, PSEUDO_KFUNC_CALL, 0, 0, Fix::Imm(id))
+}
+
+/// End of the program; R0 is its result.
+pub(crate) const fn exit() -> Item {
+    item(0x95, Reg::R0, 0, 0, 0, Fix::Nothing)
+}
+
+/// The label stands before the next instruction.
+pub(crate) const fn bind(label: Label) -> Item {
+    item(0, Reg::R0, 0, 0, 0, Fix::Bind(label))
+}
+
+impl Item {
+    /// The same instruction with a parameter as its immediate value.
+    pub(crate) const fn imm(self, param: Param) -> Self {
+        let fix = match self.fix {
+            Fix::Jump(label) => Fix::JumpImm(label, param),
+            _ => Fix::Imm(param),
+        };
+        Self { fix, ..self }
+    }
+
+    /// The same load or store, its offset from where a parameter points.
+    pub(crate) const fn at(self, param: Param) -> Self {
+        Self {
+            fix: Fix::Off(param),
+            ..self
+        }
+    }
+}
+
+/// Jumps that may wait for their label at one time.
+const WAITING: usize = 160;
+
+/// A program in the making.
+pub(crate) struct Assembler<'a> {
+    insns: &'a mut [Insn],
+    params: &'a [i32],
+    len: usize,
+    bound: [u16; Label::LOCAL as usize],
+    waiting: Vec<(u16, Label), WAITING>,
+    error: Option<Errno>,
+}
+
+/// In [`Assembler::bound`]: not yet.
+const UNBOUND: u16 = u16::MAX;
+
+impl<'a> Assembler<'a> {
+    /// A program written into `insns`, with the values of its parameters.
+    pub(crate) fn new(insns: &'a mut [Insn], params: &'a [i32]) -> Self {
+        Self {
+            insns,
+            params,
+            len: 0,
+            bound: [UNBOUND; Label::LOCAL as usize],
+            waiting: Vec::new(),
+            error: None,
+        }
+    }
+
+    /// Puts a block down.
+    pub(crate) fn put(&mut self, block: &[Item]) {
+        for item in block {
+            if let Err(errno) = self.put_item(*item) {
+                self.error = self.error.or(Some(errno));
+            }
+        }
+    }
+
+    fn put_item(&mut self, item: Item) -> Result<()> {
+        let mut insn = item.insn;
+        let mut second = None;
+        match item.fix {
+            Fix::Nothing => {}
+            Fix::Bind(label) => return self.bind(label),
+            Fix::Jump(label) => insn.off = self.distance(label)?,
+            Fix::JumpImm(label, param) => {
+                insn.imm = self.param(param)?;
+                insn.off = self.distance(label)?;
+            }
+            Fix::Imm(param) => insn.imm = self.param(param)?,
+            Fix::Off(param) => {
+                let offset = self.param(param)?.checked_add(insn.off.into());
+                insn.off = offset
+                    .and_then(|off| off.try_into().ok())
+                    .ok_or(Errno::ERANGE)?;
+            }
+            Fix::MapValue(param) => second = Some(self.param(param)?),
+            Fix::Wide(upper) => second = Some(upper),
+        }
+        self.push(insn)?;
+        match second {
+            Some(imm) => self.push(Insn {
+                imm,
+                ..Insn::default()
+            }),
+            None => Ok(()),
+        }
+    }
+
+    fn push(&mut self, insn: Insn) -> Result<()> {
+        *self.insns.get_mut(self.len).ok_or(Errno::ENOMEM)? = insn;
+        self.len += 1;
+        Ok(())
+    }
+
+    fn param(&self, param: Param) -> Result<i32> {
+        self.params
+            .get(usize::from(param.0))
+            .copied()
+            .ok_or(Errno::EINVAL)
+    }
+
+    fn here(&self) -> Result<u16> {
+        u16::try_from(self.len).map_err(|_| Errno::ENOMEM)
+    }
+
+    /// The distance from the instruction to be put down to `label`, which
+    /// will be corrected if the label is not bound yet.
+    fn distance(&mut self, label: Label) -> Result<i16> {
+        let here = self.here()?;
+        match self.bound.get(usize::from(label.0)) {
+            Some(&there) if there != UNBOUND => reach(here, there),
+            _ => {
+                self.waiting
+                    .push((here, label))
+                    .map_err(|_| Errno::ENOMEM)?;
+                Ok(0)
+            }
+        }
+    }
+
+    fn bind(&mut self, label: Label) -> Result<()> {
+        let there = self.here()?;
+        if let Some(bound) = self.bound.get_mut(usize::from(label.0)) {
+            if *bound != UNBOUND {
+                return Err(Errno::EINVAL);
+            }
+            *bound = there;
+        }
+        let insns = &mut *self.insns;
+        let mut result = Ok(());
+        self.waiting.retain(|&(from, waits_for)| {
+            if waits_for != label {
+                return true;
+            }
+            match (insns.get_mut(usize::from(from)), reach(from, there)) {
+                (Some(insn), Ok(distance)) => insn.off = distance,
+                (_, Err(errno)) => result = Err(errno),
+                (None, _) => result = Err(Errno::EINVAL),
+            }
+            false
+        });
+        result
+    }
+
+    /// The length of the finished program.
+    pub(crate) fn finish(self) -> Result<usize> {
+        match self.error {
+            Some(errno) => Err(errno),
+            None if !self.waiting.is_empty() => Err(Errno::EINVAL),
+            None => Ok(self.len),
+        }
+    }
+}
+
+/// The distance of a jump, counted from the instruction after it.
+fn reach(from: u16, to: u16) -> Result<i16> {
+    i16::try_from(i32::from(to) - i32::from(from) - 1).map_err(|_| Errno::ERANGE)
+}

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What the programs must know of the kernel they run on.
+//!
+//! Owns: the list of structure members, types and kfuncs, each of them a
+//! [`Param`] of every program, and which [`Features`] follow from them.
+//! Resolved once from vmlinux BTF; a few hundred bytes that never change
+//! while the kernel runs.
+
+use super::asm::Param;
+use crate::btf::{Btf, Kind, TypeId};
+use crate::extension::Features;
+use crate::ruleset::kind;
+
+/// Where a fact comes from.
+enum Source {
+    /// The BTF id of a type.
+    Id,
+    /// The offset of a member, by its path.
+    Offset(&'static [&'static str]),
+    /// The size of a structure.
+    Size,
+}
+
+use Source::{Id, Offset, Size};
+
+macro_rules! facts {
+    ($($(#[$doc:meta])* $name:ident = $kind:ident $ty:literal $source:expr;)*) => {
+        #[allow(non_camel_case_types, clippy::upper_case_acronyms, reason = "names of constants")]
+        enum Index { $($name,)* COUNT }
+        $($(#[$doc])* pub(crate) const $name: Param = Param(Index::$name as u8);)*
+        /// Number of facts; parameters from here on are the program's own.
+        pub(crate) const FACTS: usize = Index::COUNT as usize;
+        static WANTED: [(Kind, &str); FACTS] = [$((Kind::$kind, $ty),)*];
+        static SOURCES: [Source; FACTS] = [$($source,)*];
+    };
+}
+
+facts! {
+    /// Length of the packet, from its IP header on.
+    SKB_LEN = Struct "sk_buff" Offset(&["len"]);
+    /// Bytes of it that are not in the linear part.
+    SKB_DATA_LEN = Struct "sk_buff" Offset(&["data_len"]);
+    /// Where the IP header is.
+    SKB_DATA = Struct "sk_buff" Offset(&["data"]);
+    /// Makes any number a pointer that may be read through.
+    CAST = Func "bpf_rdonly_cast" Id;
+    /// A structure of two 64-bit numbers, to read through.
+    PAIR = Struct "timespec64" Id;
+    /// A structure of one 32-bit number, to read through.
+    WORD = Struct "in_addr" Id;
+    /// Access to the parts of a packet that are not linear.
+    DYNPTR = Func "bpf_dynptr_from_skb" Id;
+    /// The incoming device, or NULL.
+    STATE_IN = Struct "nf_hook_state" Offset(&["in"]);
+    /// The outgoing device, or NULL.
+    STATE_OUT = Struct "nf_hook_state" Offset(&["out"]);
+    /// A device's name.
+    DEV_NAME = Struct "net_device" Offset(&["name"]);
+    /// The packet's mark.
+    SKB_MARK = Struct "sk_buff" Offset(&["mark"]);
+    /// The byte whose low three bits are the packet type.
+    SKB_PKT_TYPE = Struct "sk_buff" Offset(&["pkt_type"]);
+    /// Start of the buffer.
+    SKB_HEAD = Struct "sk_buff" Offset(&["head"]);
+    /// End of the buffer, where the shared information is, from its start.
+    SKB_END = Struct "sk_buff" Offset(&["end"]);
+    /// Whether the packet is more than one on the wire.
+    GSO_SIZE = Struct "skb_shared_info" Offset(&["gso_size"]);
+    /// What it is then.
+    GSO_TYPE = Struct "skb_shared_info" Offset(&["gso_type"]);
+    /// `may_goto` exists if this does.
+    MAY_GOTO = Struct "bpf_verifier_state" Offset(&["may_goto_depth"]);
+    /// Numeric iterator, for kernels without `may_goto`.
+    ITER_NEW = Func "bpf_iter_num_new" Id;
+    /// Its next number.
+    ITER_NEXT = Func "bpf_iter_num_next" Id;
+    /// Its end.
+    ITER_DESTROY = Func "bpf_iter_num_destroy" Id;
+    /// The packet's connection, and in the low three bits its part in it.
+    SKB_NFCT = Struct "sk_buff" Offset(&["_nfct"]);
+    /// What the connection went through.
+    CT_STATUS = Struct "nf_conn" Offset(&["status"]);
+    /// When it ends.
+    CT_TIMEOUT = Struct "nf_conn" Offset(&["timeout"]);
+    /// Its two directions.
+    CT_TUPLES = Struct "nf_conn" Offset(&["tuplehash", "tuple"]);
+    /// From one to the other.
+    TUPLE_STRIDE = Struct "nf_conntrack_tuple_hash" Size;
+    /// Source address of a direction.
+    TUPLE_SRC = Struct "nf_conntrack_tuple" Offset(&["src", "u3"]);
+    /// Source port.
+    TUPLE_SPORT = Struct "nf_conntrack_tuple" Offset(&["src", "u"]);
+    /// Destination address.
+    TUPLE_DST = Struct "nf_conntrack_tuple" Offset(&["dst", "u3"]);
+    /// Destination port.
+    TUPLE_DPORT = Struct "nf_conntrack_tuple" Offset(&["dst", "u"]);
+    /// Protocol.
+    TUPLE_PROTO = Struct "nf_conntrack_tuple" Offset(&["dst", "protonum"]);
+}
+
+/// The facts without which no program is possible.
+const REQUIRED: core::ops::RangeInclusive<u8> = SKB_LEN.0..=GSO_TYPE.0;
+/// The facts that connection tracking needs.
+const CONNTRACK: core::ops::RangeInclusive<u8> = SKB_NFCT.0..=TUPLE_PROTO.0;
+
+/// A fact that is absent.
+const ABSENT: i32 = -1;
+
+/// What is known of a kernel.
+#[derive(Clone, Copy, Debug)]
+pub struct Kernel {
+    facts: [i32; FACTS],
+}
+
+impl Kernel {
+    /// Looks everything up; an error is the name of what is missing.
+    pub fn resolve(btf: &Btf<'_>) -> Result<Self, &'static str> {
+        let mut ids: [Option<TypeId>; FACTS] = [None; FACTS];
+        btf.find(&WANTED, &mut ids);
+        let mut facts = [ABSENT; FACTS];
+        for ((fact, id), source) in facts.iter_mut().zip(ids).zip(&SOURCES) {
+            let value = id.and_then(|id| match source {
+                Id => Some(id.0),
+                Offset(path) => btf.offset(id, path),
+                Size => btf.size(id),
+            });
+            *fact = value
+                .and_then(|value| i32::try_from(value).ok())
+                .unwrap_or(ABSENT);
+        }
+        let kernel = Self { facts };
+        for fact in REQUIRED {
+            if !kernel.has(Param(fact)) {
+                return Err(WANTED.get(usize::from(fact)).map_or("", |wanted| wanted.1));
+            }
+        }
+        if !kernel.has_may_goto()
+            && ![ITER_NEW, ITER_NEXT, ITER_DESTROY]
+                .map(|fact| kernel.has(fact))
+                .iter()
+                .all(|&has| has)
+        {
+            return Err("bpf_iter_num_new");
+        }
+        Ok(kernel)
+    }
+
+    /// The extensions that can be enforced.
+    pub fn features(&self) -> Features {
+        if CONNTRACK.into_iter().all(|fact| self.has(Param(fact))) {
+            Features::CONNTRACK
+        } else {
+            Features::NONE
+        }
+    }
+
+    /// Whether loops are instructions, or calls of an iterator.
+    pub(crate) fn has_may_goto(&self) -> bool {
+        self.has(MAY_GOTO)
+    }
+
+    /// The value of a fact.
+    pub(crate) fn fact(&self, fact: Param) -> i32 {
+        self.facts
+            .get(usize::from(fact.0))
+            .copied()
+            .unwrap_or(ABSENT)
+    }
+
+    fn has(&self, fact: Param) -> bool {
+        self.fact(fact) != ABSENT
+    }
+
+    /// All facts, as the first parameters of a program.
+    pub(crate) fn facts(&self) -> &[i32; FACTS] {
+        &self.facts
+    }
+}
+
+/// What can be asked of a connection.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum ConnectionPart {
+    OriginalSource,
+    OriginalDestination,
+    ReplySource,
+    ReplyDestination,
+    Protocol,
+    OriginalSourcePort,
+    OriginalDestinationPort,
+    ReplySourcePort,
+    ReplyDestinationPort,
+    Status,
+    Expires,
+}
+
+impl ConnectionPart {
+    /// Both addresses of both directions.
+    pub(crate) const ADDRESSES: [Self; 4] = [
+        Self::OriginalSource,
+        Self::OriginalDestination,
+        Self::ReplySource,
+        Self::ReplyDestination,
+    ];
+    /// Both ports of both directions.
+    pub(crate) const PORTS: [Self; 4] = [
+        Self::OriginalSourcePort,
+        Self::OriginalDestinationPort,
+        Self::ReplySourcePort,
+        Self::ReplyDestinationPort,
+    ];
+
+    /// The kind of op that asks for it.
+    pub(crate) fn kind(self) -> u8 {
+        match self {
+            Self::Expires => kind::CT_EXPIRES,
+            _ if Self::PORTS.contains(&self) => kind::CT_PORT,
+            _ => kind::CT_WORD,
+        }
+    }
+
+    /// Where it is in a connection.
+    pub(crate) fn offset(self, kernel: &Kernel) -> i32 {
+        let (reply, part) = match self {
+            Self::Status => return kernel.fact(CT_STATUS),
+            Self::Expires => return kernel.fact(CT_TIMEOUT),
+            Self::OriginalSource => (false, TUPLE_SRC),
+            Self::OriginalDestination => (false, TUPLE_DST),
+            Self::ReplySource => (true, TUPLE_SRC),
+            Self::ReplyDestination => (true, TUPLE_DST),
+            Self::Protocol => (false, TUPLE_PROTO),
+            Self::OriginalSourcePort => (false, TUPLE_SPORT),
+            Self::OriginalDestinationPort => (false, TUPLE_DPORT),
+            Self::ReplySourcePort => (true, TUPLE_SPORT),
+            Self::ReplyDestinationPort => (true, TUPLE_DPORT),
+        };
+        let stride = if reply { kernel.fact(TUPLE_STRIDE) } else { 0 };
+        kernel.fact(CT_TUPLES) + stride + kernel.fact(part)
+    }
+}

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The programs that search a ruleset.
+//!
+//! Owns: the text of a program, which is the same for every table but for
+//! what it leaves out: questions that no rule asks.
+//!
+//! ```text
+//! kernel     offsets and ids from BTF
+//! asm        instructions, labels
+//! frame      what is kept where
+//! packet     prologue: the packet becomes addresses, class word, fields
+//! search     the first rule from a position on whose record matches
+//! ops        what its record leaves open
+//! act        counters, verdicts, jumps and returns
+//! ```
+//!
+//! One loop goes round for every record that is looked at in vain, every op
+//! and every rule that matches. It gives up (and drops the packet) after some
+//! 8 million rounds.
+
+#[macro_use]
+pub mod asm;
+mod act;
+mod frame;
+mod kernel;
+mod ops;
+mod packet;
+mod search;
+
+pub use asm::{Insn, Map};
+pub(crate) use kernel::ConnectionPart;
+pub use kernel::Kernel;
+
+use crate::errno::{Errno, Result};
+use crate::ruleset::{COUNTERS, IN_FRAME, Ruleset, action, data};
+use crate::table::Hook;
+use asm::{Assembler, Item, Label, Param, Reg, call_kfunc, jump_if_imm, jump_when_tired};
+use kernel::FACTS;
+
+/// Instructions that any program fits into.
+pub const PROGRAM_MAX: usize = 4096;
+
+macro_rules! numbered {
+    ($of:ident $first:expr; $($(#[$doc:meta])* $name:ident)*) => {
+        #[allow(non_camel_case_types, clippy::upper_case_acronyms, reason = "names of constants")]
+        enum Number { $($name,)* COUNT }
+        $($(#[$doc])* pub(super) const $name: $of = $of($first + Number::$name as u8);)*
+        #[allow(dead_code, reason = "of use to parameters only")]
+        pub(super) const COUNT: usize = Number::COUNT as usize;
+    };
+}
+
+/// Places that more than one part of a program jumps to.
+mod label {
+    use super::Label;
+
+    numbered! { Label 0;
+        /// The packet is gone.
+        DROP
+        /// R0 is the verdict.
+        EXIT
+        /// The search goes on at R7.
+        SEARCH
+        /// The record of rule R7 matches.
+        CANDIDATE
+        /// Rule R7 matches.
+        MATCHED
+        /// Rule R7 does not match after all.
+        FAILED
+        /// The op at R1 is asked.
+        ASK
+        /// R1 is compared as the op at R2 says.
+        COMPARE
+        /// The answer is yes, before inversion.
+        YES
+        /// The answer is no, before inversion.
+        NO
+        /// The op holds.
+        HOLDS
+        /// R7 is pushed, and has no room in the frame.
+        PUSH_DEEP
+        /// R7 is popped, and is not in the frame.
+        POP_DEEP
+        /// R7 is pushed; the search goes on at R3.
+        PUSHED
+        /// The next place is tried.
+        NEXT_PLACE
+    }
+}
+
+/// The numbers that differ from program to program.
+mod param {
+    use super::{FACTS, Param};
+
+    numbered! { Param FACTS as u8;
+        /// Zero.
+        ZERO
+        /// Of the data map: bits that count for odd packets.
+        ODD_KEEPS
+        /// Of the data map: records.
+        RECORDS
+        /// Of the data map: ops.
+        OPS
+        /// Where the last op may start.
+        LAST_OP
+        /// Where the last bucket may start.
+        LAST_BUCKET
+        /// Number of rules.
+        RULES
+        /// Number of CPUs.
+        CPUS
+        /// Bytes of a row of counters.
+        ROW
+        /// Where the hook's packets start.
+        START
+        /// The hook's policy.
+        POLICY
+        /// How deep jumps may nest.
+        NESTING
+        /// Of the state map: places for deep returns.
+        DEEP
+        /// Number of these places.
+        PLACES
+        /// Bytes of a place.
+        PLACE_LEN
+        /// Where the last place starts, counted from the first.
+        LAST_PLACE
+        /// Returns in a place.
+        PLACE_RETURNS
+        /// Credits that a tick brings.
+        PER_TICK
+        /// Ticks in a second.
+        HZ
+    }
+}
+
+/// The program in the making, and what it is made for.
+struct Builder<'a> {
+    asm: Assembler<'a>,
+    ruleset: &'a Ruleset<'a>,
+    hook: Hook,
+}
+
+/// Writes the program of one hook into `insns`; returns its length. Its maps
+/// are still to be named, see [`Insn::map`].
+pub fn build(ruleset: &Ruleset<'_>, hook: Hook, insns: &mut [Insn]) -> Result<usize> {
+    let mut params = [0; FACTS + param::COUNT];
+    let (facts, own) = params.split_at_mut_checked(FACTS).ok_or(Errno::EINVAL)?;
+    facts.copy_from_slice(ruleset.kernel().facts());
+    let mut set = |param: Param, value: usize| {
+        let index = usize::from(param.0) - FACTS;
+        let value = i32::try_from(value).map_err(|_| Errno::ENOMEM)?;
+        *own.get_mut(index).ok_or(Errno::EINVAL)? = value;
+        Ok(())
+    };
+    let table = ruleset.table();
+    let rules = ruleset.num_entries() as usize;
+    set(param::ZERO, data::ZERO)?;
+    set(param::ODD_KEEPS, data::ODD_KEEPS)?;
+    set(param::RECORDS, data::RECORDS)?;
+    set(param::OPS, ruleset.ops_at())?;
+    set(param::LAST_OP, ruleset.last_op())?;
+    set(param::LAST_BUCKET, ruleset.last_bucket())?;
+    set(param::RULES, rules)?;
+    set(param::CPUS, ruleset.cpus() as usize)?;
+    set(param::ROW, rules * COUNTERS)?;
+    set(param::START, table.hook_entry(hook).0 as usize)?;
+    set(param::POLICY, table.underflow(hook).0 as usize)?;
+    set(param::NESTING, table.jump_depth() as usize)?;
+    set(param::DEEP, ruleset.deep_at())?;
+    let (places, place_len) = (ruleset.deep_places() as usize, ruleset.deep_place_len());
+    set(param::PLACES, places)?;
+    set(param::PLACE_LEN, place_len)?;
+    set(param::LAST_PLACE, places.saturating_sub(1) * place_len)?;
+    set(param::PLACE_RETURNS, (place_len - 8) / 4)?;
+    const { assert!(IN_FRAME == frame::RETURNS_MAX as usize) };
+    set(
+        param::PER_TICK,
+        crate::extension::limit::credits_per_tick(ruleset.hz()) as usize,
+    )?;
+    set(param::HZ, ruleset.hz() as usize)?;
+    const { assert!(action::DROP == 0 && action::ACCEPT == 1) };
+
+    let mut builder = Builder {
+        asm: Assembler::new(insns, &params),
+        ruleset,
+        hook,
+    };
+    builder.packet();
+    builder.search();
+    builder.ops();
+    builder.act();
+    builder.asm.finish()
+}
+
+impl Builder<'_> {
+    /// One more round of the loop. Nothing in R1..R5 survives.
+    fn again(&mut self) {
+        if self.ruleset.kernel().has_may_goto() {
+            self.asm.put(
+                const {
+                    &[
+                        // See `frame`; a call does the same.
+                        asm::mov_imm(Reg::R0, 0),
+                        asm::mov_imm(Reg::R1, 0),
+                        asm::mov_imm(Reg::R2, 0),
+                        asm::mov_imm(Reg::R3, 0),
+                        asm::mov_imm(Reg::R4, 0),
+                        asm::mov_imm(Reg::R5, 0),
+                        jump_when_tired(label::DROP),
+                    ]
+                },
+            );
+        } else {
+            self.asm.put(
+                const {
+                    &[
+                        asm::mov(Reg::R1, Reg::Fp),
+                        asm::add_imm(Reg::R1, frame::ITERATOR as i32),
+                        call_kfunc(kernel::ITER_NEXT),
+                        jump_if_imm(Reg::R0, asm::Cond::Eq, 0, label::DROP),
+                    ]
+                },
+            );
+        }
+    }
+
+    fn put(&mut self, block: &[Item]) {
+        self.asm.put(block);
+    }
+}

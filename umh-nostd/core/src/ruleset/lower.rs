@@ -1,0 +1,537 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! From one rule of the table to its record and ops.
+//!
+//! Owns: what ip_packet_match asks, and the interface through which the
+//! matches of `extension` say what they ask. Everything is asked in the
+//! order in which ip_tables asks it, unless the order cannot be noticed: a
+//! question that changes nothing may be asked earlier, but not before one
+//! that keeps state or may drop the packet.
+//!
+//! A rule is lowered twice, once for packets as they should be and once for
+//! odd ones (`record::class::ODD_KEEPS`).
+
+use zerocopy::IntoBytes;
+
+use super::record::{BUCKET, Bucket, LONGEST_OP, OP, Op, Pattern, Record, class, flag, kind};
+use super::test::{Field, Predicate, Predicates, Question, Test};
+use crate::abi::{
+    IPT_F_FRAG, IPT_INV_DSTIP, IPT_INV_FRAG, IPT_INV_PROTO, IPT_INV_SRCIP, IPT_INV_VIA_IN,
+    IPT_INV_VIA_OUT, IptIp,
+};
+use crate::bytes::{read, write};
+use crate::errno::{Errno, Result};
+use crate::program::Kernel;
+use crate::table::Entry;
+
+/// Where ops and buckets go. With no room it only counts, so that the same
+/// code finds out how much room there must be.
+#[derive(Debug)]
+pub(super) struct Sink<'a> {
+    bytes: &'a mut [u8],
+    /// Bytes so far, whether there was room or not.
+    pub(super) len: usize,
+}
+
+impl<'a> Sink<'a> {
+    pub(super) fn new(bytes: &'a mut [u8]) -> Self {
+        Self { bytes, len: 0 }
+    }
+
+    fn push<T: IntoBytes + zerocopy::Immutable>(&mut self, value: &T) {
+        // Without room there is nothing to write to.
+        let _ = write(self.bytes, self.len, value);
+        self.len += size_of::<T>();
+    }
+
+    /// Sets a flag of an op that has been pushed.
+    fn set_flag(&mut self, op: usize, flag: u8) {
+        if let Some(flags) = self.bytes.get_mut(op + core::mem::offset_of!(Op, flags)) {
+            *flags |= flag;
+        }
+    }
+
+    fn set_what(&mut self, op: usize, what: u16) {
+        let _ = write(self.bytes, op + core::mem::offset_of!(Op, what), &what);
+    }
+}
+
+/// What of a packet the rules of a table look at.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Uses {
+    /// `1 << Field`.
+    pub fields: u32,
+    /// `1 << kind` of the ops.
+    pub kinds: u32,
+    /// The transport header.
+    pub transport: bool,
+    /// Names of the incoming and of the outgoing interface.
+    pub interfaces: [bool; 2],
+    /// Whether a connection was translated.
+    pub nat: bool,
+}
+
+/// What a whole table is lowered into.
+#[derive(Debug)]
+pub(super) struct Lowering<'a> {
+    pub(super) kernel: &'a Kernel,
+    pub(super) hz: u32,
+    pub(super) ops: Sink<'a>,
+    pub(super) state: Sink<'a>,
+    pub(super) predicates: &'a mut Predicates,
+    pub(super) uses: &'a mut Uses,
+}
+
+/// The op that asks an odd packet for its transport header, and drops it or
+/// lets the rule fail: most rules need no other for odd packets.
+pub(super) const SHARED_GUARD: u32 = OP as u32;
+
+impl Lowering<'_> {
+    /// The ops that every table starts with: one that is never reached, so
+    /// that no rule's ops start at 0, and the shared one.
+    pub(super) fn start(&mut self) {
+        self.ops.push(&Op::default());
+        self.ops.push(&Op {
+            kind: kind::GUARD,
+            flags: flag::LAST | OP as u8,
+            ..Op::default()
+        });
+    }
+
+    /// Lowers one entry; its action and its place in the index are left to
+    /// the caller.
+    pub(super) fn rule(&mut self, entry: &Entry<'_>) -> Result<Record> {
+        let mut record = Record::default();
+        let bucket = self.state.len;
+        record.ops = self.part(entry, &mut record, bucket, false)?;
+        // What the record asks of odd packets is the same.
+        let mut ignored = record;
+        record.odd_ops = match self.needs_odd_ops(entry, &record) {
+            true => self.part(entry, &mut ignored, bucket, true)?,
+            false => record.ops,
+        };
+        Ok(record)
+    }
+
+    /// Whether the ternary match holds something that does not count for
+    /// odd packets.
+    fn needs_odd_ops(&self, entry: &Entry<'_>, record: &Record) -> bool {
+        self.uses.transport
+            && entry.matches().next().is_some()
+            && record.class_mask & !self.predicates.odd_keeps() != 0
+    }
+
+    /// Lowers an entry for packets as they should be, or for odd ones.
+    /// Returns where the ops start.
+    fn part(
+        &mut self,
+        entry: &Entry<'_>,
+        record: &mut Record,
+        bucket: usize,
+        odd: bool,
+    ) -> Result<u32> {
+        let start = self.ops.len;
+        let mut rule = Draft {
+            all: self,
+            record,
+            odd,
+            ip_part: true,
+            pure: true,
+            done: false,
+            last: None,
+            bucket,
+        };
+        rule.ip(&entry.ip);
+        rule.ip_part = false;
+        for instance in entry.matches() {
+            (instance.extension.lower)(&mut rule, instance.data)?;
+        }
+        let (last, done) = (rule.last, rule.done);
+        let Some(last) = last else {
+            return Ok(0);
+        };
+        if done && last == start {
+            self.ops.len = start;
+            return Ok(SHARED_GUARD);
+        }
+        self.ops.set_flag(last, flag::LAST);
+        u32::try_from(start).map_err(|_| Errno::ENOMEM)
+    }
+}
+
+/// One rule on its way. Extensions say here what they ask, in their order.
+#[derive(Debug)]
+pub struct Draft<'r, 'a> {
+    all: &'r mut Lowering<'a>,
+    record: &'r mut Record,
+    /// For odd packets.
+    odd: bool,
+    /// Before the matches.
+    ip_part: bool,
+    /// Nothing so far keeps state or drops.
+    pure: bool,
+    /// What follows is never asked.
+    done: bool,
+    /// Where the last op is.
+    last: Option<usize>,
+    /// Where the next limit's bucket is.
+    bucket: usize,
+}
+
+/// Makes a port one that no packet has.
+const NO_PORT: u32 = 0x10000;
+
+/// How much of the transport header a match asks for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Transport {
+    /// All that TCP, UDP or ICMP have.
+    Whole = 0,
+    /// The ports.
+    Ports = 1,
+}
+
+impl Draft<'_, '_> {
+    /// ip_packet_match
+    fn ip(&mut self, ip: &IptIp) {
+        let half = |low: [u8; 4], high: [u8; 4]| {
+            u64::from(u32::from_ne_bytes(low)) | u64::from(u32::from_ne_bytes(high)) << 32
+        };
+        let inverted = |flag| ip.invflags & flag != 0;
+        let source = match inverted(IPT_INV_SRCIP) {
+            true => self.address_not(Field::Source, ip.src, ip.smsk),
+            false => (ip.smsk, ip.src),
+        };
+        let destination = match inverted(IPT_INV_DSTIP) {
+            true => self.address_not(Field::Destination, ip.dst, ip.dmsk),
+            false => (ip.dmsk, ip.dst),
+        };
+        self.record.addr_mask = half(source.0, destination.0);
+        self.record.addr = half(source.1, destination.1);
+
+        self.interface(
+            false,
+            &ip.iniface,
+            &ip.iniface_mask,
+            inverted(IPT_INV_VIA_IN),
+        );
+        self.interface(
+            true,
+            &ip.outiface,
+            &ip.outiface_mask,
+            inverted(IPT_INV_VIA_OUT),
+        );
+
+        match (u8::try_from(ip.proto), inverted(IPT_INV_PROTO)) {
+            (Ok(0), _) => {}
+            (Ok(proto), false) => self.class(class::PROTOCOL, u64::from(proto)),
+            // No packet has such a protocol.
+            (Err(_), false) => self.class(class::NEVER, class::NEVER),
+            (_, true) => self.require(
+                Test::equal(Field::Protocol, u32::MAX, u32::from(ip.proto)).invert_if(true),
+            ),
+        }
+        match (ip.flags & IPT_F_FRAG != 0, inverted(IPT_INV_FRAG)) {
+            (false, false) => {}
+            (true, false) => self.class(class::FRAGMENT, class::FRAGMENT),
+            (true, true) => self.class(class::FRAGMENT, 0),
+            // An inversion of nothing: ip_tables fails such a rule.
+            (false, true) => self.class(class::NEVER, class::NEVER),
+        }
+    }
+
+    /// Returns a mask and an address that any packet has.
+    fn address_not(&mut self, field: Field, address: [u8; 4], mask: [u8; 4]) -> ([u8; 4], [u8; 4]) {
+        let mask = u32::from_be_bytes(mask);
+        self.require(Test::equal(field, mask, u32::from_be_bytes(address)).invert_if(true));
+        Default::default()
+    }
+
+    fn interface(&mut self, out: bool, name: &[u8; 16], mask: &[u8; 16], invert: bool) {
+        if *mask == [0; 16] {
+            if invert {
+                self.class(class::NEVER, class::NEVER);
+            }
+            return;
+        }
+        let pattern = Pattern {
+            name: read(name, 0).unwrap_or_default(),
+            mask: read(mask, 0).unwrap_or_default(),
+        };
+        if let Some(used) = self.all.uses.interfaces.get_mut(usize::from(out)) {
+            *used = true;
+        }
+        if !self.ask_beforehand(Question::Interface(out, pattern), invert) {
+            self.op(Op {
+                kind: kind::INTERFACE,
+                flags: if invert { flag::INVERT } else { 0 },
+                what: u16::from(out),
+                ..Op::default()
+            });
+            self.payload(&pattern);
+        }
+    }
+
+    /// Bits of the class word.
+    fn class(&mut self, mask: u64, want: u64) {
+        self.record.class_mask |= mask;
+        self.record.class |= want;
+    }
+
+    /// Uses a predicate. For odd packets only those of the IP part count.
+    fn ask_beforehand(&mut self, question: Question, invert: bool) -> bool {
+        if !self.pure || (self.odd && !self.ip_part) {
+            return false;
+        }
+        let predicate = Predicate {
+            question,
+            ip_part: self.ip_part,
+        };
+        match self.all.predicates.bit(predicate) {
+            // The bit says that it does not hold.
+            Some(bit) if self.record.class_mask & bit == 0 => {
+                self.class(bit, if invert { bit } else { 0 });
+                true
+            }
+            // The same question twice.
+            Some(bit) => (self.record.class & bit != 0) == invert,
+            None => false,
+        }
+    }
+
+    /// As [`Self::require`], but inverted by a number that the kernel xors
+    /// with the truth: from 2 on the outcome is always true.
+    pub(crate) fn require_unless(&mut self, test: Test, invert: u32) {
+        if invert < 2 {
+            self.require(test.invert_if(invert == 1));
+        }
+    }
+
+    /// The rule holds only if a port lies in a range.
+    pub(crate) fn port(&mut self, field: Field, range: [u16; 2], invert: bool) {
+        let [first, last] = range;
+        if range != [0, u16::MAX] || invert {
+            self.require(Test::between(field, first.into(), last.into()).invert_if(invert));
+        }
+    }
+
+    /// The rule holds only if the test does.
+    pub(crate) fn require(&mut self, test: Test) {
+        if self.done {
+            return;
+        }
+        if test.mask == 0 && 0u32.wrapping_sub(test.low) <= test.span && !test.invert {
+            // Always.
+            return;
+        }
+        self.all.uses.fields |= 1 << test.field as u32;
+        if self.pure && !self.odd && !self.ip_part && self.port_bits(&test) {
+            return;
+        }
+        let plain = Test {
+            invert: false,
+            ..test
+        };
+        if self.ask_beforehand(Question::Test(plain), test.invert) {
+            return;
+        }
+        self.test_op(kind::TEST, test.field as u16, &test);
+    }
+
+    /// A range of ports that is a ternary match, and whose bits are free.
+    fn port_bits(&mut self, test: &Test) -> bool {
+        let shift = match test.field {
+            Field::SourcePort => class::SOURCE_PORT,
+            Field::DestinationPort => class::DESTINATION_PORT,
+            _ => return false,
+        };
+        let whole = test.mask == u32::MAX && !test.invert;
+        let high = test.low.saturating_add(test.span);
+        let aligned = test.span & test.span.wrapping_add(1) == 0 && test.low & test.span == 0;
+        if !whole || high > 0xffff || !aligned {
+            return false;
+        }
+        let mask = u64::from(!test.span & 0xffff) << shift;
+        if self.record.class_mask & (0xffff << shift) != 0 {
+            return false;
+        }
+        self.class(mask, u64::from(test.low) << shift);
+        true
+    }
+
+    /// The rule holds only for a packet with a transport header; one whose
+    /// header is cut off is dropped here.
+    pub(crate) fn transport(&mut self, which: Transport) {
+        if self.done {
+            return;
+        }
+        self.all.uses.transport = true;
+        if self.pure && !self.odd {
+            self.class(class::TRANSPORT, class::TRANSPORT);
+            return;
+        }
+        let what = which as u16;
+        self.op(Op {
+            kind: kind::GUARD,
+            what,
+            ..Op::default()
+        });
+        // No odd packet passes it.
+        self.done = self.odd && which == Transport::Whole;
+    }
+
+    /// The rule holds only if one of the ports is in one of the ranges.
+    pub(crate) fn ports(
+        &mut self,
+        source: bool,
+        destination: bool,
+        ranges: &[[u16; 2]; 15],
+        invert: bool,
+    ) {
+        if self.done {
+            return;
+        }
+        for (used, field) in [
+            (source, Field::SourcePort),
+            (destination, Field::DestinationPort),
+        ] {
+            if used {
+                self.all.uses.fields |= 1 << field as u32;
+            }
+        }
+        self.op(Op {
+            kind: kind::PORTS,
+            flags: if invert { flag::INVERT } else { 0 },
+            mask: if source { 0 } else { NO_PORT },
+            low: if destination { 0 } else { NO_PORT },
+            ..Op::default()
+        });
+        self.payload(ranges);
+        self.payload(&0u32);
+    }
+
+    /// The rule holds only if the TCP option is there.
+    pub(crate) fn tcp_option(&mut self, option: u8, invert: bool) {
+        if self.done {
+            return;
+        }
+        self.op(Op {
+            kind: kind::TCP_OPTION,
+            flags: if invert { flag::INVERT } else { 0 },
+            what: u16::from(option),
+            ..Op::default()
+        });
+        self.pure = false;
+    }
+
+    /// The rule holds only as long as a token bucket has enough.
+    pub(crate) fn limit(&mut self, credit: u32, cap: u32, cost: u32) -> Result<()> {
+        if self.done {
+            return Ok(());
+        }
+        // Odd packets draw from the buckets of all others.
+        if self.bucket == self.all.state.len {
+            self.all.state.push(&Bucket {
+                previous: 0,
+                credit,
+                pad: 0,
+            });
+        }
+        let place = u32::try_from(self.bucket).map_err(|_| Errno::ENOMEM)?;
+        self.bucket += BUCKET;
+        self.op(Op {
+            kind: kind::LIMIT,
+            mask: place,
+            low: cost,
+            span: cap,
+            ..Op::default()
+        });
+        self.pure = false;
+        Ok(())
+    }
+
+    /// The rule holds only if connection tracking knows the packet. Without
+    /// a connection it fails, or the part of the match that `details` lowers
+    /// counts as held.
+    pub(crate) fn connection(&mut self, may_be_absent: bool, details: impl FnOnce(&mut Self)) {
+        if self.done {
+            return;
+        }
+        self.all.uses.fields |= 1 << Field::Connection as u32;
+        let guard = self.all.ops.len;
+        self.op(Op {
+            kind: kind::CONNECTION,
+            ..Op::default()
+        });
+        details(self);
+        if may_be_absent {
+            // Where those without a connection go on.
+            let skipped = self.all.ops.len - guard;
+            self.all
+                .ops
+                .set_what(guard, u16::try_from(skipped).unwrap_or(0));
+            self.op(Op {
+                kind: kind::PASS,
+                ..Op::default()
+            });
+        }
+    }
+
+    /// As [`Self::require`], within [`Self::connection`], on what `kind`
+    /// finds at `offset` of the connection.
+    pub(crate) fn detail(&mut self, kind: u8, offset: i32, test: Test) {
+        self.test_op(kind, u16::try_from(offset).unwrap_or(0), &test);
+    }
+
+    /// A detail that is a field of its own.
+    pub(crate) fn detail_field(&mut self, test: Test) {
+        self.test_op(kind::TEST, test.field as u16, &test);
+    }
+
+    /// The kernel that the rules are for.
+    pub(crate) fn kernel(&self) -> &Kernel {
+        self.all.kernel
+    }
+
+    /// Ticks in a second.
+    pub(crate) fn hz(&self) -> u32 {
+        self.all.hz
+    }
+
+    /// Some rule looks at whether a connection was translated.
+    pub(crate) fn uses_nat(&mut self) {
+        self.all.uses.nat = true;
+    }
+
+    fn test_op(&mut self, kind: u8, what: u16, test: &Test) {
+        self.op(Op {
+            kind,
+            flags: if test.invert { flag::INVERT } else { 0 },
+            what,
+            mask: test.mask,
+            low: test.low,
+            span: test.span,
+        });
+    }
+
+    fn op(&mut self, op: Op) {
+        if self.done {
+            return;
+        }
+        self.all.uses.kinds |= 1 << op.kind;
+        self.last = Some(self.all.ops.len);
+        let size = match op.kind {
+            kind::PORTS => LONGEST_OP,
+            kind::INTERFACE => OP + size_of::<Pattern>(),
+            _ => OP,
+        };
+        self.all.ops.push(&Op {
+            flags: op.flags | size as u8,
+            ..op
+        });
+    }
+
+    fn payload<T: IntoBytes + zerocopy::Immutable>(&mut self, payload: &T) {
+        if !self.done {
+            self.all.ops.push(payload);
+        }
+    }
+}

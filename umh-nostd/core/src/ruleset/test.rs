@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Questions to a packet, and those of them that are asked beforehand.
+//!
+//! Owns: [`Test`], the form that all stateless matches come down to, and
+//! [`Predicates`], the tests that are answered once for each packet, with a
+//! bit of the class word each, because they fit no other bits of it.
+
+use heapless::Vec;
+
+use super::record::{Pattern, class};
+
+/// A number that is known of a packet. The program keeps them in an array
+/// on its stack, in this order.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Field {
+    /// Source address in host order.
+    Source = 0,
+    /// Destination address in host order.
+    Destination = 1,
+    /// Protocol.
+    Protocol = 2,
+    /// Source port, or ICMP type and code.
+    SourcePort = 3,
+    /// Destination port.
+    DestinationPort = 4,
+    /// TCP flags.
+    TcpFlags = 5,
+    /// The packet's mark.
+    Mark = 6,
+    /// Total length.
+    Length = 7,
+    /// Time to live.
+    Ttl = 8,
+    /// Type of service.
+    Tos = 9,
+    /// `PACKET_*`.
+    PacketType = 10,
+    /// What connection tracking says: `CT_*`.
+    Connection = 11,
+}
+
+/// Fields that there is room for.
+pub const FIELDS: usize = 12;
+
+/// In [`Field::Connection`]: the packet is of the original direction. Below
+/// are the bits of `XT_CONNTRACK_STATE_*`.
+pub const CT_ORIGINAL: u32 = 1 << 16;
+/// In [`Field::Connection`]: there is a connection.
+pub const CT_PRESENT: u32 = 1 << 17;
+/// `XT_CONNTRACK_STATE_INVALID`.
+pub const CT_INVALID: u32 = 1 << 0;
+/// `XT_CONNTRACK_STATE_SNAT` and `_DNAT`.
+pub const CT_NAT: u32 = 1 << 6 | 1 << 7;
+/// `XT_CONNTRACK_STATE_UNTRACKED`.
+pub const CT_UNTRACKED: u32 = 1 << 8;
+
+/// `((field & mask) - low) <= span` in 32 bits, inverted or not.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Test {
+    /// What is looked at.
+    pub field: Field,
+    /// The bits that count.
+    pub mask: u32,
+    /// Least value.
+    pub low: u32,
+    /// Most that it may be above the least.
+    pub span: u32,
+    /// Whether it must not hold.
+    pub invert: bool,
+}
+
+impl Test {
+    /// The field lies between two values; never, if they are out of order.
+    pub const fn between(field: Field, low: u32, high: u32) -> Self {
+        if low > high {
+            return Self::any_of(field, 0);
+        }
+        Self {
+            field,
+            mask: u32::MAX,
+            low,
+            span: high - low,
+            invert: false,
+        }
+    }
+
+    /// The masked field is a value.
+    pub const fn equal(field: Field, mask: u32, value: u32) -> Self {
+        Self {
+            field,
+            mask,
+            low: value,
+            span: 0,
+            invert: false,
+        }
+    }
+
+    /// One of the bits is set.
+    pub const fn any_of(field: Field, bits: u32) -> Self {
+        Self {
+            field,
+            mask: bits,
+            low: 1,
+            span: u32::MAX - 1,
+            invert: false,
+        }
+    }
+
+    /// Inverted if asked for.
+    pub const fn invert_if(self, invert: bool) -> Self {
+        Self {
+            invert: self.invert != invert,
+            ..self
+        }
+    }
+}
+
+/// A question that is asked beforehand.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Question {
+    /// A test, not inverted.
+    Test(Test),
+    /// The name of the incoming (false) or outgoing (true) interface.
+    Interface(bool, Pattern),
+}
+
+/// A question, and which part of rules asks it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Predicate {
+    /// The question.
+    pub question: Question,
+    /// Rules ask it before all matches.
+    pub ip_part: bool,
+}
+
+/// The predicates of a table, each with a bit of the class word.
+#[derive(Debug, Default)]
+pub struct Predicates {
+    list: Vec<Predicate, { class::PREDICATES }>,
+}
+
+impl Predicates {
+    /// The bit of a predicate; a new one gets the next bit that is free.
+    pub(super) fn bit(&mut self, predicate: Predicate) -> Option<u64> {
+        let index = match self.list.iter().position(|known| *known == predicate) {
+            Some(index) => index,
+            None => {
+                self.list.push(predicate).ok()?;
+                self.list.len() - 1
+            }
+        };
+        Some(1 << (class::PREDICATE as usize + index))
+    }
+
+    /// All of them, each with its bit's number.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (i32, &Predicate)> {
+        (class::PREDICATE as i32..).zip(&self.list)
+    }
+
+    /// The bits that count for an odd packet.
+    pub(crate) fn odd_keeps(&self) -> u64 {
+        self.iter()
+            .filter(|(_, predicate)| predicate.ip_part)
+            .fold(class::ODD_KEEPS, |bits, (bit, _)| bits | 1 << bit)
+    }
+}
