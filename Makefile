@@ -19,6 +19,8 @@ cargo_target = $(or $(CARGO_TARGET_DIR),target)
 
 # How many cases `make soak` invents for each property.
 CASES ?= 100000
+# How long `make fuzz` runs each target.
+FUZZ_SECONDS ?= 600
 
 .PHONY: help setup run test soak vm umh tools bench fuzz
 
@@ -51,7 +53,10 @@ test: umh tools ## everything that CI runs
 soak: umh tools ## the same with CASES=100000 for each property; takes hours
 	@BPFILTER_CASES=$(CASES) tests/all
 
-# Their places are taken, so that nobody takes them for built.
-bench fuzz:
+fuzz: setup ## the fuzz targets, each for FUZZ_SECONDS=600
+	@fuzz/run $(FUZZ_SECONDS)
+
+# Its place is taken, so that nobody takes it for built.
+bench:
 	@echo "make $@: not there yet" >&2
 	@false

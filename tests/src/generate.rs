@@ -9,6 +9,8 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
 use umh_core::abi::{
     IFNAMSIZ, IPT_F_FRAG, IPT_INV_PROTO, IptIp, VERDICT_ACCEPT, VERDICT_DROP, VERDICT_RETURN,
 };
@@ -604,4 +606,16 @@ pub fn table(chains: usize, rules: usize) -> impl Strategy<Value = Table> {
                     .collect(),
             }
         })
+}
+
+/// The same `count` small tables each time: seeds for fuzzers.
+pub fn examples(count: usize) -> Vec<Table> {
+    let mut runner = TestRunner::deterministic();
+    let strategy = table(2, 2);
+    (0..count)
+        .map(|_| {
+            let tree = strategy.new_tree(&mut runner);
+            tree.expect("nothing is rejected").current()
+        })
+        .collect()
 }
