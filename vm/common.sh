@@ -53,8 +53,10 @@ slowly() {
 	done
 	wait $pid || rc=$?
 	if [ $rc -ne 0 ]; then
-		tail -n40 "$log" >&2
-		die "$name failed; all of its output: $log"
+		# Under another name, or the next try would write over it.
+		mv "$log" "${log%.log}.failed.log"
+		tail -n40 "${log%.log}.failed.log" >&2
+		die "$name failed; all of its output: ${log%.log}.failed.log"
 	fi
 	say "  $name: done in $((SECONDS - start)) s"
 }
