@@ -9,20 +9,40 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::ops::{Deref, DerefMut, Range};
 use std::rc::Rc;
+use std::sync::OnceLock;
 use std::sync::atomic::AtomicU64;
 use std::vec::Vec;
 
+use bpfilter_msgfmt::HOOKS;
+use umh_core::arena::Arena;
+use umh_core::btf::Btf;
 use umh_core::errno::{Errno, Result};
-use umh_core::extension::{Features, Host, Kind};
+use umh_core::extension::{Host, Kind};
+use umh_core::program::{Insn, Kernel};
 
-use crate::system::{Generation, System, Tid, UserAddr};
+use crate::system::{Generation, Machine, Maps, System, Tid, UserAddr};
 
 /// Where the caller's memory starts.
 pub const BASE: u64 = 0x7f00_0000_0000;
 /// The one caller that is alive.
 pub const CALLER: Tid = Tid(4711);
-/// Rows of a counter map: three CPUs and the helper.
-pub const ROWS: u32 = 4;
+/// CPUs of the fake machine.
+pub const CPUS: u32 = 3;
+
+/// What this machine's kernel says of itself.
+fn kernel() -> &'static Kernel {
+    static KERNEL: OnceLock<Kernel> = OnceLock::new();
+    KERNEL.get_or_init(|| {
+        let bytes = std::fs::read("/sys/kernel/btf/vmlinux").unwrap_or_default();
+        let mut work = vec![0; bytes.len()];
+        let btf = Btf::parse(&bytes, &mut Arena::new(&mut work));
+        let kernel = btf.map(|btf| Kernel::resolve(&btf));
+        match kernel {
+            Ok(Ok(kernel)) => kernel,
+            other => panic!("this kernel's BTF is of no use: {other:?}"),
+        }
+    })
+}
 
 /// Something that is counted while it is there.
 pub struct Counted<T> {
@@ -63,11 +83,17 @@ pub enum Object {
     Image(Rc<[u8]>),
     /// A counter map.
     Counters(Rc<[AtomicU64]>),
+    /// A map that programs search.
+    Map,
+    /// A program.
+    Program,
 }
 
 /// What the kernel half keeps.
 #[derive(Clone, Debug)]
 pub struct Kept {
+    /// Whether there are programs.
+    pub programs: bool,
     /// The counter map.
     pub counters: Rc<[AtomicU64]>,
     /// The table image.
@@ -158,13 +184,21 @@ impl System for Fake {
     type Memory = Counted<Vec<u8>>;
     type Draft = Counted<Vec<u8>>;
     type Image = Counted<Rc<[u8]>>;
+    type Contents = Counted<Vec<u8>>;
     type Counters = Counted<Rc<[AtomicU64]>>;
 
-    fn host(&self) -> Host {
-        Host {
-            features: Features::ALL,
+    fn machine(&self) -> Result<Machine> {
+        self.may_fail(Errno::ENOPROTOOPT)?;
+        let kernel = *kernel();
+        let host = Host {
+            features: kernel.features(),
             hz: 250,
-        }
+        };
+        Ok(Machine {
+            kernel,
+            host,
+            cpus: CPUS,
+        })
     }
 
     fn read(&self, caller: Tid, addr: UserAddr, into: &mut [u8]) -> Result<()> {
@@ -193,7 +227,9 @@ impl System for Fake {
     fn recover(&self) -> Result<Option<Generation<Self::Handle>>> {
         self.may_fail(Errno::ENOMEM)?;
         Ok(self.kept.borrow().as_ref().map(|kept| Generation {
-            programs: None,
+            programs: kept
+                .programs
+                .then(|| [(); HOOKS].map(|()| self.hold_surely(Object::Program))),
             counters: self.hold_surely(Object::Counters(kept.counters.clone())),
             table: self.hold_surely(Object::Image(kept.table.clone())),
             flags: 0,
@@ -205,6 +241,7 @@ impl System for Fake {
         match (&generation.counters.value, &generation.table.value) {
             (Object::Counters(counters), Object::Image(table)) => {
                 self.kept.replace(Some(Kept {
+                    programs: generation.programs.is_some(),
                     counters: counters.clone(),
                     table: table.clone(),
                 }));
@@ -231,13 +268,8 @@ impl System for Fake {
     fn image(&self, table: &Self::Handle) -> Result<Self::Image> {
         match &table.value {
             Object::Image(image) => self.hold(image.clone()),
-            Object::Counters(_) => Err(Errno::EINVAL),
+            _ => Err(Errno::EINVAL),
         }
-    }
-
-    fn rows(&self) -> Result<u32> {
-        self.may_fail(Errno::ENOMEM)?;
-        Ok(ROWS)
     }
 
     fn new_counters(&self, len: usize) -> Result<Self::Handle> {
@@ -251,6 +283,17 @@ impl System for Fake {
                 self.hold(cells.clone())
             }
             _ => Err(Errno::EINVAL),
+        }
+    }
+
+    fn new_map(&self, len: usize) -> Result<(Self::Handle, Self::Contents)> {
+        Ok((self.hold(Object::Map)?, self.hold(vec![0; len])?))
+    }
+
+    fn load(&self, insns: &mut [Insn], _: &Maps<'_, Self::Handle>) -> Result<Self::Handle> {
+        match insns {
+            [] => Err(Errno::EINVAL),
+            _ => self.hold(Object::Program),
         }
     }
 }

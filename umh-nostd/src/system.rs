@@ -12,6 +12,7 @@ use core::sync::atomic::AtomicU64;
 use bpfilter_msgfmt::HOOKS;
 use umh_core::errno::{Errno, Result};
 use umh_core::extension::{Host, Kind};
+use umh_core::program::{Insn, Kernel};
 
 /// Where in the caller's memory something lies: an allegation, and a number
 /// of this process's only by accident. Only the kernel may follow it.
@@ -45,6 +46,28 @@ pub struct Generation<H> {
     pub flags: u32,
 }
 
+/// The machine that rules are compiled for.
+#[derive(Clone, Copy, Debug)]
+pub struct Machine {
+    /// What programs must know of its kernel.
+    pub kernel: Kernel,
+    /// What extensions must know of it.
+    pub host: Host,
+    /// How many CPUs it can have.
+    pub cpus: u32,
+}
+
+/// The maps of a program by their purpose, see [`umh_core::program::Map`].
+#[derive(Debug)]
+pub struct Maps<'a, H> {
+    /// What the helper has written and programs only read.
+    pub data: &'a H,
+    /// What programs keep from packet to packet.
+    pub state: &'a H,
+    /// The counter map.
+    pub counters: &'a H,
+}
+
 /// The outside, as seen from one request.
 pub trait System {
     /// An object of the kernel: a sealed file, a map, a program.
@@ -55,11 +78,14 @@ pub trait System {
     type Draft: DerefMut<Target = [u8]>;
     /// A table image that nobody can change any more.
     type Image: Deref<Target = [u8]>;
+    /// The contents of a map that no program uses yet.
+    type Contents: DerefMut<Target = [u8]>;
     /// A counter map, which programs change all the time.
     type Counters: Deref<Target = [AtomicU64]>;
 
-    /// What the rules run on.
-    fn host(&self) -> Host;
+    /// What the rules run on. ENOPROTOOPT where they cannot: then the kernel's
+    /// ip_tables, if there is one, stays in charge of all tables.
+    fn machine(&self) -> Result<Machine>;
 
     /// Fills `into` from the caller's memory, whole or EFAULT.
     fn read(&self, caller: Tid, addr: UserAddr, into: &mut [u8]) -> Result<()>;
@@ -90,12 +116,16 @@ pub trait System {
     /// The bytes of a table image.
     fn image(&self, table: &Self::Handle) -> Result<Self::Image>;
 
-    /// Rows of a counter map: one per possible CPU and one for the helper.
-    fn rows(&self) -> Result<u32>;
-
     /// A counter map of `len` bytes, all zero.
     fn new_counters(&self, len: usize) -> Result<Self::Handle>;
 
     /// The first `len` bytes of a counter map.
     fn counters(&self, map: &Self::Handle, len: usize) -> Result<Self::Counters>;
+
+    /// A map of `len` bytes of zeros, to be filled before programs use it.
+    fn new_map(&self, len: usize) -> Result<(Self::Handle, Self::Contents)>;
+
+    /// Loads a program of type NETFILTER. `insns` name their maps by purpose,
+    /// and are garbage after.
+    fn load(&self, insns: &mut [Insn], maps: &Maps<'_, Self::Handle>) -> Result<Self::Handle>;
 }

@@ -8,7 +8,7 @@ use umh_core::table::image::{Header, VERSION};
 use umh_core::table::pristine;
 use zerocopy::{FromBytes, IntoBytes};
 
-use super::current::{Current, Tally, map_len};
+use super::current::{Current, Tally, map_len, rows};
 use super::{Caller, must_be_filter};
 use crate::system::{Generation, System};
 
@@ -37,7 +37,7 @@ pub(super) fn add_counters<S: System>(caller: &Caller<'_, S>, len: OptLen) -> Re
     match current.tally(system)? {
         Some(tally) => add_all(&tally, counters),
         None => {
-            let (generation, tally) = pristine_generation(system)?;
+            let (generation, tally) = pristine_generation(system, caller.machine.cpus)?;
             add_all(&tally, counters);
             system.commit(&generation)?;
         }
@@ -68,9 +68,12 @@ fn probe<S: System>(caller: &Caller<'_, S>, size: usize) -> Result<()> {
 
 /// A generation that holds the pristine table's counters and nothing else:
 /// without programs, so its hooks stay as they were.
-fn pristine_generation<S: System>(system: &S) -> Result<(Generation<S::Handle>, Tally<S>)> {
+fn pristine_generation<S: System>(
+    system: &S,
+    cpus: u32,
+) -> Result<(Generation<S::Handle>, Tally<S>)> {
     let image = pristine::image();
-    let rows = system.rows()?;
+    let rows = rows(cpus);
     let mut draft = system.draft(size_of::<Header>() + image.bytes().len())?;
     let (head, entries) = Header::mut_from_prefix(&mut draft).map_err(|_| Errno::EIO)?;
     *head = Header {

@@ -59,6 +59,11 @@ impl<S: System> Current<S> {
     }
 }
 
+/// Rows of a counter map: one for each possible CPU and one for the helper.
+pub(super) fn rows(cpus: u32) -> u32 {
+    cpus.saturating_add(1)
+}
+
 /// Bytes of a counter map.
 pub(super) fn map_len(rows: u32, entries: u32) -> Result<usize> {
     let pairs = (rows as usize).checked_mul(entries as usize);

@@ -12,14 +12,15 @@ use crate::system::System;
 
 pub(super) fn get_revision<S: System>(caller: &Caller<'_, S>, kind: Kind) -> Result<()> {
     let asked = caller.header::<GetRevision>()?;
-    check_revision(&caller.system.host(), kind, &asked.name, asked.revision)
+    check_revision(&caller.machine.host, kind, &asked.name, asked.revision)
 }
 
 /// Hands the kernel half what /proc/net/ip_tables_matches and _targets print.
 pub(super) fn publish<S: System>(system: &S) -> Result<()> {
+    let host = system.machine()?.host;
     let mut text = system.memory(NAMES_MAX)?;
     for kind in [Kind::Match, Kind::Target] {
-        system.publish(kind, write_names(&system.host(), kind, &mut text))?;
+        system.publish(kind, write_names(&host, kind, &mut text))?;
     }
     Ok(())
 }

@@ -6,6 +6,7 @@
 //! whole; a failed one has changed nothing.
 
 mod add_counters;
+mod compile;
 mod current;
 mod entries;
 mod extensions;
@@ -20,11 +21,12 @@ use umh_core::errno::{Errno, Result};
 use umh_core::table::is_filter;
 use zerocopy::{FromBytes, IntoBytes};
 
-use crate::system::{System, Tid, UserAddr};
+use crate::system::{Machine, System, Tid, UserAddr};
 
 /// The caller's memory around its `optval`.
 struct Caller<'a, S> {
     system: &'a S,
+    machine: Machine,
     tid: Tid,
     optval: UserAddr,
 }
@@ -60,17 +62,20 @@ pub fn answer<S: System>(system: &S, request: &Request) -> Reply {
 
 fn carry_out<S: System>(system: &S, request: &Request) -> Result<()> {
     let command = Command::parse(request)?;
+    if command == Command::Ping {
+        // It is there, whatever else it can or cannot do. A kernel half that
+        // shows no names is as good.
+        let _ = extensions::publish(system);
+        return Ok(());
+    }
     let caller = Caller {
         system,
+        machine: system.machine()?,
         tid: Tid(request.pid),
         optval: UserAddr(request.addr),
     };
     match command {
-        Command::Ping => {
-            // A kernel half that has no such files is as good.
-            let _ = extensions::publish(system);
-            Ok(())
-        }
+        Command::Ping => Ok(()),
         Command::GetInfo => info::get_info(&caller),
         Command::GetEntries(len) => entries::get_entries(&caller, len),
         Command::GetRevision(kind) => extensions::get_revision(&caller, kind),

@@ -6,18 +6,21 @@
 //! are built, and what is needed to read the old counters is at hand. What
 //! comes after it (giving the caller the old counters) cannot fail the call.
 
+use bpfilter_msgfmt::GEN_CONNTRACK;
 use umh_core::abi::{Counters, Replace};
 use umh_core::arena::Arena;
 use umh_core::command::OptLen;
 use umh_core::errno::{Errno, Result};
+use umh_core::extension::Features;
 use umh_core::table::image::{self, VERSION};
 use umh_core::table::{Table, check_header};
 use zerocopy::{FromBytes, IntoBytes};
 
-use super::current::{Current, Tally, map_len};
+use super::compile::compile;
+use super::current::{Current, Tally, map_len, rows};
 use super::stream::Stream;
 use super::{Caller, must_be_filter};
-use crate::system::{Generation, System, UserAddr};
+use crate::system::{Generation, Machine, System, UserAddr};
 
 pub(super) fn replace<S: System>(caller: &Caller<'_, S>, len: OptLen) -> Result<()> {
     let system = caller.system;
@@ -44,20 +47,21 @@ fn build<S: System>(
     num_counters: u32,
 ) -> Result<Generation<S::Handle>> {
     let system = caller.system;
-    let rows = system.rows()?;
     let mut draft = system.draft(size_of::<image::Header>() + size)?;
     let (head, blob) = image::Header::mut_from_prefix(&mut draft).map_err(|_| Errno::EIO)?;
     caller.read(size_of::<Replace>(), blob)?;
     let mut work = system.memory(Table::work_len(size))?;
-    let host = system.host();
-    let table = Table::check(
-        header,
-        num_counters,
-        &host,
-        blob,
-        &mut Arena::new(&mut work),
-    )?;
+    let Machine { host, cpus, .. } = &caller.machine;
+    let mut arena = Arena::new(&mut work);
+    let table = Table::check(header, num_counters, host, blob, &mut arena)?;
     let info = table.info();
+    let rows = rows(*cpus);
+    let counters = system.new_counters(map_len(rows, info.num_entries)?)?;
+    let programs = compile(system, &caller.machine, &table, &counters)?;
+    let flags = match table.needs().contains(Features::CONNTRACK) {
+        true => GEN_CONNTRACK,
+        false => 0,
+    };
     *head = image::Header {
         version: VERSION,
         rows,
@@ -69,10 +73,10 @@ fn build<S: System>(
     table.into_entries();
     drop(work);
     Ok(Generation {
-        programs: None,
-        counters: system.new_counters(map_len(rows, info.num_entries)?)?,
+        programs: Some(programs),
+        counters,
         table: system.seal(draft)?,
-        flags: 0,
+        flags,
     })
 }
 

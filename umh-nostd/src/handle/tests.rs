@@ -13,7 +13,7 @@ use umh_core::table::pristine;
 use zerocopy::FromZeros;
 
 use super::*;
-use crate::fake::{BASE, CALLER, Fake, ROWS};
+use crate::fake::{BASE, CALLER, CPUS, Fake};
 
 fn ask(system: &Fake, is_set: u32, cmd: u32, len: usize) -> i32 {
     let len = u32::try_from(len).unwrap_or(u32::MAX);
@@ -241,6 +241,10 @@ fn a_ping_publishes_the_names() {
 fn replace_changes_the_table_and_keeps_it() {
     let system = Fake::default();
     assert_eq!(replace(&system, 4), 0);
+    assert_eq!(
+        system.kept.borrow().as_ref().map(|kept| kept.programs),
+        Some(true)
+    );
     // The old counters, all zero, behind the request; nothing after them.
     assert!(
         system.memory.borrow()[OUT..OUT + 64]
@@ -282,13 +286,14 @@ fn counters_of_a_pristine_table() {
     let sums = [(7, 700), (8, 800), (9, 900), (10, 1000)];
     let now = entries(&system);
     assert_eq!(counters(&now), sums);
+    // No hook is touched for them.
     assert_eq!(
         system
             .kept
             .borrow()
             .as_ref()
-            .map(|kept| kept.counters.len()),
-        Some(ROWS as usize * 8)
+            .map(|kept| (kept.programs, kept.counters.len())),
+        Some((false, (CPUS as usize + 1) * 8))
     );
     assert_eq!(system.held(), 0);
 }
@@ -366,4 +371,81 @@ fn any_effect_may_fail() {
             assert!(failures > 3);
         }
     }
+}
+
+/// Random numbers that are the same in every run (xorshift).
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    fn below(&mut self, end: usize) -> usize {
+        (self.next() % end as u64) as usize
+    }
+}
+
+/// Requests that were valid before some of their bytes were changed, from a
+/// caller that goes on changing them: nothing panics, nothing stays open, and
+/// what was committed can be read.
+#[test]
+fn a_hostile_caller() {
+    let mut random = Random(0x2545_f491_4f6c_dd1d);
+    let [mut good, mut bad] = [0, 0];
+    for _ in 0..3000 {
+        let mut system = Fake::default();
+        // Leaves the memory of a valid request of this kind.
+        let (is_set, cmd, len) = match random.below(4) {
+            0 => {
+                replace(&system, 4);
+                (1, msg::IPT_SO_SET_REPLACE, size_of::<Replace>() + 632)
+            }
+            1 => {
+                add_counters(&system, &numbers(1));
+                (
+                    1,
+                    msg::IPT_SO_SET_ADD_COUNTERS,
+                    size_of::<CountersInfo>() + 64,
+                )
+            }
+            2 => {
+                entries(&system);
+                (0, msg::IPT_SO_GET_ENTRIES, size_of::<GetEntries>() + 632)
+            }
+            _ => {
+                caller_with(&system, &[&named("filter", size_of::<GetInfo>())]);
+                (0, msg::IPT_SO_GET_INFO, size_of::<GetInfo>())
+            }
+        };
+        for _ in 0..random.below(3) {
+            let at = random.below(len);
+            system.memory.borrow_mut()[at] = random.next() as u8;
+        }
+        system.noise = (0..random.below(3))
+            .map(|_| random.next() as u8 & 1)
+            .collect();
+        let len = match random.below(4) {
+            0 => random.below(2 * len),
+            _ => len,
+        };
+        let status = ask(&system, is_set, cmd, len);
+        assert!((-4095..=0).contains(&status), "{status}");
+        assert_eq!(system.held(), 0);
+        if status == 0 {
+            good += 1
+        } else {
+            bad += 1
+        }
+        system.noise.clear();
+        caller_with(&system, &[&named("filter", size_of::<GetInfo>())]);
+        assert_eq!(
+            ask(&system, 0, msg::IPT_SO_GET_INFO, size_of::<GetInfo>()),
+            0
+        );
+    }
+    assert!(good > 300 && bad > 300, "{good} {bad}");
 }

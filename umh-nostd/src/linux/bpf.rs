@@ -1,107 +1,260 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Maps of bpf(2).
+//! bpf(2): maps, programs, BTF objects.
 //!
-//! Owns: the counter map, and how many rows it needs.
+//! Owns: every command that the helper gives, as a function, and the layout
+//! of its attribute. An attribute that is shorter than `union bpf_attr` is
+//! zero behind its end.
 
 use umh_core::errno::{Errno, Result};
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use umh_core::program::{Insn, Map};
+use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout};
 
 use super::fd::Fd;
 use super::memory::Memory;
 use super::raw;
+use crate::system::Maps;
 
 /// `enum bpf_cmd`.
-const BPF_MAP_CREATE: u32 = 0;
-const BPF_MAP_LOOKUP_ELEM: u32 = 1;
-/// `enum bpf_map_type`.
-const BPF_MAP_TYPE_ARRAY: u32 = 2;
-const BPF_MAP_TYPE_PERCPU_ARRAY: u32 = 6;
+mod cmd {
+    pub(super) const MAP_CREATE: u32 = 0;
+    pub(super) const MAP_LOOKUP_ELEM: u32 = 1;
+    pub(super) const PROG_LOAD: u32 = 5;
+    pub(super) const OBJ_GET_INFO_BY_FD: u32 = 15;
+    pub(super) const BTF_GET_FD_BY_ID: u32 = 19;
+    pub(super) const BTF_GET_NEXT_ID: u32 = 23;
+}
+
+/// `BPF_MAP_TYPE_ARRAY`.
+const ARRAY: u32 = 2;
+/// `BPF_MAP_TYPE_PERCPU_ARRAY`.
+const PERCPU_ARRAY: u32 = 6;
 /// `BPF_F_MMAPABLE`.
-const BPF_F_MMAPABLE: u32 = 1 << 10;
+const MMAPABLE: u32 = 1 << 10;
+/// `BPF_PROG_TYPE_NETFILTER`.
+const PROG_TYPE_NETFILTER: u32 = 32;
+/// `BPF_NETFILTER`.
+const ATTACH_NETFILTER: u32 = 45;
 
 /// The most CPUs that Linux can be built for.
 const MAX_CPUS: usize = 8192;
+/// Bytes that the name of any BTF object fits into.
+const BTF_NAME: usize = 64;
 
-/// `union bpf_attr` as `BPF_MAP_CREATE` reads it, as far as it is used.
-#[derive(FromBytes, IntoBytes, Immutable, KnownLayout)]
-#[repr(C)]
-struct MapCreate {
-    map_type: u32,
-    key_size: u32,
-    value_size: u32,
-    max_entries: u32,
-    map_flags: u32,
-    inner_map_fd: u32,
-    numa_node: u32,
-    map_name: [u8; 16],
+macro_rules! attributes {
+    ($($(#[$doc:meta])* $name:ident { $($field:ident: $ty:ty,)* })*) => {
+        $(
+            $(#[$doc])*
+            #[derive(FromBytes, IntoBytes, Immutable, KnownLayout)]
+            #[repr(C)]
+            struct $name { $($field: $ty,)* }
+        )*
+    };
 }
 
-/// `union bpf_attr` as `BPF_MAP_LOOKUP_ELEM` reads it.
+attributes! {
+    /// For `MAP_CREATE`.
+    MapCreate {
+        map_type: u32,
+        key_size: u32,
+        value_size: u32,
+        max_entries: u32,
+        map_flags: u32,
+        inner_map_fd: u32,
+        numa_node: u32,
+        map_name: [u8; 16],
+    }
+
+    /// For `MAP_LOOKUP_ELEM`.
+    MapLookup {
+        map_fd: u32,
+        pad: u32,
+        key: u64,
+        value: u64,
+        flags: u64,
+    }
+
+    /// For `PROG_LOAD`.
+    ProgLoad {
+        prog_type: u32,
+        insn_cnt: u32,
+        insns: u64,
+        license: u64,
+        log_level: u32,
+        log_size: u32,
+        log_buf: u64,
+        kern_version: u32,
+        prog_flags: u32,
+        prog_name: [u8; 16],
+        prog_ifindex: u32,
+        expected_attach_type: u32,
+    }
+
+    /// For `BTF_GET_NEXT_ID` and `BTF_GET_FD_BY_ID`.
+    ById {
+        id: u32,
+        next_id: u32,
+        open_flags: u32,
+    }
+
+    /// For `OBJ_GET_INFO_BY_FD`.
+    GetInfo {
+        bpf_fd: u32,
+        info_len: u32,
+        info: u64,
+    }
+}
+
+/// `struct bpf_btf_info`.
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
-struct MapLookup {
-    map_fd: u32,
-    pad: u32,
-    key: u64,
-    value: u64,
-    flags: u64,
+pub(super) struct BtfInfo {
+    btf: u64,
+    /// Bytes of the BTF proper.
+    pub(super) btf_size: u32,
+    id: u32,
+    name: u64,
+    name_len: u32,
+    /// 1 for the kernel's own and its modules', 0 for those of programs.
+    pub(super) kernel_btf: u32,
 }
 
 /// A map of one value of `len` bytes.
-fn array_map(map_type: u32, len: usize, map_flags: u32, name: [u8; 16]) -> Result<Fd> {
-    let attr = MapCreate {
+fn array_map(map_type: u32, len: usize, map_flags: u32, map_name: [u8; 16]) -> Result<Fd> {
+    let mut attr = MapCreate {
         map_type,
-        key_size: 4,
+        key_size: size_of::<u32>() as u32,
         value_size: u32::try_from(len).map_err(|_| Errno::ENOMEM)?,
         max_entries: 1,
         map_flags,
-        inner_map_fd: 0,
-        numa_node: 0,
-        map_name: name,
+        map_name,
+        ..MapCreate::new_zeroed()
     };
-    // SAFETY: this command reads `attr`, follows no address in it and opens a
+    // SAFETY: the attribute holds no address, and the command opens a
     // descriptor.
-    unsafe { raw::bpf_open(BPF_MAP_CREATE, &attr) }
+    unsafe { raw::bpf_open(cmd::MAP_CREATE, &mut attr) }
 }
 
-/// A counter map of `len` bytes: one value, which programs address directly
-/// and the helper maps.
-pub(super) fn new_counters(len: usize) -> Result<Fd> {
-    array_map(
-        BPF_MAP_TYPE_ARRAY,
-        len,
-        BPF_F_MMAPABLE,
-        *b"bpfilter_count\0\0",
-    )
+/// A map that programs address directly and the helper maps.
+pub(super) fn new_map(len: usize) -> Result<Fd> {
+    array_map(ARRAY, len, MMAPABLE, *b"bpfilter\0\0\0\0\0\0\0\0")
 }
 
 /// The number of possible CPUs. There may be no /proc or /sys to read it
 /// from; but a look at a per-CPU value copies it once for each of them.
 ///
 /// A program counts in the row of its CPU's id, and ids lie below this number
-/// where they have no gaps. (Where they have, the program itself must refuse
-/// the ids that are too large; it does, for the verifier makes it.)
+/// where they have no gaps. (Where they have, it is the program that must
+/// refuse those that are too large; it does, for the verifier makes it.)
 pub(super) fn possible_cpus() -> Result<u32> {
     const CELL: usize = size_of::<u64>();
-    let map = array_map(BPF_MAP_TYPE_PERCPU_ARRAY, CELL, 0, *b"bpfilter_cpus\0\0\0")?;
+    let map = array_map(PERCPU_ARRAY, CELL, 0, *b"bpfilter_cpus\0\0\0")?;
     let mut cells = Memory::new(MAX_CPUS * CELL)?;
     cells.fill(0xff);
     let key = 0u32;
-    let attr = MapLookup {
+    let mut attr = MapLookup {
         map_fd: map.raw().unsigned_abs(),
-        pad: 0,
         key: (&raw const key).expose_provenance() as u64,
         value: cells.as_mut_ptr().expose_provenance() as u64,
-        flags: 0,
+        ..MapLookup::new_zeroed()
     };
-    // SAFETY: this command reads a key of 4 bytes, and writes 8 bytes for each
+    // SAFETY: the command reads a key of 4 bytes, and writes 8 bytes for each
     // possible CPU to `cells`, which has room for as many as there can be.
-    unsafe { raw::bpf(BPF_MAP_LOOKUP_ELEM, &attr)? };
+    unsafe { raw::bpf(cmd::MAP_LOOKUP_ELEM, &mut attr)? };
     // The values are zero; what was not written is still all ones.
     let count = cells
         .chunks_exact(CELL)
         .take_while(|cell| **cell == [0; CELL]);
     u32::try_from(count.count()).map_err(|_| Errno::EIO)
+}
+
+/// Loads a program of type NETFILTER.
+pub(super) fn load(insns: &mut [Insn], maps: &Maps<'_, Fd>) -> Result<Fd> {
+    for insn in insns.iter_mut() {
+        let map = match insn.map() {
+            Some(Map::Data) => maps.data,
+            Some(Map::State) => maps.state,
+            Some(Map::Counters) => maps.counters,
+            None => continue,
+        };
+        insn.set_map(map.raw());
+    }
+    load_raw(insns)
+}
+
+/// Loads a program that accepts everything, and forgets it.
+pub(super) fn load_trivial() -> Result<()> {
+    const ACCEPT: Insn = Insn {
+        code: 0xb7,
+        regs: 0,
+        off: 0,
+        imm: 1,
+    };
+    const EXIT: Insn = Insn {
+        code: 0x95,
+        regs: 0,
+        off: 0,
+        imm: 0,
+    };
+    load_raw(&[ACCEPT, EXIT]).map(drop)
+}
+
+fn load_raw(insns: &[Insn]) -> Result<Fd> {
+    let mut attr = ProgLoad {
+        prog_type: PROG_TYPE_NETFILTER,
+        insn_cnt: u32::try_from(insns.len()).map_err(|_| Errno::ENOMEM)?,
+        insns: insns.as_ptr().expose_provenance() as u64,
+        license: c"GPL".as_ptr().expose_provenance() as u64,
+        prog_name: *b"bpfilter\0\0\0\0\0\0\0\0",
+        expected_attach_type: ATTACH_NETFILTER,
+        ..ProgLoad::new_zeroed()
+    };
+    // SAFETY: the command reads as many instructions as there are and a
+    // string, writes no log, and opens a descriptor.
+    unsafe { raw::bpf_open(cmd::PROG_LOAD, &mut attr) }
+}
+
+/// The BTF object that comes after `id`.
+pub(super) fn next_btf(id: u32) -> Result<u32> {
+    let mut attr = ById {
+        id,
+        ..ById::new_zeroed()
+    };
+    // SAFETY: the attribute holds no address.
+    unsafe { raw::bpf(cmd::BTF_GET_NEXT_ID, &mut attr)? };
+    Ok(attr.next_id)
+}
+
+/// The BTF object of this id.
+pub(super) fn btf_by_id(id: u32) -> Result<Fd> {
+    let mut attr = ById {
+        id,
+        ..ById::new_zeroed()
+    };
+    // SAFETY: the attribute holds no address, and the command opens a
+    // descriptor.
+    unsafe { raw::bpf_open(cmd::BTF_GET_FD_BY_ID, &mut attr) }
+}
+
+/// What the kernel says of a BTF object: its name, and as much of it as
+/// `bytes` has room for.
+pub(super) fn btf_info(object: &Fd, bytes: &mut [u8]) -> Result<(BtfInfo, [u8; BTF_NAME])> {
+    let mut name = [0; BTF_NAME];
+    let mut info = BtfInfo {
+        btf: bytes.as_mut_ptr().expose_provenance() as u64,
+        btf_size: u32::try_from(bytes.len()).map_err(|_| Errno::EIO)?,
+        name: name.as_mut_ptr().expose_provenance() as u64,
+        name_len: BTF_NAME as u32,
+        ..BtfInfo::new_zeroed()
+    };
+    let mut attr = GetInfo {
+        bpf_fd: object.raw().unsigned_abs(),
+        info_len: size_of::<BtfInfo>() as u32,
+        info: (&raw mut info).expose_provenance() as u64,
+    };
+    // SAFETY: the command writes to `info`, `bytes` and `name`, to each no
+    // more than its length that is given; all three are borrowed mutably.
+    unsafe { raw::bpf(cmd::OBJ_GET_INFO_BY_FD, &mut attr)? };
+    Ok((info, name))
 }
 
 #[cfg(test)]
@@ -123,7 +276,7 @@ mod tests {
     #[test]
     fn a_counter_map_is_shared() {
         let len = 3 * 1000 * 16;
-        let map = new_counters(len).unwrap();
+        let map = new_map(len).unwrap();
         let one = CounterMap::new(&map, len).unwrap();
         let other = CounterMap::new(&map, len).unwrap();
         assert_eq!(one.len(), len / 8);

@@ -13,7 +13,7 @@ use heapless::String;
 use rustix::fd::BorrowedFd;
 use rustix::io::{fcntl_getfd, write};
 use rustix::mount::fsconfig_create;
-use umh_core::errno::Result;
+use umh_core::errno::{Errno, Result};
 
 use super::fd::Fd;
 use super::{errno, raw};
@@ -85,6 +85,11 @@ impl Line {
     pub(super) fn text(mut self, text: &str) -> Self {
         let _ = self.0.push_str(text);
         self
+    }
+
+    /// The line with the number of `errno` at its end.
+    pub(super) fn errno(self, errno: Errno) -> Self {
+        self.text(", errno ").number(errno.number() as usize)
     }
 
     /// The line with `number`, in decimal, at its end.

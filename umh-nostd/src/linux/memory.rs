@@ -163,6 +163,12 @@ impl Deref for Image {
     }
 }
 
+/// A map that no program uses yet, mapped to be filled.
+pub(super) fn contents(map: &Fd, len: usize) -> Result<Memory> {
+    // As good as private: nothing else knows of the map.
+    Mapping::new(len, READ_WRITE, MapFlags::SHARED, Some(map)).map(Memory)
+}
+
 /// A counter map, mapped.
 #[derive(Debug)]
 pub(super) struct CounterMap(Mapping);

@@ -5,6 +5,7 @@
 //! exit. Calls that rustix has are made through it, the others in [`raw`].
 
 mod bpf;
+mod btf;
 mod caller;
 mod control;
 mod fd;
@@ -20,10 +21,12 @@ use rustix::fd::BorrowedFd;
 use rustix::io;
 use rustix::time::{ClockId, Timespec, clock_getres};
 use umh_core::errno::{Errno, Result};
-use umh_core::extension::{Features, Host, Kind};
+use umh_core::extension::{Host, Kind};
+use umh_core::program::Insn;
 
 use crate::serve::{End, Mailbox, serve};
-use crate::system::{Generation, System, Tid, UserAddr};
+use crate::system::{Generation, Machine, Maps, System, Tid, UserAddr};
+use btf::Missing;
 use control::Control;
 use fd::Fd;
 use log::Log;
@@ -32,25 +35,42 @@ use memory::{CounterMap, Draft, Image, Memory};
 /// The kernel of this machine.
 struct Linux {
     control: Control,
-    host: Host,
-    /// Known after the first question, and never different.
-    rows: Cell<Option<u32>>,
+    log: Log,
+    /// Found out when it is first asked for, and never different; `Some(None)`
+    /// where rules cannot run.
+    machine: Cell<Option<Option<Machine>>>,
 }
 
 impl Linux {
-    fn new() -> Result<Self> {
-        // The coarse clock moves with the ticks.
-        let tick = clock_getres(ClockId::MonotonicCoarse).tv_nsec;
-        let tick = u32::try_from(tick).unwrap_or_default().max(1);
-        Ok(Self {
-            control: Control::open()?,
-            host: Host {
-                features: Features::ALL,
-                hz: (NANOSECONDS + tick / 2) / tick,
+    /// Finds out what the rules run on. Says so in the log if they cannot.
+    fn find_out(&self) -> Option<Machine> {
+        let missing = match btf::resolve() {
+            Ok(kernel) => match bpf::possible_cpus() {
+                Ok(cpus) => {
+                    let features = kernel.features();
+                    let host = Host { features, hz: hz() };
+                    return Some(Machine { kernel, host, cpus });
+                }
+                Err(errno) => Missing::Failed("per-CPU maps", errno),
             },
-            rows: Cell::new(None),
-        })
+            Err(missing) => missing,
+        };
+        self.log.error(|line| {
+            let line = line.text("ip_tables stays in charge, this kernel ");
+            match missing {
+                Missing::Part(part) => line.text("lacks ").text(part),
+                Missing::Failed(what, errno) => line.text("fails ").text(what).errno(errno),
+            }
+        });
+        None
     }
+}
+
+/// `CONFIG_HZ`: the coarse clock moves with the ticks.
+fn hz() -> u32 {
+    let tick = clock_getres(ClockId::MonotonicCoarse).tv_nsec;
+    let tick = u32::try_from(tick).unwrap_or_default().max(1);
+    (NANOSECONDS + tick / 2) / tick
 }
 
 const NANOSECONDS: u32 = 1_000_000_000;
@@ -60,10 +80,19 @@ impl System for Linux {
     type Memory = Memory;
     type Draft = Draft;
     type Image = Image;
+    type Contents = Memory;
     type Counters = CounterMap;
 
-    fn host(&self) -> Host {
-        self.host
+    fn machine(&self) -> Result<Machine> {
+        let machine = match self.machine.get() {
+            Some(known) => known,
+            None => {
+                let found = self.find_out();
+                self.machine.set(Some(found));
+                found
+            }
+        };
+        machine.ok_or(Errno::ENOPROTOOPT)
     }
 
     fn read(&self, caller: Tid, addr: UserAddr, into: &mut [u8]) -> Result<()> {
@@ -102,21 +131,29 @@ impl System for Linux {
         Image::new(table)
     }
 
-    fn rows(&self) -> Result<u32> {
-        if let Some(rows) = self.rows.get() {
-            return Ok(rows);
-        }
-        let rows = bpf::possible_cpus()?.saturating_add(1);
-        self.rows.set(Some(rows));
-        Ok(rows)
-    }
-
     fn new_counters(&self, len: usize) -> Result<Fd> {
-        bpf::new_counters(len)
+        bpf::new_map(len)
     }
 
     fn counters(&self, map: &Fd, len: usize) -> Result<CounterMap> {
         CounterMap::new(map, len)
+    }
+
+    fn new_map(&self, len: usize) -> Result<(Fd, Memory)> {
+        let map = bpf::new_map(len)?;
+        let contents = memory::contents(&map, len)?;
+        Ok((map, contents))
+    }
+
+    fn load(&self, insns: &mut [Insn], maps: &Maps<'_, Fd>) -> Result<Fd> {
+        let loaded = bpf::load(insns, maps);
+        if let Err(errno) = loaded {
+            // The caller can do nothing about it, and does not know what it
+            // was that failed.
+            self.log
+                .error(|line| line.text("a program was refused").errno(errno));
+        }
+        loaded
     }
 }
 
@@ -156,23 +193,23 @@ pub fn main(text: Range<usize>) -> ! {
     raw::ignore_sigpipe();
     let log = Log::open();
     log.notice("Started bpfilter");
-    let linux = match Linux::new() {
-        Ok(linux) => linux,
+    let control = match Control::open() {
+        Ok(control) => control,
         Err(errno) => {
-            log.error(|line| {
-                line.text("no control socket, errno ")
-                    .number(errno.number() as usize)
-            });
+            log.error(|line| line.text("no control socket").errno(errno));
             raw::exit(1)
         }
     };
+    let linux = Linux {
+        control,
+        log,
+        machine: Cell::new(None),
+    };
+    let log = &linux.log;
     match serve(&Pipes { text }, &linux) {
         End::Closed => raw::exit(0),
         End::Invalid(len) => log.error(|line| line.text("invalid request of length ").number(len)),
-        End::Broken(errno) => log.error(|line| {
-            line.text("mailbox failed, errno ")
-                .number(errno.number() as usize)
-        }),
+        End::Broken(errno) => log.error(|line| line.text("mailbox failed").errno(errno)),
     }
     raw::exit(1)
 }

@@ -17,7 +17,7 @@ use linux_raw_sys::general::{
 };
 use linux_raw_sys::net::AF_INET;
 use umh_core::errno::{Errno, Result};
-use zerocopy::{FromZeros, Immutable, IntoBytes};
+use zerocopy::{FromBytes, FromZeros, IntoBytes};
 
 use super::fd::Fd;
 use crate::arch::{self, syscall6};
@@ -139,8 +139,8 @@ pub(super) fn set_option(socket: &Fd, option: u32, value: &[u8]) -> Result<()> {
 /// # Safety
 ///
 /// Addresses in `attr` must name memory that the command may read or write as
-/// it does, and `command` must only read `attr` itself.
-pub(super) unsafe fn bpf<T: IntoBytes + Immutable>(command: u32, attr: &T) -> Result<usize> {
+/// it does.
+pub(super) unsafe fn bpf<T: FromBytes + IntoBytes>(command: u32, attr: &mut T) -> Result<usize> {
     // SAFETY: promised by the caller of this function.
     result(unsafe { bpf_call(command, attr) })
 }
@@ -150,7 +150,7 @@ pub(super) unsafe fn bpf<T: IntoBytes + Immutable>(command: u32, attr: &T) -> Re
 /// # Safety
 ///
 /// That of [`bpf`], and that the command does open one.
-pub(super) unsafe fn bpf_open<T: IntoBytes + Immutable>(command: u32, attr: &T) -> Result<Fd> {
+pub(super) unsafe fn bpf_open<T: FromBytes + IntoBytes>(command: u32, attr: &mut T) -> Result<Fd> {
     // SAFETY: promised by the caller of this function.
     unsafe { opened(bpf_call(command, attr)) }
 }
@@ -158,11 +158,12 @@ pub(super) unsafe fn bpf_open<T: IntoBytes + Immutable>(command: u32, attr: &T) 
 /// # Safety
 ///
 /// That of [`bpf`].
-unsafe fn bpf_call<T: IntoBytes + Immutable>(command: u32, attr: &T) -> isize {
-    let address = ptr::from_ref(attr).expose_provenance();
+unsafe fn bpf_call<T: FromBytes + IntoBytes>(command: u32, attr: &mut T) -> isize {
+    let address = ptr::from_mut(attr).expose_provenance();
     let args = [command as usize, address, size_of::<T>(), 0, 0, 0];
-    // SAFETY: `attr` is live and as long as it is said to be; the rest is
-    // promised by the caller of this function.
+    // SAFETY: `attr` is live, as long as it is said to be, and of a type that
+    // takes any bytes which the command may write; the rest is promised by
+    // the caller of this function.
     unsafe { syscall6(__NR_bpf, args) }
 }
 
