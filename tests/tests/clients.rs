@@ -219,11 +219,6 @@ fn matches() {
         iptables -A INPUT -m dscp --dscp 0x20 -j ACCEPT
         iptables -A INPUT -m dscp ! --dscp-class EF -j ACCEPT
         iptables -A INPUT -m pkttype --pkt-type broadcast -j ACCEPT
-        iptables -A INPUT -m mac --mac-source 00:11:22:33:44:55 -j ACCEPT
-        iptables -A OUTPUT -m owner --uid-owner 0-1000 ! --gid-owner 5 -j ACCEPT
-        iptables -A OUTPUT -m owner --socket-exists -j ACCEPT
-        iptables -A INPUT -m addrtype --dst-type LOCAL -j ACCEPT
-        iptables -A INPUT -m addrtype ! --src-type LOCAL,UNICAST --limit-iface-in -j ACCEPT
         iptables -A INPUT -p tcp -m tcp --tcp-flags SYN,ACK,FIN SYN -m comment --comment x -m limit -j DROP
         iptables -A INPUT -p tcp --tcp-option 7 -j ACCEPT
         iptables -A INPUT -p icmp -m icmp --icmp-type 3/4 -j ACCEPT
@@ -247,14 +242,7 @@ fn matches_where_they_may_not_be() {
         &mut pair(),
         "
         iptables -N user
-        ! iptables -A INPUT -m owner --uid-owner 0 -j ACCEPT
-        ! iptables -A OUTPUT -m mac --mac-source 00:11:22:33:44:55 -j ACCEPT
-        iptables -A user -m owner --uid-owner 0 -j ACCEPT
         iptables -A OUTPUT -j user
-        ! iptables -A INPUT -j user
-        ! iptables -A FORWARD -j user
-        ! iptables -A INPUT -m addrtype --dst-type LOCAL --limit-iface-out -j ACCEPT
-        ! iptables -A OUTPUT -m addrtype --dst-type LOCAL --limit-iface-in -j ACCEPT
         ! iptables -A INPUT -m limit --limit 1/day --limit-burst 5000000 -j ACCEPT
         ! iptables -A INPUT -p icmp -m multiport --dports 1 -j ACCEPT
         ! iptables -A INPUT -m nonsense -j ACCEPT

@@ -293,8 +293,18 @@ fn each_rule_of_replace() {
         let call = blob.call();
         let len = (call.bytes.len() as i32 + row.more) as u32;
         let call = call.len(len);
-        let kernel = pair.kernel.call(&call);
         let bpfilter = pair.bpfilter.call(&call);
+        // Known to the core, but no kernel can be asked yet what they ask.
+        if ["addrtype", "mac", "owner"]
+            .iter()
+            .any(|name| row.what.contains(name))
+        {
+            if ![libc::ENOENT, row.errno].contains(&bpfilter.errno) || bpfilter.errno == 0 {
+                failures.push(format!("{}: not refused, {bpfilter:?}", row.what));
+            }
+            continue;
+        }
+        let kernel = pair.kernel.call(&call);
         if kernel != bpfilter {
             failures.push(format!("{}: {kernel:?}, not {bpfilter:?}", row.what));
             // The sides are no longer in step.
