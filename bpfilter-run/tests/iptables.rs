@@ -65,3 +65,46 @@ fn bpfilter_run_itself_may_be_in_a_namespace() {
         .unwrap();
     assert_eq!(text(&output.stdout), PRISTINE, "{output:?}");
 }
+
+#[test]
+fn packets_meet_the_rules() {
+    let (output, _) = in_namespace(
+        "exec 2>/dev/null; $CALLER lo-up echo
+         iptables-legacy -A INPUT -p udp -j DROP; $CALLER echo
+         iptables-legacy -F; $CALLER echo
+         iptables-legacy -P OUTPUT DROP; $CALLER echo
+         iptables-legacy -P OUTPUT ACCEPT; $CALLER echo",
+    );
+    let (lost, refused) = (libc::EAGAIN, libc::EPERM);
+    assert_eq!(output, format!("0\n{lost}\n0\n{refused}\n0\n"));
+}
+
+#[test]
+fn no_packet_slips_through_an_edit_and_none_is_lost() {
+    for (rule, flood) in [
+        ("DROP", "flood-passed:200000"),
+        ("ACCEPT", "flood-lost:50000"),
+    ] {
+        let (output, _) = in_namespace(&format!(
+            "$CALLER lo-up; iptables-legacy -A INPUT -p udp -j {rule}
+             $CALLER {flood} &
+             for i in 1 2 3 4 5 6 7 8 9 10; do
+                 iptables-legacy -I INPUT -s 10.0.0.$i -j DROP
+                 iptables-legacy -D INPUT 1
+             done; wait"
+        ));
+        assert_eq!(output, "0\n", "{rule}");
+    }
+}
+
+#[test]
+fn connections_are_tracked_while_a_rule_asks() {
+    let (output, _) = in_namespace(
+        "$CALLER lo-up
+         state() { $CALLER echo; conntrack -C; nft list tables | wc -l; }
+         state
+         iptables-legacy -A INPUT -m conntrack --ctstate NEW,ESTABLISHED -j ACCEPT; state
+         iptables-legacy -F; conntrack -F 2>/dev/null; state",
+    );
+    assert_eq!(output, "0\n0\n0\n0\n1\n1\n0\n0\n0\n");
+}
