@@ -16,14 +16,18 @@
 )]
 
 use bpfilter_tests::agents::Cases;
+use bpfilter_tests::blob::{Chain, Extension, Rule, Table as BlobTable, Target};
 use bpfilter_tests::evaluate::{Conntrack, Evaluator, Hook, PacketAt, PacketType, Verdict};
 use bpfilter_tests::namespace::{run, unshare};
 use bpfilter_tests::odd_rules::Edited;
 use bpfilter_tests::oracle::{Case, Live};
+use bpfilter_tests::packet::Ipv4;
 use bpfilter_tests::programs::{Programs, kernel};
 use bpfilter_tests::table::Table;
 use fastrand::Rng;
-use umh_core::abi::{FILTER_VALID_HOOKS, Replace};
+use umh_core::abi::{
+    FILTER_VALID_HOOKS, GetInfo, Replace, VERDICT_ACCEPT, VERDICT_DROP, VERDICT_RETURN,
+};
 use umh_core::table::Hook as CoreHook;
 
 /// The request that would load the table that is there.
@@ -60,27 +64,24 @@ fn packets(case: &Case, rng: &mut Rng) -> Vec<Vec<u8>> {
     packets
 }
 
-fn check(case: &Case) -> usize {
-    run(&["iptables-legacy-restore"], &case.rules).unwrap();
-    let live = Live::open().unwrap();
-    let mut rng = Rng::with_seed(case.seed);
-    let mut edited = Edited::new(live.info(), live.entries().unwrap());
-    if case.ladder {
-        edited.ladder().unwrap();
-    }
-    for _ in 0..case.edits {
-        edited.edit(&mut rng, 0).unwrap();
-    }
-    let entries = live.entries().unwrap();
-    let programs = match Programs::load(&header(&live), &entries) {
+/// Holds the programs of a table against the evaluator.
+fn judge(header: &Replace, entries: &[u8], packets: &[Vec<u8>], words: &dyn Fn() -> String) {
+    let programs = match Programs::load(header, entries) {
         Ok(programs) => programs,
-        Err(error) => panic!("seed {}: {error}\n{}", case.seed, case.rules),
+        Err(error) => panic!("{error}\n{}", words()),
     };
     let (_, host) = kernel();
-    let mut evaluator = Evaluator::new(Table::parse(live.info(), &entries), 0, host.hz);
-    let packets = packets(case, &mut rng);
+    let info = GetInfo {
+        name: header.name,
+        valid_hooks: header.valid_hooks,
+        hook_entry: header.hook_entry,
+        underflow: header.underflow,
+        num_entries: header.num_entries,
+        size: header.size,
+    };
+    let mut evaluator = Evaluator::new(Table::parse(&info, entries), 0, host.hz);
     let mut before = programs.counters();
-    for bytes in &packets {
+    for bytes in packets {
         for hook in CoreHook::ALL {
             let at = PacketAt {
                 hook: match hook {
@@ -115,15 +116,178 @@ fn check(case: &Case) -> usize {
             expected.sort_unstable();
             assert!(
                 (counted == expected) && run.accepted == (walk.verdict == Verdict::Accept),
-                "seed {} {hook:?}: packet {bytes:02x?}\ncounted {counted:?} {run:?}\nexpected {expected:?} {:?}\n{}",
-                case.seed,
+                "{hook:?}: packet {bytes:02x?}\ncounted {counted:?} {run:?}\nexpected {expected:?} {:?}\n{}",
                 walk.verdict,
-                case.rules,
+                words(),
             );
         }
     }
+}
+
+fn check(case: &Case) -> usize {
+    run(&["iptables-legacy-restore"], &case.rules).unwrap();
+    let live = Live::open().unwrap();
+    let mut rng = Rng::with_seed(case.seed);
+    let mut edited = Edited::new(live.info(), live.entries().unwrap());
+    if case.ladder {
+        edited.ladder().unwrap();
+    }
+    for _ in 0..case.edits {
+        edited.edit(&mut rng, 0).unwrap();
+    }
+    let packets = packets(case, &mut rng);
+    judge(&header(&live), &live.entries().unwrap(), &packets, &|| {
+        format!("seed {}\n{}", case.seed, case.rules)
+    });
     edited.undo().unwrap();
     packets.len()
+}
+
+/// Few addresses and ports, so that rules and packets meet.
+fn crowded_address(rng: &mut Rng) -> [u8; 4] {
+    [10, rng.u8(0..2), 0, rng.u8(0..32)]
+}
+
+/// A rule of a crowd: one of a few shapes, so that big groups come about.
+fn crowded_rule(rng: &mut Rng, chains: usize, shapes: u32) -> Rule {
+    let mut rule = Rule::any(match rng.u32(..12) {
+        0..4 => Target::Next,
+        4..6 => Target::Verdict(VERDICT_DROP),
+        6 => Target::Verdict(VERDICT_ACCEPT),
+        7 => Target::Verdict(VERDICT_RETURN),
+        8 if chains > 0 => Target::Goto(chains - 1),
+        9..12 if chains > 0 => Target::Jump(rng.usize(..chains)),
+        _ => Target::Next,
+    });
+    let shape = rng.u32(..shapes);
+    let masks = [
+        [255; 4],
+        [255; 4],
+        [255, 255, 255, 240],
+        [255, 0, 0, 31],
+        [0; 4],
+    ];
+    if shape & 1 == 0 {
+        rule.ip.smsk = masks[rng.usize(..if shapes > 8 { 5 } else { 2 })];
+        rule.ip.src = crowded_address(rng);
+        // Now and then outside the mask, which never matches.
+        if rng.u32(..20) != 0 {
+            for (byte, mask) in rule.ip.src.iter_mut().zip(rule.ip.smsk) {
+                *byte &= mask;
+            }
+        }
+    }
+    if shape & 2 != 0 {
+        rule.ip.dmsk = [255; 4];
+        rule.ip.dst = crowded_address(rng);
+    }
+    if shape & 4 != 0 {
+        rule.ip.proto = 17;
+        let port = rng.u16(50..58);
+        let mut data = vec![0, 0, 0xff, 0xff];
+        data.extend(port.to_ne_bytes());
+        data.extend((port + if rng.u32(..4) == 0 { 1 } else { 0 }).to_ne_bytes());
+        data.extend([0, 0]);
+        rule.matches.push(Extension::new("udp", 0, data));
+    }
+    if shape & 8 != 0 {
+        rule.ip.proto = 6;
+        rule.matches.clear();
+        let mut data = vec![0, 0, 0xff, 0xff];
+        data.extend(50u16.to_ne_bytes());
+        data.extend(rng.u16(50..60).to_ne_bytes());
+        data.extend([0, 2, if rng.bool() { 2 } else { 0 }, 0]);
+        rule.matches.push(Extension::new("tcp", 0, data));
+    }
+    if rng.u32(..16) == 0 {
+        rule.ip.invflags = [0x08, 0x10, 0x40][rng.usize(..3)];
+        if !rule.matches.is_empty() {
+            rule.ip.invflags &= !0x40;
+        }
+    }
+    if rng.u32(..30) == 0 {
+        let mut data = rng.u32(..2).to_ne_bytes().to_vec();
+        data.extend([1, 0, 0, 0, rng.u8(..2), 0, 0, 0]);
+        rule.matches.push(Extension::new("mark", 1, data));
+    }
+    rule
+}
+
+/// A table of one big chain or many, and packets for it.
+fn crowd(seed: u64) -> (BlobTable, Vec<Vec<u8>>) {
+    let mut rng = Rng::with_seed(seed);
+    let mut table = BlobTable::default();
+    let shapes = [1, 4, 8, 16][rng.usize(..4)];
+    let chains = [0, 0, 3, 20][rng.usize(..4)];
+    for chain in 0..chains {
+        // Later chains call earlier ones: no loops.
+        let rules = (0..rng.usize(..40))
+            .map(|_| crowded_rule(&mut rng, chain, shapes))
+            .collect();
+        table.chains.push(Chain {
+            name: format!("c{chain}"),
+            rules,
+        });
+    }
+    for hook in 0..3 {
+        let rules = rng.usize(..[60, 60, 300][hook]);
+        table.builtin[hook] = (0..rules)
+            .map(|_| crowded_rule(&mut rng, chains, shapes))
+            .collect();
+        if rng.bool() {
+            table.policy[hook] = VERDICT_DROP;
+        }
+    }
+    let packets = (0..40)
+        .map(|_| {
+            let (source, destination) = (crowded_address(&mut rng), crowded_address(&mut rng));
+            let protocol = [6, 17, 17, 1][rng.usize(..4)];
+            let mut payload = vec![0, rng.u8(50..60), 0, rng.u8(50..60)];
+            payload.extend([
+                0,
+                8,
+                0,
+                0,
+                0,
+                0,
+                0,
+                0,
+                0x50,
+                rng.u8(..4) * 2,
+                0,
+                0,
+                0,
+                0,
+                0,
+                0,
+            ]);
+            let least = [0, 18, 20][rng.usize(..3)];
+            payload.truncate(rng.usize(least..=20));
+            Ipv4 {
+                ttl: 64,
+                protocol,
+                source,
+                destination,
+                fragment: if rng.u32(..10) == 0 { rng.u16(..3) } else { 0 },
+                payload,
+                ..Ipv4::default()
+            }
+            .build()
+        })
+        .collect();
+    (table, packets)
+}
+
+#[test]
+fn crowds_agree_with_the_evaluator() {
+    let cases = Cases::from_environment(150);
+    for seed in cases.first..cases.first + cases.count {
+        let (table, packets) = crowd(seed);
+        let blob = table.blob();
+        judge(&blob.header, &blob.entries, &packets, &|| {
+            format!("crowd {seed}: {table:?}")
+        });
+    }
 }
 
 #[test]

@@ -205,6 +205,7 @@ alu! {
     0x10 sub_imm(number);
     0x10 sub32(register32);
     0x10 sub32_imm(number32);
+    0x20 mul(register);
     0x20 mul_imm(number);
     0x20 mul32_imm(number32);
     0x30 div32_imm(number32);
@@ -216,6 +217,7 @@ alu! {
     0x50 and32_imm(number32);
     0x60 lsh(register);
     0x60 lsh_imm(number);
+    0x70 rsh(register);
     0x70 rsh_imm(number);
     0x70 rsh32_imm(number32);
     0x80 neg_imm(number);

@@ -57,9 +57,13 @@ pub(super) const ITERATOR: i16 = -288;
 /// Where this run keeps return positions that have no room here: the offset
 /// of its place in the state map and 1, or 0 if it has none, 8 bytes.
 pub(super) const PLACE: i16 = -304;
+/// The best rule that the index has found, 8 bytes.
+pub(super) const BEST: i16 = -312;
+/// Where the group at hand is, or the place in the list, 8 bytes.
+pub(super) const INDEX_AT: i16 = -320;
 /// For the prologue alone, 8 bytes.
 pub(super) const SCRATCH: i16 = -296;
 /// Return positions, 4 bytes each.
 pub(super) const RETURNS: i16 = -496;
 /// How many of them.
-pub(super) const RETURNS_MAX: i32 = 46;
+pub(super) const RETURNS_MAX: i32 = 42;

@@ -32,7 +32,7 @@ pub(crate) use kernel::ConnectionPart;
 pub use kernel::Kernel;
 
 use crate::errno::{Errno, Result};
-use crate::ruleset::{COUNTERS, IN_FRAME, Ruleset, action, data};
+use crate::ruleset::{COUNTERS, GROUP, IN_FRAME, Ruleset, action, data};
 use crate::table::Hook;
 use asm::{Assembler, Item, Label, Param, Reg, call_kfunc, jump_if_imm, jump_when_tired};
 use kernel::FACTS;
@@ -85,6 +85,18 @@ mod label {
         PUSHED
         /// The next place is tried.
         NEXT_PLACE
+        /// The search goes on at R7, one record after the other.
+        LINEAR
+        /// The next group of the index is asked.
+        NEXT_GROUP
+        /// A group has been asked.
+        GROUP_DONE
+        /// All groups have been asked.
+        GROUPS_DONE
+        /// The list goes on.
+        NEXT_LISTED
+        /// R1 is the rule.
+        LISTED
     }
 }
 
@@ -127,6 +139,16 @@ mod param {
         LAST_PLACE
         /// Returns in a place.
         PLACE_RETURNS
+        /// Of the data map: groups of the index.
+        GROUPS
+        /// Bytes of all groups.
+        GROUPS_LEN
+        /// Of the data map: buckets of the index.
+        BUCKETS
+        /// Number of buckets.
+        NUM_BUCKETS
+        /// Of the data map: rules that are in no bucket.
+        LIST
         /// Credits that a tick brings.
         PER_TICK
         /// Ticks in a second.
@@ -167,6 +189,12 @@ pub fn build(ruleset: &Ruleset<'_>, hook: Hook, insns: &mut [Insn]) -> Result<us
     set(param::START, table.hook_entry(hook).0 as usize)?;
     set(param::POLICY, table.underflow(hook).0 as usize)?;
     set(param::NESTING, table.jump_depth() as usize)?;
+    let index = ruleset.index();
+    set(param::GROUPS, ruleset.index_at())?;
+    set(param::GROUPS_LEN, index.num_groups() * GROUP)?;
+    set(param::BUCKETS, ruleset.index_at() + index.buckets_at())?;
+    set(param::NUM_BUCKETS, index.num_buckets())?;
+    set(param::LIST, ruleset.index_at() + index.list_at())?;
     set(param::DEEP, ruleset.deep_at())?;
     let (places, place_len) = (ruleset.deep_places() as usize, ruleset.deep_place_len());
     set(param::PLACES, places)?;

@@ -138,6 +138,11 @@ impl Builder<'_> {
                 ]
             },
         );
+        if self.ruleset.index().is_used() {
+            for place in [frame::BEST, frame::INDEX_AT] {
+                self.put(&[load(B8, R1, R5, 0), store(B8, Fp, place, R1)]);
+            }
+        }
         if self.ruleset.deep_places() != 0 {
             self.put(
                 const {

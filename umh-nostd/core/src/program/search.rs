@@ -8,13 +8,14 @@
 use core::mem::offset_of;
 
 use super::asm::{
-    Cond, Item, Label, Map, Reg, Size, add, add_imm, and, bind, jump, jump_if, jump_if_imm, load,
-    map_value, mov, mul_imm, xor,
+    Cond, Item, Label, Map, Reg, Size, add, add_imm, and, and_imm, bind, jump, jump_if,
+    jump_if_imm, load, lsh_imm, map_value, mov, mov_wide, mul, mul_imm, rsh, rsh_imm, store,
+    sub_imm, xor,
 };
 use super::{Builder, frame, label, param};
-use crate::ruleset::{RECORD, Record, SENTINELS};
+use crate::ruleset::{BUCKET_RULES, FACTORS, GROUP, Group, HASH_BUCKET, RECORD, Record, SENTINELS};
 
-use Reg::{Fp, R1, R2, R3, R4, R7, R8, R9};
+use Reg::{Fp, R0, R1, R2, R3, R4, R5, R7, R8, R9};
 use Size::{B4, B8};
 
 const ODD: Label = Label(Label::LOCAL);
@@ -35,8 +36,202 @@ pub(super) const RECORD_OF_R7: [Item; 5] = [
 impl Builder<'_> {
     pub(super) fn search(&mut self) {
         self.put(const { &[bind(label::SEARCH)] });
-        self.linear();
+        let indexed = self.ruleset.index().is_used();
+        if indexed {
+            self.indexed();
+        }
+        // Odd packets go this way in any case.
+        if !indexed || self.ruleset.uses().transport {
+            self.put(const { &[bind(label::LINEAR)] });
+            self.linear();
+        }
         self.candidate();
+    }
+
+    /// Asks the index, for a packet that is not odd. What it finds goes on at
+    /// CANDIDATE.
+    fn indexed(&mut self) {
+        if self.ruleset.uses().transport {
+            self.put(
+                const {
+                    &[
+                        load(B8, R1, Fp, frame::KEEPS),
+                        jump_if_imm(R1, Cond::Ne, -1, label::LINEAR),
+                    ]
+                },
+            );
+        }
+        self.groups();
+        self.list();
+    }
+
+    /// BEST = the first rule from R7 on that is in a bucket and matches.
+    fn groups(&mut self) {
+        const SHIFT: i16 = offset_of!(Group, shift) as i16;
+        const FIRST: i16 = offset_of!(Group, first) as i16;
+        self.put(
+            const {
+                &[
+                    jump_if_imm(R7, Cond::Gt, 0, label::DROP).imm(param::RULES),
+                    map_value(R1, Map::Data, param::ZERO),
+                    load(B8, R2, R1, 0),
+                    store(B8, Fp, frame::INDEX_AT, R2),
+                    load(B8, R2, R1, 0),
+                    add_imm(R2, 0).imm(param::RULES),
+                    store(B8, Fp, frame::BEST, R2),
+                    bind(label::NEXT_GROUP),
+                ]
+            },
+        );
+        self.again();
+        self.put(
+            const {
+                &[
+                    load(B8, R1, Fp, frame::INDEX_AT),
+                    jump_if_imm(R1, Cond::Ge, 0, label::GROUPS_DONE).imm(param::GROUPS_LEN),
+                    map_value(R5, Map::Data, param::GROUPS),
+                    add(R5, R1),
+                    and_imm(R1, 0xffff),
+                    add_imm(R1, GROUP as i32),
+                    store(B8, Fp, frame::INDEX_AT, R1),
+                    // The hash, see `ruleset::index`.
+                    load(B8, R1, R5, offset_of!(Group, addr_mask) as i16),
+                    and(R1, R9),
+                    mov_wide(R2, FACTORS[0]),
+                    mul(R1, R2),
+                    load(B8, R2, R5, offset_of!(Group, class_mask) as i16),
+                    and(R2, R8),
+                    mov_wide(R3, FACTORS[1]),
+                    mul(R2, R3),
+                    add(R1, R2),
+                    mov(R2, R1),
+                    rsh_imm(R2, 32),
+                    xor(R1, R2),
+                    mov_wide(R2, FACTORS[2]),
+                    mul(R1, R2),
+                    load(B4, R2, R5, SHIFT),
+                    rsh(R1, R2),
+                    load(B4, R2, R5, FIRST),
+                    add(R1, R2),
+                    // R5 = the bucket
+                    jump_if_imm(R1, Cond::Ge, 0, label::DROP).imm(param::NUM_BUCKETS),
+                    lsh_imm(R1, HASH_BUCKET.trailing_zeros() as i32),
+                    map_value(R5, Map::Data, param::BUCKETS),
+                    add(R5, R1),
+                ]
+            },
+        );
+        for slot in 0..BUCKET_RULES as u8 {
+            let next = Label(OTHER + slot);
+            self.put(&[
+                load(B4, R1, R5, 4 * i16::from(slot)),
+                jump_if_imm(R1, Cond::Eq, 0, label::NEXT_GROUP),
+                sub_imm(R1, 1),
+                jump_if(R1, Cond::Lt, R7, next),
+                jump_if_imm(R1, Cond::Ge, 0, label::DROP).imm(param::RULES),
+                // No copy of it, see `frame`.
+                mov(R0, R1),
+                and_imm(R0, i32::MAX),
+                mul_imm(R1, RECORD as i32),
+                map_value(R2, Map::Data, param::RECORDS),
+                add(R2, R1),
+            ]);
+            self.compare(next);
+            self.put(&[jump(label::GROUP_DONE), bind(next)]);
+        }
+        self.put(
+            const {
+                &[
+                    jump(label::NEXT_GROUP),
+                    // R0 = the first rule of the bucket that matches
+                    bind(label::GROUP_DONE),
+                    load(B8, R1, Fp, frame::BEST),
+                    jump_if(R0, Cond::Ge, R1, label::NEXT_GROUP),
+                    store(B8, Fp, frame::BEST, R0),
+                    jump(label::NEXT_GROUP),
+                    bind(label::GROUPS_DONE),
+                ]
+            },
+        );
+    }
+
+    /// The first rule of the list from R7 on that matches, or the best of the
+    /// buckets if that one is first.
+    fn list(&mut self) {
+        self.put(const { &RECORD_OF_R7 });
+        self.put(
+            const {
+                &[
+                    load(B4, R1, R2, offset_of!(Record, indexed) as i16),
+                    store(B8, Fp, frame::INDEX_AT, R1),
+                    bind(label::NEXT_LISTED),
+                ]
+            },
+        );
+        self.again();
+        self.put(
+            const {
+                &[
+                    load(B8, R1, Fp, frame::INDEX_AT),
+                    jump_if_imm(R1, Cond::Gt, 0, label::DROP).imm(param::RULES),
+                    lsh_imm(R1, 2),
+                    map_value(R5, Map::Data, param::LIST),
+                    add(R5, R1),
+                ]
+            },
+        );
+        for place in 0..SENTINELS as u8 {
+            let next = Label(OTHER + place);
+            self.put(&[
+                load(B4, R1, R5, 4 * i16::from(place)),
+                mov(R0, R1),
+                and_imm(R0, i32::MAX),
+                jump_if_imm(R1, Cond::Gt, 0, label::DROP).imm(param::RULES),
+                mul_imm(R1, RECORD as i32),
+                map_value(R2, Map::Data, param::RECORDS),
+                add(R2, R1),
+            ]);
+            self.compare(next);
+            self.put(&[jump(label::LISTED), bind(next)]);
+        }
+        self.put(
+            const {
+                &[
+                    // Past the best of the buckets there is nothing to find.
+                    load(B8, R1, Fp, frame::BEST),
+                    jump_if(R0, Cond::Ge, R1, label::LISTED),
+                    load(B8, R1, Fp, frame::INDEX_AT),
+                    and_imm(R1, i32::MAX),
+                    add_imm(R1, SENTINELS as i32),
+                    store(B8, Fp, frame::INDEX_AT, R1),
+                    jump(label::NEXT_LISTED),
+                    bind(label::LISTED),
+                    // The first of both.
+                    load(B8, R7, Fp, frame::BEST),
+                    and_imm(R7, i32::MAX),
+                    jump_if(R7, Cond::Lt, R0, label::CANDIDATE),
+                    mov(R7, R0),
+                    and_imm(R7, i32::MAX),
+                    jump(label::CANDIDATE),
+                ]
+            },
+        );
+    }
+
+    /// Goes to `other` unless the packet, which is not odd, matches the
+    /// record at R2.
+    fn compare(&mut self, other: Label) {
+        self.put(&[
+            load(B8, R3, R2, offset_of!(Record, addr_mask) as i16),
+            and(R3, R9),
+            load(B8, R4, R2, offset_of!(Record, addr) as i16),
+            jump_if(R3, Cond::Ne, R4, other),
+            load(B8, R3, R2, offset_of!(Record, class) as i16),
+            xor(R3, R8),
+            load(B8, R4, R2, offset_of!(Record, class_mask) as i16),
+            and(R3, R4),
+            jump_if_imm(R3, Cond::Ne, 0, other),
+        ]);
     }
 
     /// One record after the other, a few at each round: fastest for short
@@ -70,7 +265,7 @@ impl Builder<'_> {
                 bind(other),
             ]);
         }
-        self.put(const { &[add_imm(R7, SENTINELS as i32), jump(label::SEARCH)] });
+        self.put(const { &[add_imm(R7, SENTINELS as i32), jump(label::LINEAR)] });
     }
 
     /// A rule without ops matches at once.

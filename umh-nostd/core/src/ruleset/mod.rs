@@ -14,15 +14,18 @@
 //! record   what a rule looks like in the map
 //! test     stateless questions, and those that are asked beforehand
 //! lower    one rule of the table -> its record and ops
+//! index    which rules need not be looked at
 //! ```
 //!
 //! A table is lowered twice: [`Ruleset::plan`] counts, [`Ruleset::write`]
 //! writes into memory of the size that came out, which may be a map's.
 
+mod index;
 mod lower;
 mod record;
 mod test;
 
+pub(crate) use index::{BUCKET_RULES, FACTORS, GROUP, Group, HASH_BUCKET, Index};
 pub use lower::{Draft, Transport, Uses};
 pub use record::Bucket;
 pub use record::{Action, LONGEST_OP, OP, Op, Pattern, RECORD, Record, class};
@@ -36,13 +39,14 @@ use crate::bytes::write;
 use crate::errno::{Errno, Result};
 use crate::program::Kernel;
 use crate::table::{Entry, Table, Target, Verdict};
+use index::{SHORT, Survey};
 use lower::{Lowering, Sink};
 
 /// Bytes of a rule's counters in a row of the counter map.
 pub const COUNTERS: usize = 16;
 
 /// Return positions that a program's stack frame has room for.
-pub(crate) const IN_FRAME: usize = 46;
+pub(crate) const IN_FRAME: usize = 42;
 
 /// Records behind the last rule that match every packet, so that a search
 /// that looks at several records at once needs one check for all.
@@ -69,6 +73,7 @@ pub struct Ruleset<'t> {
     uses: Uses,
     ops_len: usize,
     state_len: usize,
+    index: Index,
 }
 
 impl<'t> Ruleset<'t> {
@@ -83,6 +88,7 @@ impl<'t> Ruleset<'t> {
             uses: Uses::default(),
             ops_len: 0,
             state_len: 0,
+            index: Index::default(),
         };
         // What rules need for odd packets depends on whether there are any.
         ruleset.lower(&mut [], &mut [], |_, _| Ok(()))?;
@@ -90,7 +96,14 @@ impl<'t> Ruleset<'t> {
             transport: ruleset.uses.transport,
             ..Uses::default()
         };
-        let (ops, state) = ruleset.lower(&mut [], &mut [], |_, _| Ok(()))?;
+        let mut survey = Survey::default();
+        let (ops, state) = ruleset.lower(&mut [], &mut [], |_, record| {
+            survey.add(record);
+            Ok(())
+        })?;
+        if table.num_entries() > SHORT {
+            ruleset.index = survey.groups();
+        }
         ruleset.ops_len = ops;
         ruleset.state_len = state;
         Ok(ruleset)
@@ -101,13 +114,25 @@ impl<'t> Ruleset<'t> {
         if data.len() < self.data_len() || state.len() < self.state_len() {
             return Err(Errno::EINVAL);
         }
-        let (records, ops) = data
+        let (records, rest) = data
             .split_at_mut_checked(self.ops_at())
             .ok_or(Errno::EINVAL)?;
-        let written = self.lower(ops, state, |index, record| {
-            let at = data::RECORDS + index * RECORD;
-            write(records, at, record).ok_or(Errno::EINVAL)
+        let (ops, index) = rest
+            .split_at_mut_checked(self.index_at() - self.ops_at())
+            .ok_or(Errno::EINVAL)?;
+        let mut plan = self.index.clone();
+        plan.start(index)?;
+        let written = self.lower(ops, state, |number, record| {
+            let mut record = *record;
+            if plan.is_used() {
+                let entry = u32::try_from(number).map_err(|_| Errno::ENOMEM)?;
+                record.indexed = plan.add(index, entry, &record)?;
+            }
+            write(records, data::RECORDS + number * RECORD, &record).ok_or(Errno::EINVAL)
         })?;
+        if plan.is_used() {
+            plan.finish(index, self.num_entries())?;
+        }
         let sentinel = Record {
             action: Action::Drop.encode(),
             ..Record::default()
@@ -149,8 +174,7 @@ impl<'t> Ruleset<'t> {
 
     /// Bytes of the data map.
     pub fn data_len(&self) -> usize {
-        // Any op may be read as the longest.
-        self.ops_at() + self.ops_len + LONGEST_OP
+        self.index_at() + self.index.len(self.num_entries() as usize)
     }
 
     /// Bytes of the state map; there is always one.
@@ -201,6 +225,16 @@ impl<'t> Ruleset<'t> {
 
     pub(crate) fn ops_at(&self) -> usize {
         data::RECORDS + (self.num_entries() as usize + SENTINELS) * RECORD
+    }
+
+    /// Where the index starts. Any op may be read as the longest.
+    pub(crate) fn index_at(&self) -> usize {
+        (self.ops_at() + self.ops_len + LONGEST_OP).next_multiple_of(64)
+    }
+
+    /// The index.
+    pub(crate) fn index(&self) -> &Index {
+        &self.index
     }
 
     /// Where the last op may start.

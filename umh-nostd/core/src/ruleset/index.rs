@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The index: which rules a packet cannot match, without looking at them.
+//!
+//! Owns: choosing what is indexed how, and the index's part of the data map.
+//!
+//! Rules that ask for the same bits (one mask of addresses, one of the class
+//! word) form a group, and a big group becomes a hash table: a packet's bits
+//! under the mask lead to a bucket of a few rules. What is in no group, or
+//! found its bucket full, is listed, in order; a search goes through the list
+//! one by one, from the place that each record names.
+//!
+//! The index only leaves out: whatever it finds is held against its record.
+//! A rule that it leaves out asks for a bit that the packet has not got.
+
+use heapless::Vec;
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+use super::record::{Record, class};
+use crate::bytes::{read, write};
+use crate::errno::{Errno, Result};
+
+/// Groups that there may be.
+pub(crate) const GROUPS: usize = 8;
+/// Rules in a bucket.
+pub(crate) const BUCKET_RULES: usize = 4;
+/// Bytes of a bucket: rules' numbers and 1, ascending, 0 where there is none.
+pub(crate) const HASH_BUCKET: usize = 4 * BUCKET_RULES;
+/// Rules that make a group worth its while.
+const WORTH: u32 = 16;
+/// Short tables are searched without an index.
+pub(crate) const SHORT: u32 = 24;
+/// What the hash multiplies with.
+pub(crate) const FACTORS: [u64; 3] = [
+    0x9e37_79b9_7f4a_7c15,
+    0xc2b2_ae3d_27d4_eb4f,
+    0xff51_afd7_ed55_8ccd,
+];
+
+/// A group as the programs read it.
+#[derive(
+    Clone, Copy, Debug, Default, Eq, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
+#[repr(C)]
+pub(crate) struct Group {
+    /// Bits of the addresses.
+    pub(crate) addr_mask: u64,
+    /// Bits of the class word.
+    pub(crate) class_mask: u64,
+    /// How far the hash is shifted to get a bucket's number.
+    pub(crate) shift: u32,
+    /// Number of the group's first bucket.
+    pub(crate) first: u32,
+    /// While counting: how many rules there are at least.
+    count: u32,
+    pad: u32,
+}
+
+/// Bytes of a group.
+pub(crate) const GROUP: usize = size_of::<Group>();
+
+impl Group {
+    fn is_of(&self, record: &Record) -> bool {
+        (self.addr_mask, self.class_mask) == (record.addr_mask, record.class_mask)
+    }
+
+    /// The bucket for a packet or rule with these bits.
+    fn bucket(&self, addr: u64, class: u64) -> u32 {
+        let hash = hash(addr & self.addr_mask, class & self.class_mask);
+        self.first + (hash >> self.shift) as u32
+    }
+}
+
+/// As `program::search` computes it.
+fn hash(addr: u64, class: u64) -> u64 {
+    let [a, b, c] = FACTORS;
+    let mut hash = addr.wrapping_mul(a).wrapping_add(class.wrapping_mul(b));
+    hash ^= hash >> 32;
+    hash.wrapping_mul(c)
+}
+
+/// Finds the masks that most rules have: those of more than one rule in 32
+/// are sure to be among them.
+#[derive(Debug, Default)]
+pub(super) struct Survey {
+    groups: Vec<Group, 32>,
+}
+
+impl Survey {
+    /// Counts a rule in.
+    pub(super) fn add(&mut self, record: &Record) {
+        const PORTS: u64 = !0 << class::SOURCE_PORT;
+        if record.addr_mask == 0 && record.class_mask & PORTS == 0 {
+            return;
+        }
+        if let Some(group) = self.groups.iter_mut().find(|group| group.is_of(record)) {
+            group.count += 1;
+            return;
+        }
+        let new = Group {
+            addr_mask: record.addr_mask,
+            class_mask: record.class_mask,
+            count: 1,
+            ..Group::default()
+        };
+        if self.groups.push(new).is_err() {
+            // Misra and Gries: each of the others loses one, too.
+            for group in &mut self.groups {
+                group.count -= 1;
+            }
+            self.groups.retain(|group| group.count > 0);
+        }
+    }
+
+    /// The groups that are worth it, the biggest first.
+    pub(super) fn groups(mut self) -> Index {
+        let mut index = Index::default();
+        while let Some((at, _)) = self
+            .groups
+            .iter()
+            .enumerate()
+            .max_by_key(|(_, group)| group.count)
+        {
+            let group = self.groups.swap_remove(at);
+            if group.count < WORTH || index.groups.is_full() {
+                break;
+            }
+            // Two buckets for a rule: few of them are full. The count is
+            // too low where rules have many masks; more of them are listed.
+            let bits = (2 * group.count).next_power_of_two().trailing_zeros();
+            let _ = index.groups.push(Group {
+                shift: 64 - bits,
+                first: index.buckets,
+                ..group
+            });
+            index.buckets += 1 << bits;
+        }
+        index
+    }
+}
+
+/// What the index consists of, and how much of it has been written.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Index {
+    groups: Vec<Group, GROUPS>,
+    /// Buckets of all groups.
+    buckets: u32,
+    /// Rules listed so far.
+    listed: u32,
+}
+
+impl Index {
+    /// Whether there is one.
+    pub(crate) fn is_used(&self) -> bool {
+        !self.groups.is_empty()
+    }
+
+    /// Number of groups.
+    pub(crate) fn num_groups(&self) -> usize {
+        self.groups.len()
+    }
+
+    /// Number of buckets.
+    pub(crate) fn num_buckets(&self) -> usize {
+        self.buckets as usize
+    }
+
+    /// Bytes of the index of a table of `rules` rules.
+    pub(crate) fn len(&self, rules: usize) -> usize {
+        match self.is_used() {
+            true => self.list_at() + 4 * (rules + super::SENTINELS),
+            false => 0,
+        }
+    }
+
+    /// Where the buckets are.
+    pub(crate) fn buckets_at(&self) -> usize {
+        GROUPS * GROUP
+    }
+
+    /// Where the list is.
+    pub(crate) fn list_at(&self) -> usize {
+        self.buckets_at() + self.num_buckets() * HASH_BUCKET
+    }
+
+    /// Writes what does not depend on the rules.
+    pub(super) fn start(&mut self, bytes: &mut [u8]) -> Result<()> {
+        self.listed = 0;
+        for (number, group) in self.groups.iter().enumerate() {
+            write(bytes, number * GROUP, group).ok_or(Errno::EINVAL)?;
+        }
+        Ok(())
+    }
+
+    /// Puts the rule `number` into the index; rules come in order. Returns
+    /// the place in the list of the first rule from this one on.
+    pub(super) fn add(&mut self, bytes: &mut [u8], number: u32, record: &Record) -> Result<u32> {
+        let place = self.listed;
+        if !self.put_in_bucket(bytes, number, record) {
+            self.list(bytes, number)?;
+        }
+        Ok(place)
+    }
+
+    /// Ends the list with `rules`, the number of the first sentinel.
+    pub(super) fn finish(&mut self, bytes: &mut [u8], rules: u32) -> Result<()> {
+        for _ in 0..super::SENTINELS {
+            self.list(bytes, rules)?;
+        }
+        Ok(())
+    }
+
+    fn list(&mut self, bytes: &mut [u8], number: u32) -> Result<()> {
+        let at = self.list_at() + 4 * self.listed as usize;
+        self.listed += 1;
+        write(bytes, at, &number).ok_or(Errno::EINVAL)
+    }
+
+    fn put_in_bucket(&self, bytes: &mut [u8], number: u32, record: &Record) -> bool {
+        let Some(group) = self.groups.iter().find(|group| group.is_of(record)) else {
+            return false;
+        };
+        let bucket = group.bucket(record.addr, record.class) as usize;
+        let at = self.buckets_at() + bucket * HASH_BUCKET;
+        (0..BUCKET_RULES)
+            .map(|slot| at + 4 * slot)
+            .find(|&at| read::<u32>(bytes, at) == Some(0))
+            .is_some_and(|at| write(bytes, at, &(number + 1)).is_some())
+    }
+}
