@@ -259,3 +259,142 @@ fn walk(types: &[u8]) -> impl Iterator<Item = Result<u32>> {
         })
     })
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
+
+    extern crate std;
+
+    use std::vec;
+    use std::vec::Vec;
+
+    use super::*;
+
+    /// BTF in the making.
+    struct Writer {
+        types: Vec<u8>,
+        strings: Vec<u8>,
+    }
+
+    impl Writer {
+        fn words(&mut self, words: &[u32]) {
+            for word in words {
+                self.types.extend(word.to_ne_bytes());
+            }
+        }
+
+        fn name(&mut self, name: &str) -> u32 {
+            let at = self.strings.len() as u32;
+            self.strings.extend(name.as_bytes());
+            self.strings.push(0);
+            at
+        }
+
+        fn finish(self) -> Vec<u8> {
+            let mut bytes = Vec::new();
+            bytes.extend(MAGIC.to_ne_bytes());
+            bytes.extend([1, 0]);
+            let (types, strings) = (self.types.len() as u32, self.strings.len() as u32);
+            for word in [24, 0, types, types, strings] {
+                bytes.extend(u32::to_ne_bytes(word));
+            }
+            bytes.extend(self.types);
+            bytes.extend(self.strings);
+            bytes
+        }
+    }
+
+    /// ```c
+    /// typedef struct { int x, y; } pair_t;
+    /// struct outer { int first; union { int a; struct { int b, c; }; };
+    ///                pair_t pairs[2]; int bits:3; };
+    /// int f();
+    /// ```
+    fn sample() -> Vec<u8> {
+        let mut btf = Writer {
+            types: Vec::new(),
+            strings: vec![0],
+        };
+        let names = [
+            "int", "x", "y", "pair_t", "outer", "first", "a", "b", "c", "pairs", "bits",
+        ];
+        let [int, x, y, pair, outer, first, a, b, c, pairs, bits] =
+            names.map(|name| btf.name(name));
+        let f = btf.name("f");
+        // 1: int
+        btf.words(&[int, 1 << 24, 4, 32]);
+        // 2: struct { x, y }
+        btf.words(&[0, 4 << 24 | 2, 8, x, 1, 0, y, 1, 32]);
+        // 3: typedef
+        btf.words(&[pair, 8 << 24, 2]);
+        // 4: pair_t[2]
+        btf.words(&[0, 3 << 24, 0, 3, 1, 2]);
+        // 5: struct { b, c }
+        btf.words(&[0, 4 << 24 | 2, 8, b, 1, 0, c, 1, 32]);
+        // 6: union { a, struct 5 }
+        btf.words(&[0, 5 << 24 | 2, 8, a, 1, 0, 0, 5, 0]);
+        // 7: struct outer, with a bit field
+        let flagged = 1 << 31 | 4 << 24 | 4;
+        btf.words(&[outer, flagged, 32, first, 1, 0, 0, 6, 32, pairs, 4, 96]);
+        btf.words(&[bits, 1, 3 << 24 | 224 + 2]);
+        // 8: int (), 9: f
+        btf.words(&[0, 13 << 24, 1, f, 12 << 24, 8]);
+        btf.finish()
+    }
+
+    #[test]
+    fn members_by_path() {
+        let bytes = sample();
+        let mut memory = vec![0; 256];
+        let btf = Btf::parse(&bytes, &mut Arena::new(&mut memory)).unwrap();
+        let wanted = [
+            (Kind::Struct, "outer"),
+            (Kind::Func, "f"),
+            (Kind::Struct, "f"),
+            (Kind::Struct, "oute"),
+        ];
+        let mut found = [None; 4];
+        btf.find(&wanted, &mut found);
+        assert_eq!(found, [Some(TypeId(7)), Some(TypeId(9)), None, None]);
+        let offset = |path: &[&str]| btf.offset(TypeId(7), path);
+        assert_eq!(offset(&["first"]), Some(0));
+        assert_eq!(offset(&["a"]), Some(4));
+        assert_eq!(offset(&["c"]), Some(8));
+        assert_eq!(offset(&["pairs"]), Some(12));
+        assert_eq!(offset(&["pairs", "y"]), Some(16));
+        assert_eq!(offset(&["bits"]), Some(28));
+        assert_eq!(offset(&["d"]), None);
+        assert_eq!(offset(&["first", "x"]), None);
+        assert_eq!(btf.size(TypeId(7)), Some(32));
+        assert_eq!(btf.offset(TypeId(99), &["x"]), None);
+    }
+
+    #[test]
+    fn any_prefix_and_any_byte_is_survived() {
+        let bytes = sample();
+        for len in 0..bytes.len() {
+            let mut memory = vec![0; 4096];
+            let short = bytes.get(..len).unwrap();
+            assert_eq!(
+                Btf::parse(short, &mut Arena::new(&mut memory)).err(),
+                Some(Errno::EINVAL)
+            );
+        }
+        for at in 0..bytes.len() {
+            for value in [0, 1, 3, 0x7f, 0x80, 0xff] {
+                let mut broken = bytes.clone();
+                *broken.get_mut(at).unwrap() = value;
+                let mut memory = vec![0; 4096];
+                let Ok(btf) = Btf::parse(&broken, &mut Arena::new(&mut memory)) else {
+                    continue;
+                };
+                let mut found = [None];
+                btf.find(&[(Kind::Struct, "outer")], &mut found);
+                for id in 0..12 {
+                    let _ = btf.offset(TypeId(id), &["pairs", "y"]);
+                }
+            }
+        }
+    }
+}

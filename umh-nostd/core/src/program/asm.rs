@@ -500,3 +500,125 @@ impl<'a> Assembler<'a> {
 fn reach(from: u16, to: u16) -> Result<i16> {
     i16::try_from(i32::from(to) - i32::from(from) - 1).map_err(|_| Errno::ERANGE)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
+
+    extern crate std;
+
+    use std::vec;
+    use std::vec::Vec;
+
+    use super::*;
+    use Reg::{Fp, R0, R1, R2, R6};
+
+    const LOOP: Label = Label(0);
+    const OUT: Label = Label(Label::LOCAL);
+    const FIRST: Param = Param(0);
+    const SECOND: Param = Param(1);
+
+    fn assemble(blocks: &[&[Item]], room: usize) -> Result<Vec<Insn>> {
+        let mut insns = vec![Insn::default(); room];
+        let mut asm = Assembler::new(&mut insns, &[0x1234, 24]);
+        for block in blocks {
+            asm.put(block);
+        }
+        let len = asm.finish()?;
+        insns.truncate(len);
+        Ok(insns)
+    }
+
+    /// As `llvm-objdump` prints the bytes: code, registers, offset, immediate.
+    fn hex(insns: &[Insn]) -> Vec<u64> {
+        let bytes = |insn: &Insn| u64::from_be_bytes(insn.as_bytes().try_into().unwrap());
+        insns.iter().map(bytes).collect()
+    }
+
+    #[test]
+    fn golden() {
+        let insns = assemble(
+            &[
+                &[
+                    mov(R6, R1),
+                    load(Size::B4, R1, R6, 8).at(SECOND),
+                    bind(LOOP),
+                    jump_if_imm(R1, Cond::Ge, 0, OUT).imm(FIRST),
+                    add_imm(R1, -1),
+                    sub32(R2, R1),
+                    store(Size::B8, Fp, -8, R2),
+                    store_imm(Size::B4, Fp, -16, 7),
+                    jump_when_tired(OUT),
+                    jump(LOOP),
+                    bind(OUT),
+                ],
+                &[
+                    swap(R2, 16),
+                    mov_wide(R1, 0x1122_3344_5566_7788),
+                    map_value(R2, Map::Counters, SECOND),
+                    atomic(Atomic::Add, Size::B8, R2, 16, R1),
+                    call_kfunc(FIRST),
+                    call(8),
+                    jump_if(R0, Cond::Ne, R1, OUT),
+                    mov_imm(R0, 1),
+                    bind(OUT),
+                    exit(),
+                ],
+            ],
+            64,
+        );
+        assert_eq!(
+            hex(&insns.unwrap()),
+            [
+                0xbf16_0000_0000_0000, // r6 = r1
+                0x6161_2000_0000_0000, // r1 = *(u32 *)(r6 + 8 + 24)
+                0x3501_0600_3412_0000, // if r1 >= 0x1234 goto out
+                0x0701_0000_ffff_ffff, // r1 += -1
+                0x1c12_0000_0000_0000, // w2 -= w1
+                0x7b2a_f8ff_0000_0000, // *(u64 *)(fp - 8) = r2
+                0x620a_f0ff_0700_0000, // *(u32 *)(fp - 16) = 7
+                0xe500_0100_0000_0000, // may_goto out
+                0x0500_f9ff_0000_0000, // goto loop
+                0xdc02_0000_1000_0000, // r2 = be16 r2
+                0x1801_0000_8877_6655, // r1 = 0x1122334455667788 ll
+                0x0000_0000_4433_2211,
+                0x1822_0000_0200_0000, // r2 = &counters + 24
+                0x0000_0000_1800_0000,
+                0xdb12_1000_0000_0000, // lock *(u64 *)(r2 + 16) += r1
+                0x8520_0000_3412_0000, // call kfunc 0x1234
+                0x8500_0000_0800_0000, // call helper 8
+                0x5d10_0100_0000_0000, // if r0 != r1 goto out
+                0xb700_0000_0100_0000, // r0 = 1
+                0x9500_0000_0000_0000, // exit
+            ]
+        );
+    }
+
+    #[test]
+    fn maps_are_named_late() {
+        let mut insns =
+            assemble(&[&[map_value(R1, Map::State, FIRST), mov_imm(R1, 1)]], 8).unwrap();
+        let maps: Vec<_> = insns.iter().map(Insn::map).collect();
+        assert_eq!(maps, [Some(Map::State), None, None]);
+        insns.first_mut().unwrap().set_map(42);
+        assert_eq!(hex(&insns).first(), Some(&0x1821_0000_2a00_0000));
+    }
+
+    #[test]
+    fn faults_are_kept_to_the_end() {
+        // A label that is never bound, or twice.
+        assert_eq!(assemble(&[&[jump(OUT), exit()]], 8), Err(Errno::EINVAL));
+        let twice = [bind(LOOP), exit(), bind(LOOP)];
+        assert_eq!(assemble(&[&twice], 8), Err(Errno::EINVAL));
+        // No room, no such parameter, an offset that does not fit.
+        assert_eq!(assemble(&[&[exit(), exit()]], 1), Err(Errno::ENOMEM));
+        let unknown = [call_kfunc(Param(9))];
+        assert_eq!(assemble(&[&unknown], 8), Err(Errno::EINVAL));
+        let far = [load(Size::B4, R1, R2, i16::MAX).at(FIRST)];
+        assert_eq!(assemble(&[&far], 8), Err(Errno::ERANGE));
+        // A jump out of reach.
+        let filler = vec![exit(); 40_000];
+        let blocks: [&[Item]; 3] = [&[jump(OUT)], &filler, &[bind(OUT), exit()]];
+        assert_eq!(assemble(&blocks, 50_000), Err(Errno::ERANGE));
+    }
+}
