@@ -114,13 +114,9 @@ impl Survey {
     /// The groups that are worth it, the biggest first.
     pub(super) fn groups(mut self) -> Index {
         let mut index = Index::default();
-        while let Some((at, _)) = self
-            .groups
-            .iter()
-            .enumerate()
-            .max_by_key(|(_, group)| group.count)
-        {
-            let group = self.groups.swap_remove(at);
+        // Each round takes the biggest group by setting its count to zero.
+        while let Some(biggest) = self.groups.iter_mut().max_by_key(|group| group.count) {
+            let group = core::mem::take(biggest);
             if group.count < WORTH || index.groups.is_full() {
                 break;
             }
