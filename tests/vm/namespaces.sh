@@ -5,7 +5,7 @@
 #
 # kernel: m
 # boot: own
-# timeout: 400
+# timeout: 600
 
 DROP=1 CONNTRACK=15 # of helpers/commits.c
 insmod /lib/modules/broken/commits.ko
