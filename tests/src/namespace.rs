@@ -13,7 +13,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::process::{Command, Stdio};
 
 use crate::sockopt::{self, Kind};
-use crate::world::{MARKS, Pass, Shot, TAP_ADDRESS, TAPS, TUNS, Way};
+use crate::world::{DEFAULT_TTL, MARKS, MTU, Pass, Shot, TAP_ADDRESS, TAPS, TUNS, Way, frame};
 
 /// Puts this thread, and what it starts, in a new network namespace.
 pub fn unshare() -> io::Result<()> {
@@ -45,7 +45,8 @@ pub fn run(argv: &[&str], input: &str) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// A tap (frames) or a tun (packets) of this namespace.
+/// A tap (frames, each behind a `struct virtio_net_hdr`) or a tun (packets) of
+/// this namespace.
 pub fn open_tun(name: &str, tap: bool) -> io::Result<File> {
     #[repr(C)]
     struct IfReq {
@@ -58,7 +59,10 @@ pub fn open_tun(name: &str, tap: bool) -> io::Result<File> {
         .write(true)
         .custom_flags(libc::O_NONBLOCK)
         .open("/dev/net/tun")?;
-    let kind = if tap { libc::IFF_TAP } else { libc::IFF_TUN };
+    let kind = match tap {
+        true => libc::IFF_TAP | libc::IFF_VNET_HDR,
+        false => libc::IFF_TUN,
+    };
     let mut request = IfReq {
         name: [0; 16],
         flags: (kind | libc::IFF_NO_PI) as u16,
@@ -211,10 +215,12 @@ impl Namespace {
         let before = IpCounters::read()?;
         let mut errno = None;
         match &shot.way {
-            Way::In { tap, hardware } => {
-                let mut frame = hardware.to_vec();
-                frame.extend([0x02, 0, 0, 0, 0, 0x02, 0x08, 0x00]);
-                frame.extend(&shot.bytes);
+            Way::In {
+                tap,
+                hardware,
+                linear,
+            } => {
+                let frame = frame(*hardware, *linear, &shot.bytes);
                 (&self.taps[*tap]).write_all(&frame)?;
             }
             Way::Out { mark } => {
@@ -238,7 +244,7 @@ impl Namespace {
         let after = IpCounters::read()?;
         let mut left = Vec::new();
         for (tun, name) in self.tuns.iter().zip(TUNS) {
-            let mut buffer = [0; 4096];
+            let mut buffer = [0; 2 * MTU];
             while let Ok(len) = { tun }.read(&mut buffer) {
                 left.push((name, buffer[..len].to_vec()));
             }
@@ -291,12 +297,12 @@ fn interfaces() -> String {
         text += &format!(
             "link set {name} address {hardware}\n\
              addr add 10.{0}.0.1/24 brd 10.{0}.0.255 dev {name}\n\
-             link set {name} up\n",
+             link set {name} up mtu {MTU}\n",
             i + 1
         );
     }
     for name in TUNS {
-        text += &format!("link set {name} up\n");
+        text += &format!("link set {name} up mtu {MTU}\n");
     }
     text + "route add 198.51.100.0/25 dev tun0\n\
             route add 198.51.100.128/25 dev tun1x\n\
@@ -323,9 +329,8 @@ fn marks() -> String {
             }}
             chain out {{
                 type filter hook output priority -500;
+                ip saddr 10.0.0.0/8 ip daddr != 10.0.0.0/8 ip ttl {DEFAULT_TTL} drop
                 ip daddr 203.0.113.10 notrack
-                meta skuid 0 accept
-                drop
             }}
         }}",
         taps.join(", "),

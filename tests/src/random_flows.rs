@@ -10,7 +10,7 @@ use fastrand::Rng;
 
 use crate::packet::{Ipv4, Tcp, icmp, protocol, udp};
 use crate::random_packets::{once_in, pick};
-use crate::world::{PORTS, REMOTE, Shot, TAP_ADDRESS, TAPS, Way};
+use crate::world::{DEFAULT_TTL, PORTS, REMOTE, Shot, TAP_ADDRESS, TAPS, Way};
 
 /// An end of a connection.
 #[derive(Clone, Copy, Debug)]
@@ -69,7 +69,7 @@ fn pick_shot<'a>(rng: &mut Rng, shots: &'a [Shot]) -> &'a Shot {
 fn shot(rng: &mut Rng, from: End, to: End, protocol: u8, payload: Vec<u8>) -> Shot {
     let bytes = Ipv4 {
         id: rng.u16(1..),
-        ttl: 64,
+        ttl: DEFAULT_TTL - 1,
         protocol,
         source: from.address,
         destination: to.address,
@@ -82,6 +82,7 @@ fn shot(rng: &mut Rng, from: End, to: End, protocol: u8, payload: Vec<u8>) -> Sh
         false => Way::In {
             tap: rng.usize(..TAPS.len()),
             hardware: TAP_ADDRESS,
+            linear: 0,
         },
     };
     Shot {

@@ -74,6 +74,12 @@ pub fn shot(rng: &mut Rng) -> Shot {
             } else {
                 [0x01, 0, 0x5e, 0, 0, 1]
             },
+            // From nothing but the Ethernet header to all headers.
+            linear: if rng.bool() {
+                rng.u16(14..100).min(bytes.len() as u16)
+            } else {
+                0
+            },
         },
     };
     Shot { way, bytes, sane }
@@ -140,7 +146,7 @@ fn ip_options(rng: &mut Rng) -> Vec<u8> {
 
 /// The payload of a packet: a header of its protocol, sometimes cut short.
 fn payload(rng: &mut Rng, protocol: u8, source: [u8; 4], destination: [u8; 4]) -> Vec<u8> {
-    let data = vec![b'x'; pick(rng, &[0, 0, 1, 8, 100, 512, 1200])];
+    let data = vec![b'x'; pick(rng, &[0, 0, 0, 1, 8, 8, 100, 512, 1200, 5000])];
     let ports = (pick(rng, &PORTS), pick(rng, &PORTS));
     let mut bytes = match protocol {
         protocol::TCP => Tcp {
@@ -214,7 +220,12 @@ fn make_insane(rng: &mut Rng, ip: &mut Ipv4) {
         5 => {
             ip.source = pick(
                 rng,
-                &[[127, 0, 0, 1], [224, 0, 0, 1], [10, 1, 0, 1], [0, 0, 0, 1]],
+                &[
+                    [127, 0, 0, 1],
+                    [224, 0, 0, 1],
+                    [10, 1, 0, 255],
+                    [0, 0, 0, 1],
+                ],
             )
         }
         6 => ip.destination = [10, 99, 0, 1],

@@ -69,6 +69,14 @@ pub const MARKS: [u32; 8] = [0, 1, 0x10, 0xff, 0x8000_0000, 0x1234, 2, 0xffff_ff
 /// The hardware address of every tap.
 pub const TAP_ADDRESS: [u8; 6] = [0x02, 0, 0, 0, 0, 0x01];
 
+/// The time to live that the kernel gives its own packets. What it sends from
+/// here to elsewhere is an answer, and dropped before the filter's hooks: what
+/// a test sends from here has another one.
+pub const DEFAULT_TTL: u8 = 64;
+
+/// What every link of the world takes.
+pub const MTU: usize = 9000;
+
 /// How a packet gets into the namespace.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Way {
@@ -78,6 +86,9 @@ pub enum Way {
         tap: usize,
         /// Destination in the Ethernet header.
         hardware: [u8; 6],
+        /// How many bytes of the frame lie in one piece, of a packet that does
+        /// not fit into a page; the rest is in others. 0: all.
+        linear: u16,
     },
     /// Through a raw socket, with this mark.
     Out {
@@ -155,7 +166,7 @@ impl Shot {
     pub fn passes(&self) -> Vec<Pass> {
         let destination = self.destination();
         match &self.way {
-            Way::In { tap, hardware } => {
+            Way::In { tap, hardware, .. } => {
                 let total = usize::from(u16::from_be_bytes([self.bytes[2], self.bytes[3]]));
                 let mut bytes = self.bytes.clone();
                 bytes.truncate(total);
@@ -228,4 +239,15 @@ pub fn route(destination: [u8; 4]) -> &'static str {
         [127, ..] | [10, 1..=3, 0, 1] => "lo",
         _ => "",
     }
+}
+
+/// A packet as it is written to a tap: `struct virtio_net_hdr`, Ethernet, IP.
+pub fn frame(hardware: [u8; 6], linear: u16, packet: &[u8]) -> Vec<u8> {
+    let mut frame = vec![0, 0];
+    frame.extend(linear.to_ne_bytes());
+    frame.extend([0; 6]);
+    frame.extend(hardware);
+    frame.extend([0x02, 0, 0, 0, 0, 0x02, 0x08, 0x00]);
+    frame.extend(packet);
+    frame
 }

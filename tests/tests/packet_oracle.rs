@@ -33,6 +33,7 @@ fn ip_tables_keeps_its_promises() {
         &["swaps", "300"] as &[&str],
         &["senders", "4", "20000"],
         &["steady", "500"],
+        &["bulk", "20"],
         &["big", "mixed", "3000"],
     ] {
         succeeds(Backend::IpTables, AGENT, arguments);

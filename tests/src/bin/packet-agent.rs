@@ -19,6 +19,7 @@ usage: packet-agent cases SEED COUNT  run COUNT cases, the first made from SEED,
        packet-agent big SHAPE RULES   the same for a big rule set: sources, mixed, wildcards, chains
        packet-agent swaps COUNT       swap rule sets under traffic
        packet-agent senders N PACKETS N threads send, every counter is exact
+       packet-agent bulk MEGABYTES    one TCP connection, rules that split it add up
        packet-agent steady MS         traffic through a firewall whose helper may be killed";
 
 fn main() -> ExitCode {
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         ["senders", threads, packets] => number(threads)
             .and_then(|threads| traffic::senders(threads as u16, number(packets)?))
             .map(say),
+        ["bulk", megabytes] => number(megabytes).and_then(traffic::bulk).map(say),
         ["steady", time] => number(time).and_then(traffic::steady).map(say),
         _ => {
             eprintln!("{USAGE}");
