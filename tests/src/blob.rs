@@ -164,6 +164,14 @@ impl Default for Table {
 }
 
 impl Table {
+    /// Leaves out the matches that do not satisfy `wanted`.
+    pub fn keep(&mut self, wanted: impl Fn(&Extension) -> bool) {
+        let chains = self.chains.iter_mut().map(|chain| &mut chain.rules);
+        for rule in self.builtin.iter_mut().chain(chains).flatten() {
+            rule.matches.retain(&wanted);
+        }
+    }
+
     /// Lays the table out as libiptc does: the built-in chains, each ended by
     /// its policy; the user's, each between its head and a RETURN; the end.
     pub fn blob(&self) -> Blob {

@@ -345,6 +345,41 @@ fn pkttype() -> impl Strategy<Value = Candidate> {
     })
 }
 
+fn mac() -> impl Strategy<Value = Candidate> {
+    (any::<[u8; 6]>(), 0u32..2).prop_map(|(mac, invert)| {
+        let data = Data::default().bytes(mac).zeros(8).u32(invert);
+        Candidate::new(Extension::new("mac", 0, data.0)).hooks(INPUT | FORWARD)
+    })
+}
+
+fn owner() -> impl Strategy<Value = Candidate> {
+    let range = || (0u32..2000, 0u32..2000).prop_map(|(a, b)| (a.min(b), a.max(b)));
+    (range(), range(), 0u8..8, 0u8..8).prop_map(|(uids, gids, flags, invert)| {
+        let data = Data::default()
+            .u32(uids.0)
+            .u32(uids.1)
+            .u32(gids.0)
+            .u32(gids.1)
+            .u8(flags)
+            .u8(invert & flags)
+            .zeros(20);
+        Candidate::new(Extension::new("owner", 1, data.0)).hooks(OUTPUT)
+    })
+}
+
+fn addrtype() -> impl Strategy<Value = Candidate> {
+    // The kernel refuses a limit to an interface that a hook does not have.
+    let flags = prop_oneof![
+        4 => (0u32..4).prop_map(|flags| (flags, INPUT | FORWARD | OUTPUT)),
+        1 => (0u32..4).prop_map(|flags| (flags | 4, INPUT | FORWARD)),
+        1 => (0u32..4).prop_map(|flags| (flags | 8, FORWARD | OUTPUT)),
+    ];
+    (0u16..0x1000, 0u16..0x1000, flags).prop_map(|(source, destination, (flags, hooks))| {
+        let data = Data::default().u16(source).u16(destination).u32(flags);
+        Candidate::new(Extension::new("addrtype", 1, data.0)).hooks(hooks)
+    })
+}
+
 /// The data of any match that bpfilter registers.
 fn candidate() -> impl Strategy<Value = Candidate> {
     prop_oneof![
@@ -362,11 +397,14 @@ fn candidate() -> impl Strategy<Value = Candidate> {
         1 => tos(),
         1 => dscp(),
         1 => pkttype(),
+        1 => mac(),
+        1 => owner(),
+        2 => addrtype(),
     ]
 }
 
 /// The names and revisions that [`table`] uses.
-pub const MATCHES: [(&str, u8); 16] = [
+pub const MATCHES: [(&str, u8); 19] = [
     ("tcp", 0),
     ("udp", 0),
     ("icmp", 0),
@@ -383,6 +421,9 @@ pub const MATCHES: [(&str, u8); 16] = [
     ("tos", 1),
     ("dscp", 0),
     ("pkttype", 0),
+    ("mac", 0),
+    ("owner", 1),
+    ("addrtype", 1),
 ];
 
 /// An interface name and its mask, as iptables makes them.

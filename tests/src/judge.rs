@@ -52,6 +52,66 @@ pub fn host_of(side: &mut Side) -> Host {
     host(*hz)
 }
 
+/// What the helper behind `side` can enforce there: one extension for each
+/// ability, tried.
+pub fn features_of(side: &mut Side) -> Features {
+    let (input, output) = (0, 2);
+    let probes = [
+        (
+            Features::CONNTRACK,
+            output,
+            Extension::new("conntrack", 1, [0; 152]),
+        ),
+        (
+            Features::ROUTES,
+            output,
+            Extension::new("addrtype", 1, [0; 8]),
+        ),
+        (
+            Features::LINK_LAYER,
+            input,
+            Extension::new("mac", 0, [0; 12]),
+        ),
+        (
+            Features::SOCKETS,
+            output,
+            Extension::new("owner", 1, [0; 20]),
+        ),
+    ];
+    let mut features = Features::NONE;
+    for (feature, chain, extension) in probes {
+        empty(side);
+        let mut rule = Rule::any(Target::Next);
+        rule.matches.push(extension);
+        let mut table = blob::Table::default();
+        table.builtin[chain].push(rule);
+        match side.call(&table.blob().call()).errno {
+            0 => features = features.with(feature),
+            libc::ENOENT => {}
+            errno => panic!("{table:?}: errno {errno}"),
+        }
+    }
+    empty(side);
+    features
+}
+
+/// The matches that come and go with what a kernel can do, and which of them
+/// are missing.
+pub fn lacking(features: Features) -> Vec<&'static str> {
+    let gated = [
+        (Features::CONNTRACK, "conntrack"),
+        (Features::CONNTRACK, "state"),
+        (Features::ROUTES, "addrtype"),
+        (Features::LINK_LAYER, "mac"),
+        (Features::SOCKETS, "owner"),
+    ];
+    gated
+        .into_iter()
+        .filter(|(feature, _)| !features.contains(*feature))
+        .map(|(_, name)| name)
+        .collect()
+}
+
 /// What a request comes to.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Verdict {
@@ -101,6 +161,22 @@ pub fn verdict_of(mut call: impl FnMut(&Call) -> Outcome, mutant: &Mutant) -> Ve
     let info = blob::info_of(&call(&blob::get_info("filter")).bytes);
     let entries = call(&blob::get_entries("filter", info.size));
     Verdict::Loaded(Box::new(info), entries.bytes[40..].to_vec())
+}
+
+/// Empties a side's table, whatever it holds: 4 entries are left. Cases that
+/// start from there do not depend on the ones before, and can be shrunk.
+pub fn empty(side: &mut Side) {
+    let info = blob::info_of(&side.call(&blob::get_info("filter")).bytes);
+    let mut blob = blob::Table::default().blob();
+    blob.header.num_counters = info.num_entries;
+    let outcome = side.call(&blob.call());
+    assert_eq!(outcome.errno, 0, "an empty table");
+}
+
+/// Whether bpfilter has a match.
+pub fn has(host: &Host, extension: &Extension) -> bool {
+    let name = blob::padded(&extension.name);
+    revision(host, Kind::Match, &name, extension.revision) == 0
 }
 
 /// Whether bpfilter has a match or target: 0, ENOENT or EPROTONOSUPPORT.
