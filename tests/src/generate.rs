@@ -87,7 +87,6 @@ impl Candidate {
         }
     }
 
-    #[expect(dead_code, reason = "no match that is enforced yet minds the hook")]
     fn hooks(self, hooks: Hooks) -> Self {
         Self { hooks, ..self }
     }

@@ -75,7 +75,7 @@ fn the_helper_judges_as_the_kernel_does() {
         ..judge::host_of(&mut pair.borrow_mut().kernel)
     };
     let strategy = (generate::table(4, 4), vec(mutate::mutation(), 0..=2));
-    cases::check("whole path", 600, &strategy, |(table, mutations)| {
+    cases::check("whole path", 150, &strategy, |(table, mutations)| {
         let mut pair = pair.borrow_mut();
         judge::empty(&mut pair.kernel);
         judge::empty(&mut pair.bpfilter);
@@ -104,7 +104,7 @@ fn any_table_comes_back_with_its_counters() {
         ..judge::host_of(&mut pair.borrow_mut().kernel)
     };
     let strategy = (generate::table(8, 8), vec(any::<(u64, u64)>(), 1..=8));
-    cases::check("round trips", 200, &strategy, |(table, counters)| {
+    cases::check("round trips", 50, &strategy, |(table, counters)| {
         let mut pair = pair.borrow_mut();
         judge::empty(&mut pair.kernel);
         judge::empty(&mut pair.bpfilter);
