@@ -154,6 +154,8 @@ pub struct Programs {
     pub instructions: [usize; 3],
     /// What the verifier says of each.
     pub log: Vec<String>,
+    /// Whether there are hash tables, and whether there are rows.
+    pub indexed_by: [bool; 2],
     /// Bytes of the data map.
     pub data_len: usize,
     /// Time to plan and write, and to load all three.
@@ -219,6 +221,7 @@ impl Programs {
             entries: header.num_entries as usize,
             instructions,
             log,
+            indexed_by: ruleset.indexed_by(),
             data_len: data.len,
             took: [planned, started.elapsed()],
             _maps: [data, state],

@@ -337,7 +337,7 @@ mod tests {
         // 7: struct outer, with a bit field
         let flagged = 1 << 31 | 4 << 24 | 4;
         btf.words(&[outer, flagged, 32, first, 1, 0, 0, 6, 32, pairs, 4, 96]);
-        btf.words(&[bits, 1, 3 << 24 | 224 + 2]);
+        btf.words(&[bits, 1, 3 << 24 | 226]);
         // 8: int (), 9: f
         btf.words(&[0, 13 << 24, 1, f, 12 << 24, 8]);
         btf.finish()

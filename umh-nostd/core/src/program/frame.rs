@@ -61,9 +61,11 @@ pub(super) const PLACE: i16 = -304;
 pub(super) const BEST: i16 = -312;
 /// Where the group at hand is, or the place in the list, 8 bytes.
 pub(super) const INDEX_AT: i16 = -320;
+/// Rows of this packet, as offsets, 8 bytes each.
+pub(super) const ROWS: i16 = -368;
 /// For the prologue alone, 8 bytes.
 pub(super) const SCRATCH: i16 = -296;
 /// Return positions, 4 bytes each.
 pub(super) const RETURNS: i16 = -496;
 /// How many of them.
-pub(super) const RETURNS_MAX: i32 = 42;
+pub(super) const RETURNS_MAX: i32 = 32;

@@ -149,6 +149,16 @@ mod param {
         NUM_BUCKETS
         /// Of the data map: rules that are in no bucket.
         LIST
+        /// Of the data map: words of the first row.
+        ROW_WORDS
+        /// Of the data map: the summary of the first row.
+        ROW_SUMMARY
+        /// Words of a row.
+        NUM_WORDS
+        /// Words of its summary.
+        NUM_SUMMARY
+        /// Of the data map: numbers of bits.
+        BIT_NUMBERS
         /// Credits that a tick brings.
         PER_TICK
         /// Ticks in a second.
@@ -195,6 +205,14 @@ pub fn build(ruleset: &Ruleset<'_>, hook: Hook, insns: &mut [Insn]) -> Result<us
     set(param::BUCKETS, ruleset.index_at() + index.buckets_at())?;
     set(param::NUM_BUCKETS, index.num_buckets())?;
     set(param::LIST, ruleset.index_at() + index.list_at())?;
+    if let Some(rows_of_list) = index.rows() {
+        let at = ruleset.index_at() + index.rows_at(rules);
+        set(param::ROW_SUMMARY, at)?;
+        set(param::ROW_WORDS, at + 8 * rows_of_list.summary)?;
+        set(param::NUM_WORDS, rows_of_list.words)?;
+        set(param::NUM_SUMMARY, rows_of_list.summary)?;
+        set(param::BIT_NUMBERS, data::BIT_NUMBERS)?;
+    }
     set(param::DEEP, ruleset.deep_at())?;
     let (places, place_len) = (ruleset.deep_places() as usize, ruleset.deep_place_len());
     set(param::PLACES, places)?;

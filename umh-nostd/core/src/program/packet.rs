@@ -12,8 +12,8 @@
 
 use super::asm::{
     Cond, Map, Reg, Size, add, add_imm, and_imm, and32_imm, bind, call, call_kfunc, jump, jump_if,
-    jump_if_imm, load, lsh, lsh_imm, map_value, modulo_imm, mov, mov_imm, mov_wide, mov32_imm, neg,
-    or, or_imm, rsh_imm, store, store_imm, sub, sub_imm, sub32_imm, swap, xor,
+    jump_if_imm, load, lsh, lsh_imm, map_value, modulo_imm, mov, mov_imm, mov_wide, mov32_imm,
+    mul_imm, neg, or, or_imm, rsh_imm, store, store_imm, sub, sub_imm, sub32_imm, swap, xor,
 };
 use super::asm::{Label, and};
 use super::kernel::{
@@ -22,7 +22,7 @@ use super::kernel::{
 };
 use super::{Builder, frame, label, param};
 use crate::ruleset::{
-    CT_INVALID, CT_ORIGINAL, CT_PRESENT, CT_UNTRACKED, Field, Question, class, kind,
+    CT_INVALID, CT_ORIGINAL, CT_PRESENT, CT_UNTRACKED, Field, Question, Rows, class, kind,
 };
 
 use Reg::{Fp, R0, R1, R2, R3, R4, R5, R6, R7, R8, R9};
@@ -114,6 +114,21 @@ impl Builder<'_> {
         self.loop_entry();
     }
 
+    /// Where the packet's rows are, from the first one on.
+    fn rows(&mut self, rows: &Rows) {
+        for ((number, &byte), slot) in (0..).zip(&rows.bytes).zip(0..) {
+            let word = if byte < 8 { R9 } else { R8 };
+            self.put(&[
+                mov(R1, word),
+                rsh_imm(R1, i32::from(byte % 8) * 8),
+                and_imm(R1, 0xff),
+                add_imm(R1, number * 256),
+                mul_imm(R1, rows.row() as i32),
+                store(B8, Fp, frame::ROWS + 8 * slot, R1),
+            ]);
+        }
+    }
+
     /// Makes everything that the loop writes to unknown; see `frame`.
     fn loop_entry(&mut self) {
         let uses = *self.ruleset.uses();
@@ -142,6 +157,9 @@ impl Builder<'_> {
             for place in [frame::BEST, frame::INDEX_AT] {
                 self.put(&[load(B8, R1, R5, 0), store(B8, Fp, place, R1)]);
             }
+        }
+        if let Some(rows) = self.ruleset.index().rows() {
+            self.rows(rows);
         }
         if self.ruleset.deep_places() != 0 {
             self.put(

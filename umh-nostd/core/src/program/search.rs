@@ -8,15 +8,18 @@
 use core::mem::offset_of;
 
 use super::asm::{
-    Cond, Item, Label, Map, Reg, Size, add, add_imm, and, and_imm, bind, jump, jump_if,
-    jump_if_imm, load, lsh_imm, map_value, mov, mov_wide, mul, mul_imm, rsh, rsh_imm, store,
-    sub_imm, xor,
+    Cond, Item, Label, Map, Param, Reg, Size, add, add_imm, and, and_imm, bind, jump, jump_if,
+    jump_if_imm, load, lsh, lsh_imm, map_value, mov, mov_imm, mov_wide, mul, mul_imm, neg, rsh,
+    rsh_imm, store, sub_imm, xor,
 };
 use super::{Builder, frame, label, param};
-use crate::ruleset::{BUCKET_RULES, FACTORS, GROUP, Group, HASH_BUCKET, RECORD, Record, SENTINELS};
+use crate::ruleset::{
+    BUCKET_RULES, DE_BRUIJN, FACTORS, GROUP, Group, HASH_BUCKET, RECORD, ROW_BYTES_MAX, Record,
+    SENTINELS,
+};
 
 use Reg::{Fp, R0, R1, R2, R3, R4, R5, R7, R8, R9};
-use Size::{B4, B8};
+use Size::{B1, B4, B8};
 
 const ODD: Label = Label(Label::LOCAL);
 const READY: Label = Label(Label::LOCAL + 1);
@@ -31,6 +34,22 @@ pub(super) const RECORD_OF_R7: [Item; 5] = [
     add(R2, R1),
     // One word of it is always wanted next.
     load(B4, R3, R2, offset_of!(Record, action) as i16),
+];
+
+const HIT: Label = Label(OTHER + SENTINELS as u8);
+const MOVE: Label = Label(OTHER + SENTINELS as u8 + 1);
+
+/// R1 = the number of the lowest bit of R0, which is not zero.
+const BIT_OF_R0: [Item; 9] = [
+    mov(R1, R0),
+    neg(R1),
+    and(R1, R0),
+    mov_wide(R2, DE_BRUIJN),
+    mul(R1, R2),
+    rsh_imm(R1, 58),
+    map_value(R2, Map::Data, param::BIT_NUMBERS),
+    add(R2, R1),
+    load(B1, R1, R2, 0),
 ];
 
 impl Builder<'_> {
@@ -62,7 +81,10 @@ impl Builder<'_> {
             );
         }
         self.groups();
-        self.list();
+        match self.ruleset.index().rows() {
+            Some(rows) => self.list_by_rows(rows.bytes.len()),
+            None => self.list(),
+        }
     }
 
     /// BEST = the first rule from R7 on that is in a bucket and matches.
@@ -205,8 +227,18 @@ impl Builder<'_> {
                     add_imm(R1, SENTINELS as i32),
                     store(B8, Fp, frame::INDEX_AT, R1),
                     jump(label::NEXT_LISTED),
+                ]
+            },
+        );
+        self.listed();
+    }
+
+    /// R7 = the first of the best of the buckets and R0.
+    fn listed(&mut self) {
+        self.put(
+            const {
+                &[
                     bind(label::LISTED),
-                    // The first of both.
                     load(B8, R7, Fp, frame::BEST),
                     and_imm(R7, i32::MAX),
                     jump_if(R7, Cond::Lt, R0, label::CANDIDATE),
@@ -216,6 +248,125 @@ impl Builder<'_> {
                 ]
             },
         );
+    }
+
+    /// The same with rows. INDEX_AT is the place in the list to go on from:
+    /// the rest of its word is looked at, and if there is nothing the place
+    /// moves on to the next word that may have something.
+    fn list_by_rows(&mut self, rows: usize) {
+        self.put(const { &RECORD_OF_R7 });
+        self.put(
+            const {
+                &[
+                    load(B4, R1, R2, offset_of!(Record, indexed) as i16),
+                    store(B8, Fp, frame::INDEX_AT, R1),
+                    bind(label::NEXT_LISTED),
+                ]
+            },
+        );
+        self.again();
+        self.put(
+            const {
+                &[
+                    // R5 = offset of the word
+                    load(B8, R5, Fp, frame::INDEX_AT),
+                    rsh_imm(R5, 6),
+                    jump_if_imm(R5, Cond::Ge, 0, label::DROP).imm(param::NUM_WORDS),
+                    lsh_imm(R5, 3),
+                ]
+            },
+        );
+        self.common(rows, param::ROW_WORDS);
+        self.put(
+            const {
+                &[
+                    load(B8, R1, Fp, frame::INDEX_AT),
+                    and_imm(R1, 63),
+                    rsh(R0, R1),
+                    lsh(R0, R1),
+                    jump_if_imm(R0, Cond::Ne, 0, HIT),
+                    // INDEX_AT = the next word, R5 = offset of its summary
+                    rsh_imm(R5, 3),
+                    add_imm(R5, 1),
+                    store(B8, Fp, frame::INDEX_AT, R5),
+                    rsh_imm(R5, 6),
+                    jump_if_imm(R5, Cond::Ge, 0, label::DROP).imm(param::NUM_SUMMARY),
+                    lsh_imm(R5, 3),
+                ]
+            },
+        );
+        self.common(rows, param::ROW_SUMMARY);
+        self.put(
+            const {
+                &[
+                    load(B8, R1, Fp, frame::INDEX_AT),
+                    and_imm(R1, 63),
+                    rsh(R0, R1),
+                    lsh(R0, R1),
+                    lsh_imm(R5, 3),
+                    // Nothing in these 64 words?
+                    mov_imm(R1, 64),
+                    jump_if_imm(R0, Cond::Eq, 0, MOVE),
+                ]
+            },
+        );
+        self.put(const { &BIT_OF_R0 });
+        self.put(
+            const {
+                &[
+                    bind(MOVE),
+                    add(R5, R1),
+                    lsh_imm(R5, 6),
+                    store(B8, Fp, frame::INDEX_AT, R5),
+                    jump(label::NEXT_LISTED),
+                    bind(HIT),
+                ]
+            },
+        );
+        self.put(const { &BIT_OF_R0 });
+        let other = Label(OTHER);
+        self.put(&[
+            // R5 = the place in the list
+            lsh_imm(R5, 3),
+            add(R5, R1),
+            mov(R1, R5),
+            and_imm(R1, i32::MAX),
+            add_imm(R1, 1),
+            store(B8, Fp, frame::INDEX_AT, R1),
+            jump_if_imm(R5, Cond::Gt, 0, label::DROP).imm(param::RULES),
+            lsh_imm(R5, 2),
+            map_value(R1, Map::Data, param::LIST),
+            add(R1, R5),
+            load(B4, R1, R1, 0),
+            mov(R0, R1),
+            and_imm(R0, i32::MAX),
+            // Past the best of the buckets there is nothing to find.
+            load(B8, R2, Fp, frame::BEST),
+            jump_if(R0, Cond::Ge, R2, label::LISTED),
+            jump_if_imm(R1, Cond::Gt, 0, label::DROP).imm(param::RULES),
+            mul_imm(R1, RECORD as i32),
+            map_value(R2, Map::Data, param::RECORDS),
+            add(R2, R1),
+        ]);
+        self.compare(other);
+        self.put(&[jump(label::LISTED), bind(other), jump(label::NEXT_LISTED)]);
+        self.listed();
+    }
+
+    /// R0 = what the words at offset R5 of all rows of the packet have in
+    /// common.
+    fn common(&mut self, rows: usize, words: Param) {
+        self.put(const { &[mov_imm(R0, -1)] });
+        for slot in (0..ROW_BYTES_MAX as i16).take(rows) {
+            self.put(&[
+                load(B8, R1, Fp, frame::ROWS + 8 * slot),
+                map_value(R2, Map::Data, words),
+                add(R2, R1),
+                add(R2, R5),
+                load(B8, R3, R2, 0),
+                and(R0, R3),
+            ]);
+        }
     }
 
     /// Goes to `other` unless the packet, which is not odd, matches the

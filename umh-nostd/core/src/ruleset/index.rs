@@ -6,8 +6,14 @@
 //! Rules that ask for the same bits (one mask of addresses, one of the class
 //! word) form a group, and a big group becomes a hash table: a packet's bits
 //! under the mask lead to a bucket of a few rules. What is in no group, or
-//! found its bucket full, is listed, in order; a search goes through the list
-//! one by one, from the place that each record names.
+//! found its bucket full, is listed, in order. A short list is searched one by
+//! one, from the place that each record names.
+//!
+//! A longer list has *rows*: for some of the 16 bytes of a packet's bits, and
+//! for each value of such a byte, one bit for each listed rule that tells
+//! whether the rule allows the value. What all rows of a packet have in common
+//! may match. In front of each row stand bits that tell which of its words are
+//! not zero, so that a search reads only few of them.
 //!
 //! The index only leaves out: whatever it finds is held against its record.
 //! A rule that it leaves out asks for a bit that the packet has not got.
@@ -29,6 +35,12 @@ pub(crate) const HASH_BUCKET: usize = 4 * BUCKET_RULES;
 const WORTH: u32 = 16;
 /// Short tables are searched without an index.
 pub(crate) const SHORT: u32 = 24;
+/// Bytes of a packet's bits that there may be rows for.
+pub(crate) const ROW_BYTES_MAX: usize = 6;
+/// A list of fewer rules is searched one by one.
+const LONG: usize = 96;
+/// Multiplied with a power of two, the upper six bits tell which one.
+pub(crate) const DE_BRUIJN: u64 = 0x03f7_9d71_b4cb_0a89;
 /// What the hash multiplies with.
 pub(crate) const FACTORS: [u64; 3] = [
     0x9e37_79b9_7f4a_7c15,
@@ -83,12 +95,26 @@ fn hash(addr: u64, class: u64) -> u64 {
 #[derive(Debug, Default)]
 pub(super) struct Survey {
     groups: Vec<Group, 32>,
+    /// Rules.
+    rules: u32,
+    /// Bits that rules ask for, by byte.
+    asked: [u32; 16],
+}
+
+/// The 16 bytes of two words.
+fn bytes_of(addr: u64, class: u64) -> impl Iterator<Item = u8> {
+    addr.to_le_bytes().into_iter().chain(class.to_le_bytes())
 }
 
 impl Survey {
     /// Counts a rule in.
     pub(super) fn add(&mut self, record: &Record) {
         const PORTS: u64 = !0 << class::SOURCE_PORT;
+        self.rules += 1;
+        let masks = bytes_of(record.addr_mask, record.class_mask);
+        for (asked, mask) in self.asked.iter_mut().zip(masks) {
+            *asked += mask.count_ones();
+        }
         if record.addr_mask == 0 && record.class_mask & PORTS == 0 {
             return;
         }
@@ -129,9 +155,95 @@ impl Survey {
                 ..group
             });
             index.buckets += 1 << bits;
+            index.hashed += group.count;
+            let masks = bytes_of(group.addr_mask, group.class_mask);
+            for (asked, mask) in self.asked.iter_mut().zip(masks) {
+                *asked = asked.saturating_sub(mask.count_ones() * group.count);
+            }
         }
+        index.rows = self.rows(index.hashed);
         index
     }
+
+    /// The rows for what is in no group, for the bytes that rules ask most.
+    fn rows(&mut self, hashed: u32) -> Option<Rows> {
+        let expected = self.rules.saturating_sub(hashed) + hashed / 8;
+        let capacity = expected as usize + super::SENTINELS;
+        if capacity < LONG {
+            return None;
+        }
+        let words = capacity.div_ceil(64);
+        let mut rows = Rows {
+            bytes: Vec::new(),
+            words,
+            summary: words.div_ceil(64),
+        };
+        while !rows.bytes.is_full() {
+            let most = (0u8..)
+                .zip(&mut self.asked)
+                .max_by_key(|(_, asked)| **asked);
+            match most {
+                Some((byte, asked)) if *asked > 0 => {
+                    *asked = 0;
+                    let _ = rows.bytes.push(byte);
+                }
+                _ => break,
+            }
+        }
+        (!rows.bytes.is_empty()).then_some(rows)
+    }
+}
+
+/// The rows of a list.
+#[derive(Clone, Debug)]
+pub(crate) struct Rows {
+    /// Which bytes there are rows for: 0 to 7 of the addresses, from 8 on of
+    /// the class word.
+    pub(crate) bytes: Vec<u8, ROW_BYTES_MAX>,
+    /// Words of 64 rules each.
+    pub(crate) words: usize,
+    /// Words that tell which of those are not zero.
+    pub(crate) summary: usize,
+}
+
+impl Rows {
+    /// Bytes of a row.
+    pub(crate) fn row(&self) -> usize {
+        (self.words + self.summary) * 8
+    }
+
+    fn len(&self) -> usize {
+        self.bytes.len() * 256 * self.row()
+    }
+
+    /// Enters the rule at `place` of the list; `None` if it has no room.
+    fn add(&self, rows: &mut [u8], place: usize, record: &Record) -> Option<()> {
+        if place >= self.words * 64 {
+            return None;
+        }
+        for (number, &byte) in self.bytes.iter().enumerate() {
+            let pick = |addr, class| bytes_of(addr, class).nth(usize::from(byte));
+            let mask = pick(record.addr_mask, record.class_mask)?;
+            let value = pick(record.addr, record.class)?;
+            for free in 0..=u8::MAX {
+                if free & mask != value & mask {
+                    continue;
+                }
+                let row = (number * 256 + usize::from(free)) * self.row();
+                let word = place / 64;
+                set_bit(rows, row + self.summary * 8, place)?;
+                set_bit(rows, row, word)?;
+            }
+        }
+        Some(())
+    }
+}
+
+/// Sets a bit of the words at `at`.
+fn set_bit(bytes: &mut [u8], at: usize, bit: usize) -> Option<()> {
+    let byte = bytes.get_mut(at + bit / 8)?;
+    *byte |= 1 << (bit % 8);
+    Some(())
 }
 
 /// What the index consists of, and how much of it has been written.
@@ -140,14 +252,27 @@ pub(crate) struct Index {
     groups: Vec<Group, GROUPS>,
     /// Buckets of all groups.
     buckets: u32,
+    /// Rules that are expected in buckets.
+    hashed: u32,
     /// Rules listed so far.
     listed: u32,
+    rows: Option<Rows>,
 }
 
 impl Index {
     /// Whether there is one.
     pub(crate) fn is_used(&self) -> bool {
-        !self.groups.is_empty()
+        !self.groups.is_empty() || self.rows.is_some()
+    }
+
+    /// The rows of the list, if it has any.
+    pub(crate) fn rows(&self) -> Option<&Rows> {
+        self.rows.as_ref()
+    }
+
+    /// Where they are, in an index of `rules` rules.
+    pub(crate) fn rows_at(&self, rules: usize) -> usize {
+        (self.list_at() + 4 * (rules + super::SENTINELS)).next_multiple_of(8)
     }
 
     /// Number of groups.
@@ -163,7 +288,7 @@ impl Index {
     /// Bytes of the index of a table of `rules` rules.
     pub(crate) fn len(&self, rules: usize) -> usize {
         match self.is_used() {
-            true => self.list_at() + 4 * (rules + super::SENTINELS),
+            true => self.rows_at(rules) + self.rows().map_or(0, Rows::len),
             false => 0,
         }
     }
@@ -187,12 +312,18 @@ impl Index {
         Ok(())
     }
 
-    /// Puts the rule `number` into the index; rules come in order. Returns
-    /// the place in the list of the first rule from this one on.
-    pub(super) fn add(&mut self, bytes: &mut [u8], number: u32, record: &Record) -> Result<u32> {
+    /// Puts the rule `number` of `rules` into the index; rules come in order.
+    /// Returns the place in the list of the first rule from this one on.
+    pub(super) fn add(
+        &mut self,
+        bytes: &mut [u8],
+        number: u32,
+        rules: u32,
+        record: &Record,
+    ) -> Result<u32> {
         let place = self.listed;
         if !self.put_in_bucket(bytes, number, record) {
-            self.list(bytes, number)?;
+            self.list(bytes, number, rules, record)?;
         }
         Ok(place)
     }
@@ -200,15 +331,23 @@ impl Index {
     /// Ends the list with `rules`, the number of the first sentinel.
     pub(super) fn finish(&mut self, bytes: &mut [u8], rules: u32) -> Result<()> {
         for _ in 0..super::SENTINELS {
-            self.list(bytes, rules)?;
+            self.list(bytes, rules, rules, &Record::default())?;
         }
         Ok(())
     }
 
-    fn list(&mut self, bytes: &mut [u8], number: u32) -> Result<()> {
-        let at = self.list_at() + 4 * self.listed as usize;
+    fn list(&mut self, bytes: &mut [u8], number: u32, rules: u32, record: &Record) -> Result<()> {
+        let place = self.listed as usize;
         self.listed += 1;
-        write(bytes, at, &number).ok_or(Errno::EINVAL)
+        let rows_at = self.rows_at(rules as usize);
+        if let Some(rows) = &self.rows {
+            let room = bytes.get_mut(rows_at..).unwrap_or_default();
+            // More rules than expected: the list is searched without rows.
+            if rows.add(room, place, record).is_none() {
+                self.rows = None;
+            }
+        }
+        write(bytes, self.list_at() + 4 * place, &number).ok_or(Errno::EINVAL)
     }
 
     fn put_in_bucket(&self, bytes: &mut [u8], number: u32, record: &Record) -> bool {

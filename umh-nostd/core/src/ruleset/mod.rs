@@ -25,7 +25,9 @@ mod lower;
 mod record;
 mod test;
 
-pub(crate) use index::{BUCKET_RULES, FACTORS, GROUP, Group, HASH_BUCKET, Index};
+pub(crate) use index::{
+    BUCKET_RULES, DE_BRUIJN, FACTORS, GROUP, Group, HASH_BUCKET, Index, ROW_BYTES_MAX, Rows,
+};
 pub use lower::{Draft, Transport, Uses};
 pub use record::Bucket;
 pub use record::{Action, LONGEST_OP, OP, Op, Pattern, RECORD, Record, class};
@@ -46,7 +48,7 @@ use lower::{Lowering, Sink};
 pub const COUNTERS: usize = 16;
 
 /// Return positions that a program's stack frame has room for.
-pub(crate) const IN_FRAME: usize = 42;
+pub(crate) const IN_FRAME: usize = 32;
 
 /// Records behind the last rule that match every packet, so that a search
 /// that looks at several records at once needs one check for all.
@@ -58,8 +60,10 @@ pub(crate) mod data {
     pub(crate) const ZERO: usize = 0;
     /// The bits of the class word that count for an odd packet.
     pub(crate) const ODD_KEEPS: usize = 8;
+    /// Which bit a power of two is, by the upper six bits of its product.
+    pub(crate) const BIT_NUMBERS: usize = 64;
     /// The records.
-    pub(crate) const RECORDS: usize = 64;
+    pub(crate) const RECORDS: usize = 128;
 }
 
 /// A table made ready for the programs.
@@ -109,7 +113,8 @@ impl<'t> Ruleset<'t> {
         Ok(ruleset)
     }
 
-    /// Writes the contents of both maps, which must be zero.
+    /// Writes the contents of both maps, which must be zero. Comes before the
+    /// programs are built: only now is it known how the index turns out.
     pub fn write(&mut self, data: &mut [u8], state: &mut [u8]) -> Result<()> {
         if data.len() < self.data_len() || state.len() < self.state_len() {
             return Err(Errno::EINVAL);
@@ -121,17 +126,18 @@ impl<'t> Ruleset<'t> {
             .split_at_mut_checked(self.index_at() - self.ops_at())
             .ok_or(Errno::EINVAL)?;
         let mut plan = self.index.clone();
+        let rules = self.num_entries();
         plan.start(index)?;
         let written = self.lower(ops, state, |number, record| {
             let mut record = *record;
             if plan.is_used() {
                 let entry = u32::try_from(number).map_err(|_| Errno::ENOMEM)?;
-                record.indexed = plan.add(index, entry, &record)?;
+                record.indexed = plan.add(index, entry, rules, &record)?;
             }
             write(records, data::RECORDS + number * RECORD, &record).ok_or(Errno::EINVAL)
         })?;
         if plan.is_used() {
-            plan.finish(index, self.num_entries())?;
+            plan.finish(index, rules)?;
         }
         let sentinel = Record {
             action: Action::Drop.encode(),
@@ -141,6 +147,11 @@ impl<'t> Ruleset<'t> {
             write(records, data::RECORDS + index * RECORD, &sentinel).ok_or(Errno::EINVAL)?;
         }
         write(records, data::ODD_KEEPS, &self.predicates.odd_keeps()).ok_or(Errno::EINVAL)?;
+        for bit in 0..64u8 {
+            let at = data::BIT_NUMBERS + (DE_BRUIJN << bit >> 58) as usize;
+            write(records, at, &bit).ok_or(Errno::EINVAL)?;
+        }
+        self.index = plan;
         // The same code has counted.
         if written != (self.ops_len, self.state_len) {
             return Err(Errno::EINVAL);
@@ -230,6 +241,12 @@ impl<'t> Ruleset<'t> {
     /// Where the index starts. Any op may be read as the longest.
     pub(crate) fn index_at(&self) -> usize {
         (self.ops_at() + self.ops_len + LONGEST_OP).next_multiple_of(64)
+    }
+
+    /// How rules are found: by hash tables, by rows of bits. Known once the
+    /// maps are written.
+    pub fn indexed_by(&self) -> [bool; 2] {
+        [self.index.num_groups() != 0, self.index.rows().is_some()]
     }
 
     /// The index.
