@@ -176,7 +176,12 @@ impl Programs {
     /// Loads the programs of a table that REPLACE would get in place of a
     /// pristine one.
     pub fn load(header: &Replace, entries: &[u8]) -> io::Result<Self> {
-        let (kernel, host) = kernel();
+        Self::load_for(&kernel().0, header, entries)
+    }
+
+    /// The same, built for another kernel than this machine's.
+    pub fn load_for(kernel: &Kernel, header: &Replace, entries: &[u8]) -> io::Result<Self> {
+        let (_, host) = self::kernel();
         let error = |errno: umh_core::errno::Errno| io::Error::from_raw_os_error(errno.number());
         let mut blob = entries.to_vec();
         let mut memory = vec![0; 4096 + 64 * header.num_entries as usize];

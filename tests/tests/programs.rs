@@ -7,7 +7,7 @@
 )]
 
 use bpfilter_tests::blob::{Rule, Table, Target};
-use bpfilter_tests::programs::Programs;
+use bpfilter_tests::programs::{Programs, kernel};
 use umh_core::abi::{VERDICT_ACCEPT, VERDICT_DROP};
 use umh_core::table::Hook;
 
@@ -64,4 +64,33 @@ fn sources() {
     println!("{run:?} {:?} {}", programs.took, programs.log[0]);
     assert_eq!(programs.counters()[99].pcnt, 1000);
     assert_eq!(programs.counters()[100].pcnt, 1000);
+}
+
+#[test]
+fn loops_of_old_kernels() {
+    for rules in [0, 10, 200] {
+        let mut table = Table::default();
+        for n in 0..rules {
+            let mut rule = Rule::any(Target::Verdict(VERDICT_DROP));
+            rule.ip.src = [10, 1, 0, n];
+            // Half of them share a mask.
+            rule.ip.smsk = [255, 255, 255, if n % 2 == 0 { 255 } else { n | 0x81 }];
+            rule.ip.invflags = if n == 4 { 0x10 } else { 0 };
+            table.builtin[0].push(rule);
+        }
+        let blob = table.blob();
+        let kernel = kernel().0.without_may_goto();
+        let programs = Programs::load_for(&kernel, &blob.header, &blob.entries).unwrap();
+        for last in [1, 2, 7, 8, 150, 199] {
+            let run = programs
+                .run(Hook::LocalIn, &udp([10, 1, 0, last], 53), 10)
+                .unwrap();
+            assert_eq!(run.accepted, last >= rules, "{last} of {rules}");
+        }
+        let run = programs
+            .run(Hook::LocalIn, &udp([10, 2, 0, 1], 53), 10_000)
+            .unwrap();
+        assert!(run.accepted);
+        println!("{rules} rules: {run:?}, {}", programs.log[0]);
+    }
 }

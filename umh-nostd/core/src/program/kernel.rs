@@ -145,6 +145,14 @@ impl Kernel {
         Ok(kernel)
     }
 
+    /// What it would be before Linux 6.9: loops without `may_goto`.
+    pub fn without_may_goto(mut self) -> Self {
+        if let Some(fact) = self.facts.get_mut(usize::from(MAY_GOTO.0)) {
+            *fact = ABSENT;
+        }
+        self
+    }
+
     /// The extensions that can be enforced.
     pub fn features(&self) -> Features {
         if CONNTRACK.into_iter().all(|fact| self.has(Param(fact))) {
