@@ -122,8 +122,6 @@ enum Fix {
     Off(Param),
     /// A second instruction follows, with the offset into a map's value.
     MapValue(Param),
-    /// A second instruction follows, with this upper half of a constant.
-    Wide(i32),
 }
 
 /// One instruction, or one label, of a block.
@@ -132,6 +130,8 @@ pub(crate) struct Item {
     insn: Insn,
     fix: Fix,
 }
+
+const _: () = assert!(size_of::<Item>() == 12);
 
 const fn item(code: u8, dst: Reg, src: u8, off: i16, imm: i32, fix: Fix) -> Item {
     Item {
@@ -240,16 +240,14 @@ pub(crate) const fn swap(dst: Reg, bits: i32) -> Item {
     item(0xdc, dst, 0, 0, bits, Fix::Nothing)
 }
 
-/// A 64-bit constant.
+/// A 64-bit constant; [`upper`] of the same must come next.
 pub(crate) const fn mov_wide(dst: Reg, value: u64) -> Item {
-    item(
-        LD_IMM64,
-        dst,
-        0,
-        0,
-        value as u32 as i32,
-        Fix::Wide((value >> 32) as i32),
-    )
+    item(LD_IMM64, dst, 0, 0, value as u32 as i32, Fix::Nothing)
+}
+
+/// The second half of [`mov_wide`].
+pub(crate) const fn upper(value: u64) -> Item {
+    item(0, Reg::R0, 0, 0, (value >> 32) as i32, Fix::Nothing)
 }
 
 /// `dst` = the address of byte `offset` of the map's value.
@@ -418,7 +416,6 @@ impl<'a> Assembler<'a> {
                     .ok_or(Errno::ERANGE)?;
             }
             Fix::MapValue(param) => second = Some(self.param(param)?),
-            Fix::Wide(upper) => second = Some(upper),
         }
         self.push(insn)?;
         match second {
@@ -555,6 +552,7 @@ mod tests {
                 &[
                     swap(R2, 16),
                     mov_wide(R1, 0x1122_3344_5566_7788),
+                    upper(0x1122_3344_5566_7788),
                     map_value(R2, Map::Counters, SECOND),
                     atomic(Atomic::Add, Size::B8, R2, 16, R1),
                     call_kfunc(FIRST),

@@ -13,7 +13,7 @@
 use super::asm::{
     Cond, Map, Reg, Size, add, add_imm, and_imm, and32_imm, bind, call, call_kfunc, jump, jump_if,
     jump_if_imm, load, lsh, lsh_imm, map_value, modulo_imm, mov, mov_imm, mov_wide, mov32_imm,
-    mul_imm, neg, or, or_imm, rsh_imm, store, store_imm, sub, sub_imm, sub32_imm, swap, xor,
+    mul_imm, neg, or, or_imm, rsh_imm, store, store_imm, sub, sub_imm, sub32_imm, swap, upper, xor,
 };
 use super::asm::{Label, and};
 use super::kernel::{
@@ -608,16 +608,20 @@ impl Builder<'_> {
                     self.put(&[
                         load(B8, R1, Fp, at),
                         mov_wide(R2, first),
+                        upper(first),
                         xor(R1, R2),
                         mov_wide(R2, first_mask),
+                        upper(first_mask),
                         and(R1, R2),
                     ]);
                     if second_mask != 0 {
                         self.put(&[
                             load(B8, R3, Fp, at + 8),
                             mov_wide(R2, second),
+                            upper(second),
                             xor(R3, R2),
                             mov_wide(R2, second_mask),
+                            upper(second_mask),
                             and(R3, R2),
                             or(R1, R3),
                         ]);

@@ -10,7 +10,7 @@ use core::mem::offset_of;
 use super::asm::{
     Cond, Item, Label, Map, Param, Reg, Size, add, add_imm, and, and_imm, bind, jump, jump_if,
     jump_if_imm, load, lsh, lsh_imm, map_value, mov, mov_imm, mov_wide, mul, mul_imm, neg, rsh,
-    rsh_imm, store, sub_imm, xor,
+    rsh_imm, store, sub_imm, upper, xor,
 };
 use super::{Builder, frame, label, param};
 use crate::ruleset::{
@@ -40,11 +40,12 @@ const HIT: Label = Label(OTHER + SENTINELS as u8);
 const MOVE: Label = Label(OTHER + SENTINELS as u8 + 1);
 
 /// R1 = the number of the lowest bit of R0, which is not zero.
-const BIT_OF_R0: [Item; 9] = [
+const BIT_OF_R0: [Item; 10] = [
     mov(R1, R0),
     neg(R1),
     and(R1, R0),
     mov_wide(R2, DE_BRUIJN),
+    upper(DE_BRUIJN),
     mul(R1, R2),
     rsh_imm(R1, 58),
     map_value(R2, Map::Data, param::BIT_NUMBERS),
@@ -120,16 +121,19 @@ impl Builder<'_> {
                     load(B8, R1, R5, offset_of!(Group, addr_mask) as i16),
                     and(R1, R9),
                     mov_wide(R2, FACTORS[0]),
+                    upper(FACTORS[0]),
                     mul(R1, R2),
                     load(B8, R2, R5, offset_of!(Group, class_mask) as i16),
                     and(R2, R8),
                     mov_wide(R3, FACTORS[1]),
+                    upper(FACTORS[1]),
                     mul(R2, R3),
                     add(R1, R2),
                     mov(R2, R1),
                     rsh_imm(R2, 32),
                     xor(R1, R2),
                     mov_wide(R2, FACTORS[2]),
+                    upper(FACTORS[2]),
                     mul(R1, R2),
                     load(B4, R2, R5, SHIFT),
                     rsh(R1, R2),
