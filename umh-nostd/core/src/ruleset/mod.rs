@@ -95,13 +95,13 @@ impl<'t> Ruleset<'t> {
             index: Index::default(),
         };
         // What rules need for odd packets depends on whether there are any.
-        ruleset.lower(&mut [], &mut [], |_, _| Ok(()))?;
+        ruleset.lower(&mut [], &mut [], &mut |_, _| Ok(()))?;
         ruleset.uses = Uses {
             transport: ruleset.uses.transport,
             ..Uses::default()
         };
         let mut survey = Survey::default();
-        let (ops, state) = ruleset.lower(&mut [], &mut [], |_, record| {
+        let (ops, state) = ruleset.lower(&mut [], &mut [], &mut |_, record| {
             survey.add(record);
             Ok(())
         })?;
@@ -128,7 +128,7 @@ impl<'t> Ruleset<'t> {
         let mut plan = self.index.clone();
         let rules = self.num_entries();
         plan.start(index)?;
-        let written = self.lower(ops, state, |number, record| {
+        let written = self.lower(ops, state, &mut |number, record| {
             let mut record = *record;
             if plan.is_used() {
                 let entry = u32::try_from(number).map_err(|_| Errno::ENOMEM)?;
@@ -159,12 +159,13 @@ impl<'t> Ruleset<'t> {
         Ok(())
     }
 
-    /// Lowers every entry; returns the bytes of all ops and of all state.
+    /// Lowers every entry; returns the bytes of all ops and of all state. One
+    /// copy of this code serves all callers: its size counts, a call does not.
     fn lower(
         &mut self,
         ops: &mut [u8],
         state: &mut [u8],
-        mut put: impl FnMut(usize, &Record) -> Result<()>,
+        put: &mut dyn FnMut(usize, &Record) -> Result<()>,
     ) -> Result<(usize, usize)> {
         let mut lowering = Lowering {
             kernel: &self.kernel,
