@@ -252,7 +252,7 @@ fn header(rng: &mut Rng, text: &mut String, hook: &str) {
     match rng.u32(..10) {
         0..3 => {}
         3 if once_in(rng, 3) => {
-            *text += pick(rng, &[" -p udp", " -p sctp", " -p dccp", " -p udplite"]);
+            *text += pick(rng, &[" -p udp", " -p 132", " -p 33", " -p 136"]);
             multiport(rng, text);
         }
         3 => {
