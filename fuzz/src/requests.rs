@@ -110,7 +110,13 @@ fuzz_target!(|data: &[u8]| {
             (Some(before), Some(after)) => std::rc::Rc::ptr_eq(&before.table, &after.table),
             _ => false,
         };
-        let may_change = status == 0 && (is_set, cmd) == (1, msg::IPT_SO_SET_REPLACE);
+        let may_change = status == 0
+            && match (is_set, cmd) {
+                (1, msg::IPT_SO_SET_REPLACE) => true,
+                // The pristine table must be kept before it can count.
+                (1, msg::IPT_SO_SET_ADD_COUNTERS) => before.is_none(),
+                _ => false,
+            };
         assert!(same || may_change, "a table committed by {cmd}, {status}");
     }
     table_can_be_had(&mut system);
