@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # A kernel that cannot have an initramfs starts the helper all the same; then it
-# panics, because there is no root file system at all.
+# panics, because its root file system is empty.
 #
 # kernel: noinitrd
 # where: host
@@ -22,6 +22,6 @@ line() {
 }
 loaded=$(line 'Loaded bpfilter_umh pid [0-9][0-9]*$')
 started=$(line 'Started bpfilter$')
-panic=$(line 'Kernel panic - not syncing: VFS: Unable to mount root fs')
+panic=$(line 'Kernel panic - not syncing: No working init found')
 [ "$loaded" -lt "$panic" ]
 [ "$started" -lt "$panic" ]
