@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! What the helper needs: a REPLACE of 50,000 rules in four times its size,
-//! next to nothing afterwards, and nothing for a namespace that is gone.
+//! next to nothing afterwards: no descriptor but its own four, and nothing for
+//! a namespace that is gone.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -127,6 +128,46 @@ fn two_namespaces_have_two_tables() {
     assert_eq!(added.errno, 0);
     pair.same(&Request::Enter(0));
     assert_eq!(pair.same_table(), first, "the others' counters");
+}
+
+/// Between two requests: its two pipes, its log, and the socket that the
+/// private options go through. No network socket, no map, no program.
+#[test]
+fn it_holds_nothing_between_requests() {
+    let mut side = Side::bpfilter(RAWCLIENT);
+    let mut blob = many_rules(100);
+    blob.header.num_counters = 4;
+    assert_eq!(side.call(&blob.call()).errno, 0);
+    assert_eq!(side.call(&get_entries("filter", blob.header.size)).errno, 0);
+    let helper = side.helper().expect("a helper");
+    let mut held: Vec<_> = std::fs::read_dir(format!("/proc/{helper}/fd"))
+        .expect("a process")
+        .map(|entry| {
+            let entry = entry.expect("a descriptor");
+            let number = entry.file_name().to_string_lossy().into_owned();
+            let target = std::fs::read_link(entry.path()).expect("a link");
+            let target = target.to_string_lossy().into_owned();
+            let kind = target.split(':').next().unwrap_or_default().to_owned();
+            (number, kind)
+        })
+        .filter(|(number, _)| number != "2")
+        .collect();
+    held.sort();
+    let expected = [("0", "pipe"), ("1", "pipe"), ("3", "socket")];
+    assert_eq!(held, expected.map(|(n, kind)| (n.into(), kind.into())));
+    // A socket that is in a protocol's list would speak to the network.
+    let inode = std::fs::read_link(format!("/proc/{helper}/fd/3")).expect("a link");
+    let inode = inode
+        .to_string_lossy()
+        .replace(|c: char| !c.is_ascii_digit(), "");
+    for list in ["tcp", "udp", "udplite", "raw", "packet", "icmp"] {
+        let sockets = std::fs::read_to_string(format!("/proc/{helper}/net/{list}"));
+        let bound = sockets
+            .unwrap_or_default()
+            .lines()
+            .any(|line| line.split_whitespace().any(|word| word == inode));
+        assert!(!bound, "its socket is bound: {list}");
+    }
 }
 
 /// Descriptors that a process has.
