@@ -201,13 +201,14 @@ fn a_swap_that_fails_halfway_leaves_the_old_programs() {
 fn swaps_in_many_namespaces_at_once_do_not_mix() {
     let script = "for i in 1 2 3 4 5 6 7 8; do
             len=$((200 + i))
-            (unshare -n $CALLER lo-up raw set:64:97 swap:10:96:97 echo set:64:$len get:64:84 echo |
-                 sed s/^$len\\$/own/ | tr '\\n' ' '; echo) &
+            # One write for each line, so that lines do not mix.
+            echo $(unshare -n $CALLER lo-up raw set:64:97 swap:10:96:97 echo set:64:$len get:64:84 echo |
+                 sed s/^$len\\$/own/) &
         done; wait";
     let output = shell(&faulty("commits"), script);
     assert_eq!(
         text(&output.stdout),
-        "0 0 1 0 own 0 \n".repeat(8),
+        "0 0 1 0 own 0\n".repeat(8),
         "{output:?}"
     );
 }
