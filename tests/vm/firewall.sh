@@ -62,10 +62,10 @@ address() { # NAMESPACE, as seen from outside
 	"$box") if [ "$client" = "$lan" ]; then echo 10.1.0.1; else echo 10.2.0.1; fi ;;
 	esac
 }
-# Until a socket of a namespace is bound to a port.
+# Until a socket of a namespace waits at a port; one of an old connection does not.
 bound() { # NAMESPACE tcp|udp PORT
 	for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-		on "$1" grep -q ":$(printf %04X "$3") " "/proc/net/$2" && return
+		on "$1" grep -q ":$(printf %04X "$3") 00000000:0000 0[A7] " "/proc/net/$2" && return
 		sleep 0.1
 	done
 	fail "no server at $2 $3"
