@@ -181,9 +181,9 @@ impl Builder<'_> {
         );
     }
 
-    /// The first rule of the list from R7 on that matches, or the best of the
-    /// buckets if that one is first.
-    fn list(&mut self) {
+    /// INDEX_AT = the place in the list of the first rule from R7 on; a round
+    /// of the loop starts.
+    fn enter_list(&mut self) {
         self.put(const { &RECORD_OF_R7 });
         self.put(
             const {
@@ -195,6 +195,12 @@ impl Builder<'_> {
             },
         );
         self.again();
+    }
+
+    /// The first rule of the list from R7 on that matches, or the best of the
+    /// buckets if that one is first.
+    fn list(&mut self) {
+        self.enter_list();
         self.put(
             const {
                 &[
@@ -258,17 +264,7 @@ impl Builder<'_> {
     /// the rest of its word is looked at, and if there is nothing the place
     /// moves on to the next word that may have something.
     fn list_by_rows(&mut self, rows: usize) {
-        self.put(const { &RECORD_OF_R7 });
-        self.put(
-            const {
-                &[
-                    load(B4, R1, R2, offset_of!(Record, indexed) as i16),
-                    store(B8, Fp, frame::INDEX_AT, R1),
-                    bind(label::NEXT_LISTED),
-                ]
-            },
-        );
-        self.again();
+        self.enter_list();
         self.put(
             const {
                 &[
