@@ -120,8 +120,9 @@ fn signals_reach_the_command() {
 #[test]
 fn the_terminals_signals_reach_the_command_once() {
     let (helper, caller) = (faulty("fine"), common::CALLER);
+    // Without exec it would be the shell of script(1) that ^C ends, if it is dash.
     let run = format!(
-        "{RUN} --umh {} -- {caller} interrupts:500",
+        "exec {RUN} --umh {} -- {caller} interrupts:500",
         helper.display()
     );
     let mut child = Command::new("script")
