@@ -7,6 +7,7 @@
  *	transaction.c	the request in progress and its private options
  *	generation.c	the rules of each network namespace, the packet hooks
  *	procfs.c	/proc/net/ip_tables_*
+ *	kfuncs.c	what programs call; in the kernel, not in the module
  *
  * Locks, outermost first: the mailbox's, the transaction's, then procfs's.
  */
@@ -18,8 +19,16 @@
 #include "msgfmt.h"
 
 struct generation;
+struct ipt_reject_info;
 struct net;
+struct nf_hook_state;
 struct pid;
+struct sk_buff;
+struct xt_addrtype_info_v1;
+struct xt_connmark_tginfo2;
+struct xt_log_info;
+struct xt_mark_tginfo2;
+struct xt_nflog_info;
 
 /* bpfilter_umh_blob.S */
 extern const char _binary_net_bpfilter_bpfilter_umh_start[];
@@ -57,5 +66,20 @@ int bpfilter_proc_net_init(struct net *net);
 void bpfilter_proc_net_exit(struct net *net);
 int bpfilter_proc_set(int optname, sockptr_t optval, unsigned int optlen);
 void bpfilter_proc_exit(void);
+
+/* kfuncs.c, for programs alone */
+u32 bpf_xt_reject(struct sk_buff *skb, const struct nf_hook_state *state,
+		  const struct ipt_reject_info *info);
+u32 bpf_xt_log(struct sk_buff *skb, const struct nf_hook_state *state,
+	       const struct xt_log_info *info);
+u32 bpf_xt_nflog(struct sk_buff *skb, const struct nf_hook_state *state,
+		 const struct xt_nflog_info *info);
+u32 bpf_xt_set_mark(struct sk_buff *skb, const struct nf_hook_state *state,
+		    const struct xt_mark_tginfo2 *info);
+u32 bpf_xt_connmark(struct sk_buff *skb, const struct nf_hook_state *state,
+		    const struct xt_connmark_tginfo2 *info);
+bool bpf_xt_addrtype(struct sk_buff *skb, const struct nf_hook_state *state,
+		     const struct xt_addrtype_info_v1 *info);
+s64 bpf_xt_wall_clock(u32 local);
 
 #endif /* _NET_BPFILTER_INTERNAL_H */
