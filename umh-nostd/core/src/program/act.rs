@@ -9,10 +9,11 @@
 //! by a bottom half on the same CPU, so there the additions are atomic.
 
 use super::asm::{
-    Atomic, Cond, Item, Label, Map, Reg, Size, add, add_imm, and_imm, atomic, bind, call,
-    call_kfunc, exit, jump, jump_if_imm, load, lsh_imm, map_value, mov, mov_imm, mul_imm, rsh_imm,
-    store, sub_imm,
+    Atomic, Cond, Label, Map, Reg, Size, add, add_imm, and_imm, atomic, bind, call, call_kfunc,
+    exit, jump, jump_if_imm, load, lsh_imm, map_value, mov, mov_imm, mul_imm, rsh_imm, store,
+    sub_imm,
 };
+use super::block::Block;
 use super::kernel::{ITER_DESTROY, SKB_LEN};
 use super::search::RECORD_OF_R7;
 use super::{Builder, frame, label, param};
@@ -39,7 +40,7 @@ const FREE: Label = Label(Label::LOCAL + 6);
 
 /// R4 = the place in which this run keeps return positions, 8 bytes before
 /// the one at depth DEPTH.
-const PLACE: [Item; 13] = [
+const PLACE: Block = block![
     load(B8, R2, Fp, frame::PLACE),
     sub_imm(R2, 1),
     and_imm(R2, -8),
@@ -57,67 +58,53 @@ const PLACE: [Item; 13] = [
 
 impl Builder<'_> {
     pub(super) fn act(&mut self) {
-        self.put(
-            const {
-                &[
-                    bind(label::MATCHED),
-                    jump_if_imm(R7, Cond::Ge, 0, label::DROP).imm(param::RULES),
-                    // R2 = the rule's counters
-                    call(CPU),
-                    jump_if_imm(R0, Cond::Ge, 0, label::DROP).imm(param::CPUS),
-                    mul_imm(R0, 0).imm(param::ROW),
-                    mov(R1, R7),
-                    lsh_imm(R1, 4),
-                    add(R0, R1),
-                    map_value(R2, Map::Counters, param::ZERO),
-                    add(R2, R0),
-                    load(B4, R1, R6, 0).at(SKB_LEN),
-                ]
-            },
-        );
+        self.put(block![
+            bind(label::MATCHED),
+            jump_if_imm(R7, Cond::Ge, 0, label::DROP).imm(param::RULES),
+            // R2 = the rule's counters
+            call(CPU),
+            jump_if_imm(R0, Cond::Ge, 0, label::DROP).imm(param::CPUS),
+            mul_imm(R0, 0).imm(param::ROW),
+            mov(R1, R7),
+            lsh_imm(R1, 4),
+            add(R0, R1),
+            map_value(R2, Map::Counters, param::ZERO),
+            add(R2, R0),
+            load(B4, R1, R6, 0).at(SKB_LEN),
+        ]);
         if self.hook == Hook::LocalOut {
-            self.put(
-                const {
-                    &[
-                        mov_imm(R3, 1),
-                        atomic(Atomic::Add, B8, R2, 0, R3),
-                        atomic(Atomic::Add, B8, R2, 8, R1),
-                    ]
-                },
-            );
+            self.put(block![
+                mov_imm(R3, 1),
+                atomic(Atomic::Add, B8, R2, 0, R3),
+                atomic(Atomic::Add, B8, R2, 8, R1),
+            ]);
         } else {
-            self.put(
-                const {
-                    &[
-                        load(B8, R3, R2, 0),
-                        add_imm(R3, 1),
-                        store(B8, R2, 0, R3),
-                        load(B8, R3, R2, 8),
-                        add(R3, R1),
-                        store(B8, R2, 8, R3),
-                    ]
-                },
-            );
+            self.put(block![
+                load(B8, R3, R2, 0),
+                add_imm(R3, 1),
+                store(B8, R2, 0, R3),
+                load(B8, R3, R2, 8),
+                add(R3, R1),
+                store(B8, R2, 8, R3),
+            ]);
         }
-        self.put(const { &RECORD_OF_R7 });
-        self.put(
-            const {
-                &[
-                    mov(R0, R3),
-                    and_imm(R0, action::MASK),
-                    rsh_imm(R3, action::SHIFT),
-                    jump_if_imm(R0, Cond::Gt, action::ACCEPT, ON),
-                ]
-            },
-        );
-        self.put(const { &[bind(label::EXIT)] });
+        self.put(RECORD_OF_R7);
+        self.put(block![
+            mov(R0, R3),
+            and_imm(R0, action::MASK),
+            rsh_imm(R3, action::SHIFT),
+            jump_if_imm(R0, Cond::Gt, action::ACCEPT, ON),
+        ]);
+        self.put(block![bind(label::EXIT)]);
         self.leave();
+        const PUSH_DEEP: Label = Label::arg(0);
+        const POP_DEEP: Label = Label::arg(1);
         let deep = self.ruleset.deep_places() != 0;
-        let (push_deep, pop_deep) = match deep {
-            true => (label::PUSH_DEEP, label::POP_DEEP),
-            false => (label::DROP, label::DROP),
+        let ways = match deep {
+            true => [label::PUSH_DEEP, label::POP_DEEP],
+            false => [label::DROP; 2],
         };
-        self.put(&[
+        let text = block![
             bind(label::DROP),
             mov_imm(R0, 0),
             jump(label::EXIT),
@@ -136,7 +123,7 @@ impl Builder<'_> {
             bind(NESTED),
             sub_imm(R1, 1),
             store(B8, Fp, frame::DEPTH, R1),
-            jump_if_imm(R1, Cond::Ge, frame::RETURNS_MAX, pop_deep),
+            jump_if_imm(R1, Cond::Ge, frame::RETURNS_MAX, POP_DEEP),
             lsh_imm(R1, 2),
             mov(R2, Fp),
             add(R2, R1),
@@ -148,7 +135,7 @@ impl Builder<'_> {
             load(B8, R1, Fp, frame::DEPTH),
             and_imm(R1, DEPTH_MASK),
             add_imm(R7, 1),
-            jump_if_imm(R1, Cond::Ge, frame::RETURNS_MAX, push_deep),
+            jump_if_imm(R1, Cond::Ge, frame::RETURNS_MAX, PUSH_DEEP),
             lsh_imm(R1, 2),
             mov(R2, Fp),
             add(R2, R1),
@@ -161,7 +148,8 @@ impl Builder<'_> {
             bind(STEP),
             mov(R7, R3),
             jump(label::SEARCH),
-        ]);
+        ];
+        self.put_with(text, &ways.map(Label::number));
         if deep {
             self.deep();
         }
@@ -173,94 +161,74 @@ impl Builder<'_> {
     /// another process that got the CPU, finds the place taken and takes
     /// another one. Where all are taken the packet is dropped.
     fn deep(&mut self) {
-        self.put(
-            const {
-                &[
-                    bind(label::PUSH_DEEP),
-                    store(B8, Fp, frame::SAVED, R3),
-                    load(B8, R2, Fp, frame::PLACE),
-                    jump_if_imm(R2, Cond::Ne, 0, OWNED),
-                    map_value(R2, Map::Data, param::ZERO),
-                    load(B8, R2, R2, 0),
-                    bind(label::NEXT_PLACE),
-                    // No copy of it, see `frame`.
-                    and_imm(R2, i32::MAX),
-                    store(B8, Fp, frame::OPTION_AT, R2),
-                ]
-            },
-        );
+        self.put(block![
+            bind(label::PUSH_DEEP),
+            store(B8, Fp, frame::SAVED, R3),
+            load(B8, R2, Fp, frame::PLACE),
+            jump_if_imm(R2, Cond::Ne, 0, OWNED),
+            map_value(R2, Map::Data, param::ZERO),
+            load(B8, R2, R2, 0),
+            bind(label::NEXT_PLACE),
+            // No copy of it, see `frame`.
+            and_imm(R2, i32::MAX),
+            store(B8, Fp, frame::OPTION_AT, R2),
+        ]);
         self.again();
-        self.put(
-            const {
-                &[
-                    load(B8, R2, Fp, frame::OPTION_AT),
-                    jump_if_imm(R2, Cond::Ge, 0, label::DROP).imm(param::PLACES),
-                    mul_imm(R2, 0).imm(param::PLACE_LEN),
-                    map_value(R4, Map::State, param::DEEP),
-                    add(R4, R2),
-                    mov_imm(R5, 1),
-                    atomic(Atomic::Exchange, B8, R4, 0, R5),
-                    jump_if_imm(R5, Cond::Eq, 0, TAKEN),
-                    load(B8, R2, Fp, frame::OPTION_AT),
-                    and_imm(R2, i32::MAX),
-                    add_imm(R2, 1),
-                    jump(label::NEXT_PLACE),
-                    bind(TAKEN),
-                    add_imm(R2, 1),
-                    store(B8, Fp, frame::PLACE, R2),
-                    bind(OWNED),
-                ]
-            },
-        );
-        self.put(const { &PLACE });
-        self.put(
-            const {
-                &[
-                    store(B4, R4, 8, R7),
-                    load(B8, R3, Fp, frame::SAVED),
-                    and_imm(R3, i32::MAX),
-                    jump(label::PUSHED),
-                    bind(label::POP_DEEP),
-                ]
-            },
-        );
-        self.put(const { &PLACE });
-        self.put(const { &[load(B4, R7, R4, 8), jump(label::SEARCH)] });
+        self.put(block![
+            load(B8, R2, Fp, frame::OPTION_AT),
+            jump_if_imm(R2, Cond::Ge, 0, label::DROP).imm(param::PLACES),
+            mul_imm(R2, 0).imm(param::PLACE_LEN),
+            map_value(R4, Map::State, param::DEEP),
+            add(R4, R2),
+            mov_imm(R5, 1),
+            atomic(Atomic::Exchange, B8, R4, 0, R5),
+            jump_if_imm(R5, Cond::Eq, 0, TAKEN),
+            load(B8, R2, Fp, frame::OPTION_AT),
+            and_imm(R2, i32::MAX),
+            add_imm(R2, 1),
+            jump(label::NEXT_PLACE),
+            bind(TAKEN),
+            add_imm(R2, 1),
+            store(B8, Fp, frame::PLACE, R2),
+            bind(OWNED),
+        ]);
+        self.put(PLACE);
+        self.put(block![
+            store(B4, R4, 8, R7),
+            load(B8, R3, Fp, frame::SAVED),
+            and_imm(R3, i32::MAX),
+            jump(label::PUSHED),
+            bind(label::POP_DEEP),
+        ]);
+        self.put(PLACE);
+        self.put(block![load(B4, R7, R4, 8), jump(label::SEARCH)]);
     }
 
     /// The end, with the verdict in R0.
     fn leave(&mut self) {
         if self.ruleset.deep_places() != 0 {
-            self.put(
-                const {
-                    &[
-                        load(B8, R2, Fp, frame::PLACE),
-                        jump_if_imm(R2, Cond::Eq, 0, FREE),
-                        sub_imm(R2, 1),
-                        and_imm(R2, -8),
-                        jump_if_imm(R2, Cond::Gt, 0, FREE).imm(param::LAST_PLACE),
-                        map_value(R4, Map::State, param::DEEP),
-                        add(R4, R2),
-                        mov_imm(R5, 0),
-                        atomic(Atomic::Exchange, B8, R4, 0, R5),
-                        bind(FREE),
-                    ]
-                },
-            );
+            self.put(block![
+                load(B8, R2, Fp, frame::PLACE),
+                jump_if_imm(R2, Cond::Eq, 0, FREE),
+                sub_imm(R2, 1),
+                and_imm(R2, -8),
+                jump_if_imm(R2, Cond::Gt, 0, FREE).imm(param::LAST_PLACE),
+                map_value(R4, Map::State, param::DEEP),
+                add(R4, R2),
+                mov_imm(R5, 0),
+                atomic(Atomic::Exchange, B8, R4, 0, R5),
+                bind(FREE),
+            ]);
         }
         if !self.ruleset.kernel().has_may_goto() {
-            self.put(
-                const {
-                    &[
-                        store(B8, Fp, frame::OP, R0),
-                        mov(R1, Fp),
-                        add_imm(R1, frame::ITERATOR as i32),
-                        call_kfunc(ITER_DESTROY),
-                        load(B8, R0, Fp, frame::OP),
-                    ]
-                },
-            );
+            self.put(block![
+                store(B8, Fp, frame::OP, R0),
+                mov(R1, Fp),
+                add_imm(R1, frame::ITERATOR as i32),
+                call_kfunc(ITER_DESTROY),
+                load(B8, R0, Fp, frame::OP),
+            ]);
         }
-        self.put(const { &[exit()] });
+        self.put(block![exit()]);
     }
 }

@@ -4,11 +4,10 @@
 //! Owns: the encoding of instructions, labels, and what is filled in late:
 //! jump distances, the parameters of one program, references to maps.
 //!
-//! A program is put together from blocks of [`Item`]s. A block whose text is
-//! the same for every table is a constant (`const { &[..] }`), so it costs
-//! the helper 12 bytes an instruction and no code. What differs from table
-//! to table in a constant block is a [`Param`], looked up when the block is
-//! put down.
+//! A program is put together from blocks of [`Item`]s, see [`super::block`].
+//! All text is constant: what differs from table to table is a [`Param`],
+//! looked up when the block is put down, and what differs from one use of a
+//! block to the next is an argument of that use ([`Assembler::put_with`]).
 //!
 //! Promises: an error (no room, a jump out of reach, a label that was never
 //! bound) is kept and returned by [`Assembler::finish`]; nothing panics.
@@ -18,6 +17,7 @@
 use heapless::Vec;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
+use super::block::{Block, Text};
 use crate::errno::{Errno, Result};
 
 /// `struct bpf_insn`.
@@ -49,10 +49,43 @@ pub enum Map {
 
 /// `BPF_PSEUDO_MAP_VALUE`: the immediate is a map descriptor, and the value
 /// of the register becomes an address inside the map's first element.
-const PSEUDO_MAP_VALUE: u8 = 2;
+pub(super) const PSEUDO_MAP_VALUE: u8 = 2;
 /// `BPF_PSEUDO_KFUNC_CALL`: the immediate is the BTF id of a function.
 const PSEUDO_KFUNC_CALL: u8 = 2;
-const LD_IMM64: u8 = 0x18;
+pub(super) const LD_IMM64: u8 = 0x18;
+/// No operation of the machine: a label is bound.
+pub(super) const BIND: u8 = 0x08;
+const JUMP: u8 = 0x05;
+const MAY_GOTO: u8 = 0xe5;
+const CALL: u8 = 0x85;
+const EXIT: u8 = 0x95;
+const SWAP: u8 = 0xdc;
+
+/// Whether an operation has registers.
+pub(super) const fn has_regs(code: u8) -> bool {
+    !matches!(code, BIND | JUMP | MAY_GOTO | EXIT)
+}
+
+/// Whether it has a memory offset: loads and stores.
+pub(super) const fn has_off(code: u8) -> bool {
+    matches!(code & 7, 1..=3)
+}
+
+/// Whether it goes to a label, or is one.
+pub(super) const fn has_label(code: u8) -> bool {
+    code == BIND || code & 7 == 5 && !matches!(code, CALL | EXIT)
+}
+
+/// Whether it has an immediate value.
+pub(super) const fn has_imm(code: u8) -> bool {
+    match code & 7 {
+        // Stores of a register; the value of an atomic one is its operation.
+        3 => code & 0xe0 == 0xc0,
+        1 => false,
+        2 => true,
+        _ => code & 8 == 0 && has_regs(code) || matches!(code, LD_IMM64 | SWAP),
+    }
+}
 
 impl Insn {
     /// The map that this instruction refers to.
@@ -99,6 +132,16 @@ pub(crate) struct Label(pub(crate) u8);
 impl Label {
     /// The first of the local labels.
     pub(crate) const LOCAL: u8 = 48;
+
+    /// Its number, as an argument of a block.
+    pub(crate) fn number(self) -> i32 {
+        self.0.into()
+    }
+
+    /// The label whose number is an argument of the block.
+    pub(crate) const fn arg(index: u8) -> Self {
+        Self(ARGS + index)
+    }
 }
 
 /// A number that differs from program to program; its meaning and value are
@@ -106,34 +149,29 @@ impl Label {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Param(pub(crate) u8);
 
-/// What is still to be filled in.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Fix {
-    Nothing,
-    /// The distance to a label.
-    Jump(Label),
-    /// That, and the immediate value.
-    JumpImm(Label, Param),
-    /// No instruction: the label stands here.
-    Bind(Label),
-    /// The immediate value.
-    Imm(Param),
-    /// The memory offset.
-    Off(Param),
-    /// A second instruction follows, with the offset into a map's value.
-    MapValue(Param),
+impl Param {
+    /// An argument of the block.
+    pub(crate) const fn arg(index: u8) -> Self {
+        Self(ARGS + index)
+    }
 }
+
+/// Labels and parameters from here on are arguments.
+pub(super) const ARGS: u8 = 0x80;
 
 /// One instruction, or one label, of a block.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Item {
-    insn: Insn,
-    fix: Fix,
+    pub(super) insn: Insn,
+    /// Where it jumps to, or what stands here.
+    pub(super) label: Label,
+    /// Added to the memory offset, or to the offset into a map's value.
+    pub(super) off: Option<Param>,
+    /// The immediate value.
+    pub(super) imm: Option<Param>,
 }
 
-const _: () = assert!(size_of::<Item>() == 12);
-
-const fn item(code: u8, dst: Reg, src: u8, off: i16, imm: i32, fix: Fix) -> Item {
+const fn item(code: u8, dst: Reg, src: u8, off: i16, imm: i32) -> Item {
     Item {
         insn: Insn {
             code,
@@ -141,7 +179,9 @@ const fn item(code: u8, dst: Reg, src: u8, off: i16, imm: i32, fix: Fix) -> Item
             off,
             imm,
         },
-        fix,
+        label: Label(0),
+        off: None,
+        imm: None,
     }
 }
 
@@ -174,25 +214,25 @@ macro_rules! alu {
     (@ register $code:literal $name:ident) => {
         /// 64-bit operation with a register.
         pub(crate) const fn $name(dst: Reg, src: Reg) -> Item {
-            item($code | 0x0f, dst, src as u8, 0, 0, Fix::Nothing)
+            item($code | 0x0f, dst, src as u8, 0, 0)
         }
     };
     (@ number $code:literal $name:ident) => {
         /// 64-bit operation with an immediate, sign-extended.
         pub(crate) const fn $name(dst: Reg, imm: i32) -> Item {
-            item($code | 0x07, dst, 0, 0, imm, Fix::Nothing)
+            item($code | 0x07, dst, 0, 0, imm)
         }
     };
     (@ register32 $code:literal $name:ident) => {
         /// 32-bit operation with a register; clears the upper half.
         pub(crate) const fn $name(dst: Reg, src: Reg) -> Item {
-            item($code | 0x0c, dst, src as u8, 0, 0, Fix::Nothing)
+            item($code | 0x0c, dst, src as u8, 0, 0)
         }
     };
     (@ number32 $code:literal $name:ident) => {
         /// 32-bit operation with an immediate; clears the upper half.
         pub(crate) const fn $name(dst: Reg, imm: i32) -> Item {
-            item($code | 0x04, dst, 0, 0, imm, Fix::Nothing)
+            item($code | 0x04, dst, 0, 0, imm)
         }
     };
 }
@@ -237,44 +277,40 @@ pub(crate) const fn neg(dst: Reg) -> Item {
 /// Turns the low 16 or 32 bits of `dst` from network to host order on a
 /// little-endian machine; the rest becomes zero.
 pub(crate) const fn swap(dst: Reg, bits: i32) -> Item {
-    item(0xdc, dst, 0, 0, bits, Fix::Nothing)
+    item(SWAP, dst, 0, 0, bits)
 }
 
 /// A 64-bit constant; [`upper`] of the same must come next.
 pub(crate) const fn mov_wide(dst: Reg, value: u64) -> Item {
-    item(LD_IMM64, dst, 0, 0, value as u32 as i32, Fix::Nothing)
+    item(LD_IMM64, dst, 0, 0, value as u32 as i32)
 }
 
 /// The second half of [`mov_wide`].
 pub(crate) const fn upper(value: u64) -> Item {
-    item(0, Reg::R0, 0, 0, (value >> 32) as i32, Fix::Nothing)
+    item(0, Reg::R0, 0, 0, (value >> 32) as i32)
 }
 
 /// `dst` = the address of byte `offset` of the map's value.
 pub(crate) const fn map_value(dst: Reg, map: Map, offset: Param) -> Item {
-    item(
-        LD_IMM64,
-        dst,
-        PSEUDO_MAP_VALUE,
-        0,
-        map as i32,
-        Fix::MapValue(offset),
-    )
+    Item {
+        off: Some(offset),
+        ..item(LD_IMM64, dst, PSEUDO_MAP_VALUE, 0, map as i32)
+    }
 }
 
 /// `dst` = the memory at `base + off`.
 pub(crate) const fn load(size: Size, dst: Reg, base: Reg, off: i16) -> Item {
-    item(0x61 | size as u8, dst, base as u8, off, 0, Fix::Nothing)
+    item(0x61 | size as u8, dst, base as u8, off, 0)
 }
 
 /// Memory at `base + off` = `src`.
 pub(crate) const fn store(size: Size, base: Reg, off: i16, src: Reg) -> Item {
-    item(0x63 | size as u8, base, src as u8, off, 0, Fix::Nothing)
+    item(0x63 | size as u8, base, src as u8, off, 0)
 }
 
 /// Memory at `base + off` = `imm`.
 pub(crate) const fn store_imm(size: Size, base: Reg, off: i16, imm: i32) -> Item {
-    item(0x62 | size as u8, base, 0, off, imm, Fix::Nothing)
+    item(0x62 | size as u8, base, 0, off, imm)
 }
 
 /// Atomic operations on memory.
@@ -290,70 +326,66 @@ pub(crate) enum Atomic {
 
 /// An atomic operation on the memory at `base + off`.
 pub(crate) const fn atomic(op: Atomic, size: Size, base: Reg, off: i16, src: Reg) -> Item {
-    item(
-        0xc3 | size as u8,
-        base,
-        src as u8,
-        off,
-        op as i32,
-        Fix::Nothing,
-    )
+    item(0xc3 | size as u8, base, src as u8, off, op as i32)
 }
 
 /// Jump if `a cond b`, in 64 bits.
 pub(crate) const fn jump_if(a: Reg, cond: Cond, b: Reg, to: Label) -> Item {
-    item(0x0d | cond as u8, a, b as u8, 0, 0, Fix::Jump(to))
+    item(0x0d | cond as u8, a, b as u8, 0, 0).to(to)
 }
 
 /// Jump if `a cond imm`, in 64 bits, the immediate sign-extended.
 pub(crate) const fn jump_if_imm(a: Reg, cond: Cond, imm: i32, to: Label) -> Item {
-    item(0x05 | cond as u8, a, 0, 0, imm, Fix::Jump(to))
+    item(0x05 | cond as u8, a, 0, 0, imm).to(to)
 }
 
 /// Jump.
 pub(crate) const fn jump(to: Label) -> Item {
-    item(0x05, Reg::R0, 0, 0, 0, Fix::Jump(to))
+    item(JUMP, Reg::R0, 0, 0, 0).to(to)
 }
 
 /// `may_goto`: falls through some 8 million times, then jumps.
 pub(crate) const fn jump_when_tired(to: Label) -> Item {
-    item(0xe5, Reg::R0, 0, 0, 0, Fix::Jump(to))
+    item(MAY_GOTO, Reg::R0, 0, 0, 0).to(to)
 }
 
 /// Call of a helper function.
 pub(crate) const fn call(helper: i32) -> Item {
-    item(0x85, Reg::R0, 0, 0, helper, Fix::Nothing)
+    item(CALL, Reg::R0, 0, 0, helper)
 }
 
 /// Call of a kfunc, whose BTF id is a parameter.
 pub(crate) const fn call_kfunc(id: Param) -> Item {
-    item(0x85, Reg::R0, PSEUDO_KFUNC_CALL, 0, 0, Fix::Imm(id))
+    item(CALL, Reg::R0, PSEUDO_KFUNC_CALL, 0, 0).imm(id)
 }
 
 /// End of the program; R0 is its result.
 pub(crate) const fn exit() -> Item {
-    item(0x95, Reg::R0, 0, 0, 0, Fix::Nothing)
+    item(EXIT, Reg::R0, 0, 0, 0)
 }
 
 /// The label stands before the next instruction.
 pub(crate) const fn bind(label: Label) -> Item {
-    item(0, Reg::R0, 0, 0, 0, Fix::Bind(label))
+    item(BIND, Reg::R0, 0, 0, 0).to(label)
 }
 
 impl Item {
+    const fn to(self, label: Label) -> Self {
+        Self { label, ..self }
+    }
+
     /// The same instruction with a parameter as its immediate value.
     pub(crate) const fn imm(self, param: Param) -> Self {
-        let fix = match self.fix {
-            Fix::Jump(label) => Fix::JumpImm(label, param),
-            _ => Fix::Imm(param),
-        };
-        Self { fix, ..self }
+        Self {
+            imm: Some(param),
+            ..self
+        }
     }
 
     /// The same load or store, its offset from where a parameter points.
     pub(crate) const fn at(self, param: Param) -> Self {
         Self {
-            fix: Fix::Off(param),
+            off: Some(param),
             ..self
         }
     }
@@ -389,55 +421,54 @@ impl<'a> Assembler<'a> {
     }
 
     /// Puts a block down.
-    pub(crate) fn put(&mut self, block: &[Item]) {
-        for item in block {
-            if let Err(errno) = self.put_item(*item) {
-                self.error = self.error.or(Some(errno));
-            }
+    pub(crate) fn put(&mut self, block: Block) {
+        self.put_with(block, &[]);
+    }
+
+    /// Puts a block down that has arguments.
+    pub(crate) fn put_with(&mut self, block: Block, args: &[i32]) {
+        let mut text = Text::new(block, self.params, args);
+        while self.error.is_none() && !text.is_empty() {
+            self.error = self.put_item(&mut text).err();
         }
     }
 
-    fn put_item(&mut self, item: Item) -> Result<()> {
-        let mut insn = item.insn;
-        let mut second = None;
-        match item.fix {
-            Fix::Nothing => {}
-            Fix::Bind(label) => return self.bind(label),
-            Fix::Jump(label) => insn.off = self.distance(label)?,
-            Fix::JumpImm(label, param) => {
-                insn.imm = self.param(param)?;
-                insn.off = self.distance(label)?;
+    fn put_item(&mut self, text: &mut Text<'_>) -> Result<()> {
+        let code = text.byte()?;
+        let mut insn = Insn {
+            code,
+            ..Insn::default()
+        };
+        if has_regs(code) {
+            insn.regs = text.byte()?;
+        }
+        if has_off(code) {
+            insn.off = i16::try_from(text.offset()?).map_err(|_| Errno::ERANGE)?;
+        }
+        if has_label(code) {
+            let label = text.label()?;
+            if code == BIND {
+                return self.bind(label);
             }
-            Fix::Imm(param) => insn.imm = self.param(param)?,
-            Fix::Off(param) => {
-                let offset = self.param(param)?.checked_add(insn.off.into());
-                insn.off = offset
-                    .and_then(|off| off.try_into().ok())
-                    .ok_or(Errno::ERANGE)?;
-            }
-            Fix::MapValue(param) => second = Some(self.param(param)?),
+            insn.off = self.distance(label)?;
+        }
+        if has_imm(code) {
+            insn.imm = text.number()?;
         }
         self.push(insn)?;
-        match second {
-            Some(imm) => self.push(Insn {
-                imm,
+        if insn.map().is_some() {
+            self.push(Insn {
+                imm: text.number()?,
                 ..Insn::default()
-            }),
-            None => Ok(()),
+            })?;
         }
+        Ok(())
     }
 
     fn push(&mut self, insn: Insn) -> Result<()> {
         *self.insns.get_mut(self.len).ok_or(Errno::ENOMEM)? = insn;
         self.len += 1;
         Ok(())
-    }
-
-    fn param(&self, param: Param) -> Result<i32> {
-        self.params
-            .get(usize::from(param.0))
-            .copied()
-            .ok_or(Errno::EINVAL)
     }
 
     fn here(&self) -> Result<u16> {
@@ -500,7 +531,11 @@ fn reach(from: u16, to: u16) -> Result<i16> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
+    #![allow(
+        clippy::unwrap_used,
+        clippy::indexing_slicing,
+        reason = "a test fails by a panic"
+    )]
 
     extern crate std;
 
@@ -515,11 +550,11 @@ mod tests {
     const FIRST: Param = Param(0);
     const SECOND: Param = Param(1);
 
-    fn assemble(blocks: &[&[Item]], room: usize) -> Result<Vec<Insn>> {
+    fn assemble(blocks: &[Block], room: usize) -> Result<Vec<Insn>> {
         let mut insns = vec![Insn::default(); room];
         let mut asm = Assembler::new(&mut insns, &[0x1234, 24]);
         for block in blocks {
-            asm.put(block);
+            asm.put_with(*block, &[-7, OUT.number()]);
         }
         let len = asm.finish()?;
         insns.truncate(len);
@@ -536,7 +571,7 @@ mod tests {
     fn golden() {
         let insns = assemble(
             &[
-                &[
+                block![
                     mov(R6, R1),
                     load(Size::B4, R1, R6, 8).at(SECOND),
                     bind(LOOP),
@@ -549,7 +584,7 @@ mod tests {
                     jump(LOOP),
                     bind(OUT),
                 ],
-                &[
+                block![
                     swap(R2, 16),
                     mov_wide(R1, 0x1122_3344_5566_7788),
                     upper(0x1122_3344_5566_7788),
@@ -559,6 +594,15 @@ mod tests {
                     call(8),
                     jump_if(R0, Cond::Ne, R1, OUT),
                     mov_imm(R0, 1),
+                    mov_imm(R0, 0).imm(Param::arg(0)),
+                    load(Size::B2, R2, R1, 7).at(Param::arg(0)),
+                    load(Size::B1, R2, R1, -509),
+                    mov_imm(R1, -125),
+                    mov_imm(R1, -126),
+                    mov_imm(R1, 127),
+                    mov_imm(R1, 128),
+                    mov_imm(R1, -32_769),
+                    jump(Label::arg(1)),
                     bind(OUT),
                     exit(),
                 ],
@@ -585,8 +629,17 @@ mod tests {
                 0xdb12_1000_0000_0000, // lock *(u64 *)(r2 + 16) += r1
                 0x8520_0000_3412_0000, // call kfunc 0x1234
                 0x8500_0000_0800_0000, // call helper 8
-                0x5d10_0100_0000_0000, // if r0 != r1 goto out
+                0x5d10_0a00_0000_0000, // if r0 != r1 goto out
                 0xb700_0000_0100_0000, // r0 = 1
+                0xb700_0000_f9ff_ffff, // r0 = -7
+                0x6912_0000_0000_0000, // r2 = *(u16 *)(r1 + 7 - 7)
+                0x7112_03fe_0000_0000, // r2 = *(u8 *)(r1 - 509)
+                0xb701_0000_83ff_ffff, // r1 = -125
+                0xb701_0000_82ff_ffff, // r1 = -126
+                0xb701_0000_7f00_0000, // r1 = 127
+                0xb701_0000_8000_0000, // r1 = 128
+                0xb701_0000_ff7f_ffff, // r1 = -32769
+                0x0500_0000_0000_0000, // goto out
                 0x9500_0000_0000_0000, // exit
             ]
         );
@@ -594,8 +647,11 @@ mod tests {
 
     #[test]
     fn maps_are_named_late() {
-        let mut insns =
-            assemble(&[&[map_value(R1, Map::State, FIRST), mov_imm(R1, 1)]], 8).unwrap();
+        let mut insns = assemble(
+            &[block![map_value(R1, Map::State, FIRST), mov_imm(R1, 1)]],
+            8,
+        )
+        .unwrap();
         let maps: Vec<_> = insns.iter().map(Insn::map).collect();
         assert_eq!(maps, [Some(Map::State), None, None]);
         insns.first_mut().unwrap().set_map(42);
@@ -605,18 +661,30 @@ mod tests {
     #[test]
     fn faults_are_kept_to_the_end() {
         // A label that is never bound, or twice.
-        assert_eq!(assemble(&[&[jump(OUT), exit()]], 8), Err(Errno::EINVAL));
-        let twice = [bind(LOOP), exit(), bind(LOOP)];
-        assert_eq!(assemble(&[&twice], 8), Err(Errno::EINVAL));
+        assert_eq!(
+            assemble(&[block![jump(OUT), exit()]], 8),
+            Err(Errno::EINVAL)
+        );
+        let twice = block![bind(LOOP), exit(), bind(LOOP)];
+        assert_eq!(assemble(&[twice], 8), Err(Errno::EINVAL));
         // No room, no such parameter, an offset that does not fit.
-        assert_eq!(assemble(&[&[exit(), exit()]], 1), Err(Errno::ENOMEM));
-        let unknown = [call_kfunc(Param(9))];
-        assert_eq!(assemble(&[&unknown], 8), Err(Errno::EINVAL));
-        let far = [load(Size::B4, R1, R2, i16::MAX).at(FIRST)];
-        assert_eq!(assemble(&[&far], 8), Err(Errno::ERANGE));
+        assert_eq!(assemble(&[block![exit(), exit()]], 1), Err(Errno::ENOMEM));
+        let unknown = block![call_kfunc(Param(9))];
+        assert_eq!(assemble(&[unknown], 8), Err(Errno::EINVAL));
+        let unknown = block![jump(Label::arg(2))];
+        assert_eq!(assemble(&[unknown], 8), Err(Errno::EINVAL));
+        let far = block![load(Size::B4, R1, R2, i16::MAX).at(FIRST)];
+        assert_eq!(assemble(&[far], 8), Err(Errno::ERANGE));
+        // Text that ends too soon.
+        let whole = block![jump_if_imm(R1, Cond::Ge, 1000, OUT)];
+        for len in 1..whole.0.len() {
+            let cut = Block(&whole.0[..len]);
+            assert_eq!(assemble(&[cut], 8), Err(Errno::EINVAL), "{len}");
+        }
         // A jump out of reach.
-        let filler = vec![exit(); 40_000];
-        let blocks: [&[Item]; 3] = [&[jump(OUT)], &filler, &[bind(OUT), exit()]];
+        let mut blocks = vec![block![exit()]; 40_000];
+        blocks.insert(0, block![jump(OUT)]);
+        blocks.push(block![bind(OUT), exit()]);
         assert_eq!(assemble(&blocks, 50_000), Err(Errno::ERANGE));
     }
 }

@@ -7,6 +7,7 @@
 //! ```text
 //! kernel     offsets and ids from BTF
 //! asm        instructions, labels
+//! block      blocks of them, as bytes
 //! frame      what is kept where
 //! packet     prologue: the packet becomes addresses, class word, fields
 //! search     the first rule from a position on whose record matches
@@ -19,8 +20,9 @@
 //! 8 million rounds.
 
 #[macro_use]
-pub mod asm;
+mod block;
 mod act;
+mod asm;
 mod frame;
 mod kernel;
 mod ops;
@@ -34,7 +36,8 @@ pub use kernel::Kernel;
 use crate::errno::{Errno, Result};
 use crate::ruleset::{COUNTERS, GROUP, IN_FRAME, Ruleset, action, data};
 use crate::table::Hook;
-use asm::{Assembler, Item, Label, Param, Reg, call_kfunc, jump_if_imm, jump_when_tired};
+use asm::{Assembler, Label, Param, Reg, call_kfunc, jump_if_imm, jump_when_tired};
+use block::Block;
 use kernel::FACTS;
 
 /// Instructions that any program fits into.
@@ -149,10 +152,6 @@ mod param {
         NUM_BUCKETS
         /// Of the data map: rules that are in no bucket.
         LIST
-        /// Of the data map: words of the first row.
-        ROW_WORDS
-        /// Of the data map: the summary of the first row.
-        ROW_SUMMARY
         /// Words of a row.
         NUM_WORDS
         /// Words of its summary.
@@ -206,9 +205,6 @@ pub fn build(ruleset: &Ruleset<'_>, hook: Hook, insns: &mut [Insn]) -> Result<us
     set(param::NUM_BUCKETS, index.num_buckets())?;
     set(param::LIST, ruleset.index_at() + index.list_at())?;
     if let Some(rows_of_list) = index.rows() {
-        let at = ruleset.index_at() + index.rows_at(rules);
-        set(param::ROW_SUMMARY, at)?;
-        set(param::ROW_WORDS, at + 8 * rows_of_list.summary)?;
         set(param::NUM_WORDS, rows_of_list.words)?;
         set(param::NUM_SUMMARY, rows_of_list.summary)?;
         set(param::BIT_NUMBERS, data::BIT_NUMBERS)?;
@@ -243,35 +239,32 @@ impl Builder<'_> {
     /// One more round of the loop. Nothing in R1..R5 survives.
     fn again(&mut self) {
         if self.ruleset.kernel().has_may_goto() {
-            self.asm.put(
-                const {
-                    &[
-                        // See `frame`; a call does the same.
-                        asm::mov_imm(Reg::R0, 0),
-                        asm::mov_imm(Reg::R1, 0),
-                        asm::mov_imm(Reg::R2, 0),
-                        asm::mov_imm(Reg::R3, 0),
-                        asm::mov_imm(Reg::R4, 0),
-                        asm::mov_imm(Reg::R5, 0),
-                        jump_when_tired(label::DROP),
-                    ]
-                },
-            );
+            self.asm.put(block![
+                // See `frame`; a call does the same.
+                asm::mov_imm(Reg::R0, 0),
+                asm::mov_imm(Reg::R1, 0),
+                asm::mov_imm(Reg::R2, 0),
+                asm::mov_imm(Reg::R3, 0),
+                asm::mov_imm(Reg::R4, 0),
+                asm::mov_imm(Reg::R5, 0),
+                jump_when_tired(label::DROP),
+            ]);
         } else {
-            self.asm.put(
-                const {
-                    &[
-                        asm::mov(Reg::R1, Reg::Fp),
-                        asm::add_imm(Reg::R1, frame::ITERATOR as i32),
-                        call_kfunc(kernel::ITER_NEXT),
-                        jump_if_imm(Reg::R0, asm::Cond::Eq, 0, label::DROP),
-                    ]
-                },
-            );
+            self.asm.put(block![
+                asm::mov(Reg::R1, Reg::Fp),
+                asm::add_imm(Reg::R1, frame::ITERATOR as i32),
+                call_kfunc(kernel::ITER_NEXT),
+                jump_if_imm(Reg::R0, asm::Cond::Eq, 0, label::DROP),
+            ]);
         }
     }
 
-    fn put(&mut self, block: &[Item]) {
+    fn put(&mut self, block: Block) {
         self.asm.put(block);
+    }
+
+    /// Puts a block down whose [`Param::arg`] and [`Label::arg`] are `args`.
+    fn put_with(&mut self, block: Block, args: &[i32]) {
+        self.asm.put_with(block, args);
     }
 }

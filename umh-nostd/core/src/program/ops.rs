@@ -12,7 +12,7 @@
 use core::mem::offset_of;
 
 use super::asm::{
-    Atomic, Cond, Label, Map, Reg, Size, add, add_imm, and, and_imm, atomic, bind, call,
+    Atomic, Cond, Label, Map, Param, Reg, Size, add, add_imm, and, and_imm, atomic, bind, call,
     call_kfunc, div32_imm, jump, jump_if, jump_if_imm, load, lsh_imm, map_value, mov, mov_imm,
     mov32, mul32_imm, neg, or, rsh_imm, rsh32_imm, store, store_imm, sub, sub_imm, sub32, swap,
     xor,
@@ -58,85 +58,72 @@ impl Builder<'_> {
         self.ask(kinds);
         self.blocks(kinds);
         if kinds & COMPARE != 0 {
-            self.put(
-                const {
-                    &[
-                        bind(label::COMPARE),
-                        load(B4, R3, R2, MASK),
-                        and32(R1, R3),
-                        load(B4, R3, R2, LOW),
-                        sub32(R1, R3),
-                        load(B4, R3, R2, SPAN),
-                        jump_if(R1, Cond::Le, R3, label::YES),
-                    ]
-                },
-            );
+            self.put(block![
+                bind(label::COMPARE),
+                load(B4, R3, R2, MASK),
+                and32(R1, R3),
+                load(B4, R3, R2, LOW),
+                sub32(R1, R3),
+                load(B4, R3, R2, SPAN),
+                jump_if(R1, Cond::Le, R3, label::YES),
+            ]);
         }
         if kinds & ANSWER != 0 {
-            self.put(
-                const {
-                    &[
-                        bind(label::NO),
-                        mov_imm(R0, 0),
-                        jump(A),
-                        bind(label::YES),
-                        mov_imm(R0, flag::INVERT as i32),
-                        bind(A),
-                        load(B8, R1, Fp, frame::INVERT),
-                        xor(R0, R1),
-                        jump_if_imm(R0, Cond::Eq, 0, label::FAILED),
-                    ]
-                },
-            );
+            self.put(block![
+                bind(label::NO),
+                mov_imm(R0, 0),
+                jump(A),
+                bind(label::YES),
+                mov_imm(R0, flag::INVERT as i32),
+                bind(A),
+                load(B8, R1, Fp, frame::INVERT),
+                xor(R0, R1),
+                jump_if_imm(R0, Cond::Eq, 0, label::FAILED),
+            ]);
         }
-        self.put(
-            const {
-                &[
-                    bind(label::HOLDS),
-                    load(B8, R1, Fp, frame::NEXT_OP),
-                    // No copy of it, see `frame`.
-                    and_imm(R1, i32::MAX),
-                    jump_if_imm(R1, Cond::Ne, 0, label::ASK),
-                    // All of them hold: MATCHED is next.
-                ]
-            },
-        );
+        self.put(block![
+            bind(label::HOLDS),
+            load(B8, R1, Fp, frame::NEXT_OP),
+            // No copy of it, see `frame`.
+            and_imm(R1, i32::MAX),
+            jump_if_imm(R1, Cond::Ne, 0, label::ASK),
+            // All of them hold: MATCHED is next.
+        ]);
     }
 
     /// Finds the op, and the block for its kind.
     fn ask(&mut self, kinds: u32) {
-        self.put(const { &[bind(label::ASK), store(B8, Fp, frame::OP, R1)] });
+        self.put(block![bind(label::ASK), store(B8, Fp, frame::OP, R1)]);
         self.again();
-        self.put(
-            const {
-                &[
-                    load(B8, R1, Fp, frame::OP),
-                    jump_if_imm(R1, Cond::Gt, 0, label::DROP).imm(param::LAST_OP),
-                    store(B8, Fp, frame::OP, R1),
-                    map_value(R2, Map::Data, param::OPS),
-                    add(R2, R1),
-                    // What comes after it, if it is not the last.
-                    load(B1, R4, R2, offset_of!(Op, flags) as i16),
-                    mov(R5, R4),
-                    and_imm(R5, flag::SIZE as i32),
-                    add(R5, R1),
-                    mov(R3, R4),
-                    and_imm(R3, flag::LAST as i32),
-                    sub_imm(R3, 1),
-                    and(R5, R3),
-                    store(B8, Fp, frame::NEXT_OP, R5),
-                    and_imm(R4, flag::INVERT as i32),
-                    store(B8, Fp, frame::INVERT, R4),
-                    load(B1, R3, R2, offset_of!(Op, kind) as i16),
-                ]
-            },
-        );
+        self.put(block![
+            load(B8, R1, Fp, frame::OP),
+            jump_if_imm(R1, Cond::Gt, 0, label::DROP).imm(param::LAST_OP),
+            store(B8, Fp, frame::OP, R1),
+            map_value(R2, Map::Data, param::OPS),
+            add(R2, R1),
+            // What comes after it, if it is not the last.
+            load(B1, R4, R2, offset_of!(Op, flags) as i16),
+            mov(R5, R4),
+            and_imm(R5, flag::SIZE as i32),
+            add(R5, R1),
+            mov(R3, R4),
+            and_imm(R3, flag::LAST as i32),
+            sub_imm(R3, 1),
+            and(R5, R3),
+            store(B8, Fp, frame::NEXT_OP, R5),
+            and_imm(R4, flag::INVERT as i32),
+            store(B8, Fp, frame::INVERT, R4),
+            load(B1, R3, R2, offset_of!(Op, kind) as i16),
+        ]);
         for kind in 0..32 {
             if kinds & 1 << kind != 0 {
-                self.put(&[jump_if_imm(R3, Cond::Eq, kind, Label(BLOCKS + kind as u8))]);
+                self.put_with(
+                    block![jump_if_imm(R3, Cond::Eq, 0, Label::arg(1)).imm(Param::arg(0))],
+                    &[kind, i32::from(BLOCKS) + kind],
+                );
             }
         }
-        self.put(const { &[jump(label::DROP)] });
+        self.put(block![jump(label::DROP)]);
     }
 
     fn blocks(&mut self, kinds: u32) {
@@ -144,7 +131,7 @@ impl Builder<'_> {
             if kinds & 1 << kind == 0 {
                 continue;
             }
-            self.put(&[bind(Label(BLOCKS + kind))]);
+            self.put_with(block![bind(Label::arg(0))], &[i32::from(BLOCKS + kind)]);
             match kind {
                 kind::TEST => self.test(),
                 kind::GUARD => self.guard(),
@@ -154,297 +141,257 @@ impl Builder<'_> {
                 kind::INTERFACE => self.interface(),
                 kind::CONNECTION => self.without_connection(),
                 kind::CT_WORD | kind::CT_PORT | kind::CT_EXPIRES => self.connection_part(kind),
-                _ => self.put(const { &[jump(label::HOLDS)] }),
+                _ => self.put(block![jump(label::HOLDS)]),
             }
         }
     }
 
     fn test(&mut self) {
-        self.put(
-            const {
-                &[
-                    load(B2, R3, R2, WHAT),
-                    and_imm(R3, 15),
-                    lsh_imm(R3, 2),
-                    mov(R4, Fp),
-                    add(R4, R3),
-                    load(B4, R1, R4, frame::FIELDS),
-                    jump(label::COMPARE),
-                ]
-            },
-        );
+        self.put(block![
+            load(B2, R3, R2, WHAT),
+            and_imm(R3, 15),
+            lsh_imm(R3, 2),
+            mov(R4, Fp),
+            add(R4, R3),
+            load(B4, R1, R4, frame::FIELDS),
+            jump(label::COMPARE),
+        ]);
     }
 
     /// The start of tcp_mt, udp_mt, icmp_match and multiport_mt.
     fn guard(&mut self) {
-        self.put(
-            const {
-                &[
-                    load(B2, R3, R2, WHAT),
-                    and_imm(R3, 1),
-                    lsh_imm(R3, 2),
-                    mov(R4, Fp),
-                    add(R4, R3),
-                    load(B4, R1, R4, frame::GUARDS),
-                    jump_if_imm(R1, Cond::Eq, 0, label::HOLDS),
-                    jump_if_imm(R1, Cond::Eq, 1, label::FAILED),
-                    jump(label::DROP),
-                ]
-            },
-        );
+        self.put(block![
+            load(B2, R3, R2, WHAT),
+            and_imm(R3, 1),
+            lsh_imm(R3, 2),
+            mov(R4, Fp),
+            add(R4, R3),
+            load(B4, R1, R4, frame::GUARDS),
+            jump_if_imm(R1, Cond::Eq, 0, label::HOLDS),
+            jump_if_imm(R1, Cond::Eq, 1, label::FAILED),
+            jump(label::DROP),
+        ]);
     }
 
     /// ports_match_v1, without a branch for each port: inside a loop the
     /// verifier would follow every combination. A port that does not count is
     /// made greater than any.
     fn ports(&mut self) {
-        self.put(
-            const {
-                &[
-                    load(B4, R0, Fp, super::packet::field(Field::SourcePort)),
-                    load(B4, R3, R2, MASK),
-                    or(R0, R3),
-                    load(B4, R1, Fp, super::packet::field(Field::DestinationPort)),
-                    load(B4, R3, R2, LOW),
-                    or(R1, R3),
-                    mov_imm(R5, -1),
-                ]
-            },
-        );
+        self.put(block![
+            load(B4, R0, Fp, super::packet::field(Field::SourcePort)),
+            load(B4, R3, R2, MASK),
+            or(R0, R3),
+            load(B4, R1, Fp, super::packet::field(Field::DestinationPort)),
+            load(B4, R3, R2, LOW),
+            or(R1, R3),
+            mov_imm(R5, -1),
+        ]);
         for range in 0..15 {
-            let at = OP as i16 + 4 * range;
-            for port in [R0, R1] {
-                self.put(&[
-                    // Negative if the port lies below,
-                    load(B2, R3, R2, at),
-                    sub(R3, port),
-                    neg(R3),
-                    // or above.
-                    load(B2, R4, R2, at + 2),
-                    sub(R4, port),
-                    or(R3, R4),
-                    // Not negative from the first range on that it lies in.
-                    and(R5, R3),
-                ]);
-            }
+            const RANGE: Param = Param::arg(0);
+            let at = &[i32::from(OP as i16 + 4 * range)];
+            let text = block![
+                // Negative if the source port lies below,
+                load(B2, R3, R2, 0).at(RANGE),
+                sub(R3, R0),
+                neg(R3),
+                // or above.
+                load(B2, R4, R2, 2).at(RANGE),
+                sub(R4, R0),
+                or(R3, R4),
+                // Not negative from the first range on that it lies in.
+                and(R5, R3),
+                // The destination port.
+                load(B2, R3, R2, 0).at(RANGE),
+                sub(R3, R1),
+                neg(R3),
+                load(B2, R4, R2, 2).at(RANGE),
+                sub(R4, R1),
+                or(R3, R4),
+                and(R5, R3),
+            ];
+            self.put_with(text, at);
         }
-        self.put(
-            const {
-                &[
-                    rsh_imm(R5, 63),
-                    jump_if_imm(R5, Cond::Eq, 0, label::YES),
-                    jump(label::NO),
-                ]
-            },
-        );
+        self.put(block![
+            rsh_imm(R5, 63),
+            jump_if_imm(R5, Cond::Eq, 0, label::YES),
+            jump(label::NO),
+        ]);
     }
 
     /// limit_mt, its loop around cmpxchg included: a round that lost comes
     /// back with what it has gained so far.
     fn limit(&mut self) {
-        self.put(
-            const {
-                &[
-                    call(JIFFIES),
-                    load(B8, R1, Fp, frame::OP),
-                    map_value(R2, Map::Data, param::OPS),
-                    add(R2, R1),
-                    load(B4, R3, R2, MASK),
-                    // The verifier must see that it is aligned.
-                    and_imm(R3, -(BUCKET as i32)),
-                    jump_if_imm(R3, Cond::Gt, 0, label::DROP).imm(param::LAST_BUCKET),
-                    map_value(R5, Map::State, param::ZERO),
-                    add(R5, R3),
-                    // R1 = cost
-                    load(B4, R1, R2, LOW),
-                    // Nothing to update?
-                    load(B4, R3, R5, CREDIT),
-                    jump_if(R3, Cond::Ge, R1, A),
-                    load(B8, R3, R5, PREVIOUS),
-                    jump_if(R3, Cond::Eq, R0, label::FAILED),
-                    bind(A),
-                    // R0 = credits gained since the last packet
-                    mov(R3, R0),
-                    atomic(Atomic::Exchange, B8, R5, PREVIOUS, R3),
-                    // The first packet finds the bucket full.
-                    jump_if_imm(R3, Cond::Ne, 0, A),
-                    mov(R3, R0),
-                    bind(A),
-                    sub(R0, R3),
-                    mul32_imm(R0, 0).imm(param::PER_TICK),
-                    load(B8, R3, Fp, frame::GAINED),
-                    add32(R0, R3),
-                    store(B8, Fp, frame::GAINED, R0),
-                    // R4 = new credit
-                    mov(R4, R0),
-                    load(B4, R0, R5, CREDIT),
-                    add32(R4, R0),
-                    load(B4, R3, R2, SPAN),
-                    jump_if(R4, Cond::Le, R3, A),
-                    mov32(R4, R3),
-                    bind(A),
-                    jump_if(R4, Cond::Lt, R1, B),
-                    // Enough.
-                    sub32(R4, R1),
-                    mov32(R3, R0),
-                    atomic(Atomic::CompareExchange, B4, R5, CREDIT, R4),
-                    jump_if(R0, Cond::Ne, R3, C),
-                    store_imm(B8, Fp, frame::GAINED, 0),
-                    jump(label::HOLDS),
-                    bind(B),
-                    mov32(R3, R0),
-                    atomic(Atomic::CompareExchange, B4, R5, CREDIT, R4),
-                    jump_if(R0, Cond::Ne, R3, C),
-                    store_imm(B8, Fp, frame::GAINED, 0),
-                    jump(label::FAILED),
-                    bind(C),
-                    load(B8, R1, Fp, frame::OP),
-                    jump(label::ASK),
-                ]
-            },
-        );
+        self.put(block![
+            call(JIFFIES),
+            load(B8, R1, Fp, frame::OP),
+            map_value(R2, Map::Data, param::OPS),
+            add(R2, R1),
+            load(B4, R3, R2, MASK),
+            // The verifier must see that it is aligned.
+            and_imm(R3, -(BUCKET as i32)),
+            jump_if_imm(R3, Cond::Gt, 0, label::DROP).imm(param::LAST_BUCKET),
+            map_value(R5, Map::State, param::ZERO),
+            add(R5, R3),
+            // R1 = cost
+            load(B4, R1, R2, LOW),
+            // Nothing to update?
+            load(B4, R3, R5, CREDIT),
+            jump_if(R3, Cond::Ge, R1, A),
+            load(B8, R3, R5, PREVIOUS),
+            jump_if(R3, Cond::Eq, R0, label::FAILED),
+            bind(A),
+            // R0 = credits gained since the last packet
+            mov(R3, R0),
+            atomic(Atomic::Exchange, B8, R5, PREVIOUS, R3),
+            // The first packet finds the bucket full.
+            jump_if_imm(R3, Cond::Ne, 0, A),
+            mov(R3, R0),
+            bind(A),
+            sub(R0, R3),
+            mul32_imm(R0, 0).imm(param::PER_TICK),
+            load(B8, R3, Fp, frame::GAINED),
+            add32(R0, R3),
+            store(B8, Fp, frame::GAINED, R0),
+            // R4 = new credit
+            mov(R4, R0),
+            load(B4, R0, R5, CREDIT),
+            add32(R4, R0),
+            load(B4, R3, R2, SPAN),
+            jump_if(R4, Cond::Le, R3, A),
+            mov32(R4, R3),
+            bind(A),
+            jump_if(R4, Cond::Lt, R1, B),
+            // Enough.
+            sub32(R4, R1),
+            mov32(R3, R0),
+            atomic(Atomic::CompareExchange, B4, R5, CREDIT, R4),
+            jump_if(R0, Cond::Ne, R3, C),
+            store_imm(B8, Fp, frame::GAINED, 0),
+            jump(label::HOLDS),
+            bind(B),
+            mov32(R3, R0),
+            atomic(Atomic::CompareExchange, B4, R5, CREDIT, R4),
+            jump_if(R0, Cond::Ne, R3, C),
+            store_imm(B8, Fp, frame::GAINED, 0),
+            jump(label::FAILED),
+            bind(C),
+            load(B8, R1, Fp, frame::OP),
+            jump(label::ASK),
+        ]);
     }
 
     /// The end of tcp_mt, and tcp_find_option.
     fn tcp_option(&mut self) {
-        self.put(
-            const {
-                &[
-                    load(B8, R3, Fp, frame::TCP_LEN),
-                    // A header shorter than itself, or options that are cut
-                    // off, drop the packet.
-                    jump_if_imm(R3, Cond::Lt, 20, label::DROP),
-                    load(B2, R3, R2, WHAT),
-                    store(B8, Fp, frame::SAVED, R3),
-                    map_value(R1, Map::Data, param::ZERO),
-                    load(B8, R1, R1, 0),
-                    store(B8, Fp, frame::OPTION_AT, R1),
-                    bind(NEXT_OPTION),
-                ]
-            },
-        );
+        self.put(block![
+            load(B8, R3, Fp, frame::TCP_LEN),
+            // A header shorter than itself, or options that are cut
+            // off, drop the packet.
+            jump_if_imm(R3, Cond::Lt, 20, label::DROP),
+            load(B2, R3, R2, WHAT),
+            store(B8, Fp, frame::SAVED, R3),
+            map_value(R1, Map::Data, param::ZERO),
+            load(B8, R1, R1, 0),
+            store(B8, Fp, frame::OPTION_AT, R1),
+            bind(NEXT_OPTION),
+        ]);
         self.again();
-        self.put(
-            const {
-                &[
-                    load(B8, R1, Fp, frame::OPTION_AT),
-                    load(B8, R2, Fp, frame::TCP_LEN),
-                    sub_imm(R2, 20),
-                    jump_if(R1, Cond::Ge, R2, label::NO),
-                    jump_if_imm(R1, Cond::Ge, 40, label::DROP),
-                    mov(R3, Fp),
-                    add(R3, R1),
-                    load(B1, R4, R3, frame::OPTIONS),
-                    load(B8, R5, Fp, frame::SAVED),
-                    jump_if(R4, Cond::Eq, R5, label::YES),
-                    // The length of an option that has one, or 1.
-                    mov(R5, R1),
-                    add_imm(R5, 1),
-                    jump_if_imm(R4, Cond::Lt, 2, A),
-                    jump_if(R5, Cond::Eq, R2, A),
-                    load(B1, R4, R3, frame::OPTIONS + 1),
-                    jump_if_imm(R4, Cond::Eq, 0, A),
-                    mov(R5, R1),
-                    add(R5, R4),
-                    bind(A),
-                    // No copy of it, see `frame`.
-                    and_imm(R5, 0xfff),
-                    store(B8, Fp, frame::OPTION_AT, R5),
-                    jump(NEXT_OPTION),
-                ]
-            },
-        );
+        self.put(block![
+            load(B8, R1, Fp, frame::OPTION_AT),
+            load(B8, R2, Fp, frame::TCP_LEN),
+            sub_imm(R2, 20),
+            jump_if(R1, Cond::Ge, R2, label::NO),
+            jump_if_imm(R1, Cond::Ge, 40, label::DROP),
+            mov(R3, Fp),
+            add(R3, R1),
+            load(B1, R4, R3, frame::OPTIONS),
+            load(B8, R5, Fp, frame::SAVED),
+            jump_if(R4, Cond::Eq, R5, label::YES),
+            // The length of an option that has one, or 1.
+            mov(R5, R1),
+            add_imm(R5, 1),
+            jump_if_imm(R4, Cond::Lt, 2, A),
+            jump_if(R5, Cond::Eq, R2, A),
+            load(B1, R4, R3, frame::OPTIONS + 1),
+            jump_if_imm(R4, Cond::Eq, 0, A),
+            mov(R5, R1),
+            add(R5, R4),
+            bind(A),
+            // No copy of it, see `frame`.
+            and_imm(R5, 0xfff),
+            store(B8, Fp, frame::OPTION_AT, R5),
+            jump(NEXT_OPTION),
+        ]);
     }
 
     /// ifname_compare_aligned
     fn interface(&mut self) {
         const PAYLOAD: i16 = OP as i16;
-        self.put(
-            const {
-                &[
-                    load(B2, R3, R2, WHAT),
-                    and_imm(R3, 1),
-                    lsh_imm(R3, 4),
-                    mov(R4, Fp),
-                    add(R4, R3),
-                    load(B8, R1, R4, frame::NAMES),
-                    load(B8, R3, R2, PAYLOAD),
-                    xor(R1, R3),
-                    load(B8, R3, R2, PAYLOAD + 16),
-                    and(R1, R3),
-                    load(B8, R0, R4, frame::NAMES + 8),
-                    load(B8, R3, R2, PAYLOAD + 8),
-                    xor(R0, R3),
-                    load(B8, R3, R2, PAYLOAD + 24),
-                    and(R0, R3),
-                    jump_if_imm(R0, Cond::Ne, 0, label::NO),
-                    jump_if_imm(R1, Cond::Eq, 0, label::YES),
-                    jump(label::NO),
-                ]
-            },
-        );
+        self.put(block![
+            load(B2, R3, R2, WHAT),
+            and_imm(R3, 1),
+            lsh_imm(R3, 4),
+            mov(R4, Fp),
+            add(R4, R3),
+            load(B8, R1, R4, frame::NAMES),
+            load(B8, R3, R2, PAYLOAD),
+            xor(R1, R3),
+            load(B8, R3, R2, PAYLOAD + 16),
+            and(R1, R3),
+            load(B8, R0, R4, frame::NAMES + 8),
+            load(B8, R3, R2, PAYLOAD + 8),
+            xor(R0, R3),
+            load(B8, R3, R2, PAYLOAD + 24),
+            and(R0, R3),
+            jump_if_imm(R0, Cond::Ne, 0, label::NO),
+            jump_if_imm(R1, Cond::Eq, 0, label::YES),
+            jump(label::NO),
+        ]);
     }
 
     /// conntrack_mt, where there is no connection.
     fn without_connection(&mut self) {
-        self.put(
-            const {
-                &[
-                    load(B8, R1, Fp, frame::CONNECTION),
-                    jump_if_imm(R1, Cond::Ne, 0, label::HOLDS),
-                    load(B2, R3, R2, WHAT),
-                    jump_if_imm(R3, Cond::Eq, 0, label::FAILED),
-                    load(B8, R1, Fp, frame::OP),
-                    add(R1, R3),
-                    jump(label::ASK),
-                ]
-            },
-        );
+        self.put(block![
+            load(B8, R1, Fp, frame::CONNECTION),
+            jump_if_imm(R1, Cond::Ne, 0, label::HOLDS),
+            load(B2, R3, R2, WHAT),
+            jump_if_imm(R3, Cond::Eq, 0, label::FAILED),
+            load(B8, R1, Fp, frame::OP),
+            add(R1, R3),
+            jump(label::ASK),
+        ]);
     }
 
     fn connection_part(&mut self, kind: u8) {
-        self.put(
-            const {
-                &[
-                    load(B8, R1, Fp, frame::CONNECTION),
-                    load(B2, R3, R2, WHAT),
-                    add(R1, R3),
-                    mov_imm(R2, 0).imm(WORD),
-                    call_kfunc(CAST),
-                    load(B4, R1, R0, 0),
-                ]
-            },
-        );
+        self.put(block![
+            load(B8, R1, Fp, frame::CONNECTION),
+            load(B2, R3, R2, WHAT),
+            add(R1, R3),
+            mov_imm(R2, 0).imm(WORD),
+            call_kfunc(CAST),
+            load(B4, R1, R0, 0),
+        ]);
         match kind {
-            kind::CT_PORT => self.put(const { &[swap(R1, 16)] }),
+            kind::CT_PORT => self.put(block![swap(R1, 16)]),
             // nf_ct_expires
-            kind::CT_EXPIRES => self.put(
-                const {
-                    &[
-                        store(B8, Fp, frame::SAVED, R1),
-                        call(JIFFIES),
-                        load(B8, R1, Fp, frame::SAVED),
-                        sub32(R1, R0),
-                        mov32(R2, R1),
-                        rsh32_imm(R2, 31),
-                        jump_if_imm(R2, Cond::Eq, 0, A),
-                        mov_imm(R1, 0),
-                        bind(A),
-                        div32_imm(R1, 1).imm(param::HZ),
-                    ]
-                },
-            ),
+            kind::CT_EXPIRES => self.put(block![
+                store(B8, Fp, frame::SAVED, R1),
+                call(JIFFIES),
+                load(B8, R1, Fp, frame::SAVED),
+                sub32(R1, R0),
+                mov32(R2, R1),
+                rsh32_imm(R2, 31),
+                jump_if_imm(R2, Cond::Eq, 0, A),
+                mov_imm(R1, 0),
+                bind(A),
+                div32_imm(R1, 0).imm(param::HZ),
+            ]),
             _ => {}
         }
-        self.put(
-            const {
-                &[
-                    load(B8, R3, Fp, frame::OP),
-                    map_value(R2, Map::Data, param::OPS),
-                    add(R2, R3),
-                    jump(label::COMPARE),
-                ]
-            },
-        );
+        self.put(block![
+            load(B8, R3, Fp, frame::OP),
+            map_value(R2, Map::Data, param::OPS),
+            add(R2, R3),
+            jump(label::COMPARE),
+        ]);
     }
 }

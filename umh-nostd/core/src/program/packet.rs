@@ -11,9 +11,10 @@
 //! long enough.
 
 use super::asm::{
-    Cond, Map, Reg, Size, add, add_imm, and_imm, and32_imm, bind, call, call_kfunc, jump, jump_if,
-    jump_if_imm, load, lsh, lsh_imm, map_value, modulo_imm, mov, mov_imm, mov_wide, mov32_imm,
-    mul_imm, neg, or, or_imm, rsh_imm, store, store_imm, sub, sub_imm, sub32_imm, swap, upper, xor,
+    Cond, Map, Param, Reg, Size, add, add_imm, and_imm, and32_imm, bind, call, call_kfunc, jump,
+    jump_if, jump_if_imm, load, lsh, lsh_imm, map_value, modulo_imm, mov, mov_imm, mov_wide,
+    mov32_imm, mul_imm, neg, or, or_imm, rsh_imm, store, store_imm, sub, sub_imm, sub32_imm, swap,
+    upper, xor,
 };
 use super::asm::{Label, and};
 use super::kernel::{
@@ -44,6 +45,9 @@ const END: Label = Label(Label::LOCAL + 6);
 /// A whole TCP header, in the class word.
 const TCP: i32 = 6 | class::TRANSPORT as i32;
 
+/// A place in the frame.
+const PLACE: Param = Param::arg(0);
+
 /// Helper function `bpf_dynptr_read`.
 const DYNPTR_READ: i32 = 201;
 
@@ -51,62 +55,56 @@ impl Builder<'_> {
     /// The whole prologue.
     pub(super) fn packet(&mut self) {
         let uses = *self.ruleset.uses();
-        self.put(const { &[load(B8, R6, R1, 8)] });
-        self.interfaces(R1);
+        self.put(block![load(B8, R6, R1, 8)]);
+        self.interfaces();
         if !self.ruleset.kernel().has_may_goto() {
-            self.put(
-                const {
-                    &[
-                        mov(R1, Fp),
-                        add_imm(R1, frame::ITERATOR as i32),
-                        mov_imm(R2, 0),
-                        mov_imm(R3, 1 << 23),
-                        call_kfunc(ITER_NEW),
-                    ]
-                },
-            );
+            self.put(block![
+                mov(R1, Fp),
+                add_imm(R1, frame::ITERATOR as i32),
+                mov_imm(R2, 0),
+                mov_imm(R3, 1 << 23),
+                call_kfunc(ITER_NEW),
+            ]);
         }
         if uses.kinds & 1 << kind::TEST != 0 {
             // A test may read any field: none may be left unset.
             for slot in 0..8 {
-                self.put(&[store_imm(B8, Fp, frame::FIELDS + 8 * slot, 0)]);
+                self.put_with(
+                    block![store_imm(B8, Fp, frame::FIELDS, 0).at(Param::arg(0))],
+                    &[8 * slot],
+                );
             }
         }
-        self.put(
-            const {
-                &[
-                    store_imm(B8, Fp, frame::KEEPS, -1),
-                    load(B8, R1, R6, 0).at(SKB_DATA),
-                    store(B8, Fp, frame::DATA, R1),
-                    // R7 = version, header length, type of service, length,
-                    // id, flags, fragment offset
-                    mov_imm(R2, 0).imm(PAIR),
-                    call_kfunc(CAST),
-                    load(B8, R7, R0, 0),
-                    // R9 = time to live, protocol, checksum, source
-                    load(B8, R9, R0, 8),
-                    // R8 = class word, the protocol so far
-                    mov(R8, R9),
-                    rsh_imm(R8, 8),
-                    and_imm(R8, class::PROTOCOL as i32),
-                ]
-            },
-        );
+        self.put(block![
+            store_imm(B8, Fp, frame::KEEPS, -1),
+            load(B8, R1, R6, 0).at(SKB_DATA),
+            store(B8, Fp, frame::DATA, R1),
+            // R7 = version, header length, type of service, length,
+            // id, flags, fragment offset
+            mov_imm(R2, 0).imm(PAIR),
+            call_kfunc(CAST),
+            load(B8, R7, R0, 0),
+            // R9 = time to live, protocol, checksum, source
+            load(B8, R9, R0, 8),
+            // R8 = class word, the protocol so far
+            mov(R8, R9),
+            rsh_imm(R8, 8),
+            and_imm(R8, class::PROTOCOL as i32),
+        ]);
         if self.uses(Field::Ttl) {
-            self.put(const { &[and_imm(R9, 0xff), store(B4, Fp, field(Field::Ttl), R9)] });
+            self.put(block![
+                and_imm(R9, 0xff),
+                store(B4, Fp, field(Field::Ttl), R9)
+            ]);
         }
-        self.put(
-            const {
-                &[
-                    // R9 = source and destination
-                    load(B8, R1, Fp, frame::DATA),
-                    add_imm(R1, 12),
-                    mov_imm(R2, 0).imm(PAIR),
-                    call_kfunc(CAST),
-                    load(B8, R9, R0, 0),
-                ]
-            },
-        );
+        self.put(block![
+            // R9 = source and destination
+            load(B8, R1, Fp, frame::DATA),
+            add_imm(R1, 12),
+            mov_imm(R2, 0).imm(PAIR),
+            call_kfunc(CAST),
+            load(B8, R9, R0, 0),
+        ]);
         self.fields();
         self.fragment_and_transport();
         self.connection();
@@ -116,73 +114,82 @@ impl Builder<'_> {
 
     /// Where the packet's rows are, from the first one on.
     fn rows(&mut self, rows: &Rows) {
+        const SHIFT: Param = Param::arg(0);
+        const FIRST: Param = Param::arg(1);
+        const ROW: Param = Param::arg(2);
+        const SLOT: Param = Param::arg(3);
         for ((number, &byte), slot) in (0..).zip(&rows.bytes).zip(0..) {
-            let word = if byte < 8 { R9 } else { R8 };
-            self.put(&[
-                mov(R1, word),
-                rsh_imm(R1, i32::from(byte % 8) * 8),
-                and_imm(R1, 0xff),
-                add_imm(R1, number * 256),
-                mul_imm(R1, rows.row() as i32),
-                store(B8, Fp, frame::ROWS + 8 * slot, R1),
-            ]);
+            self.put(match byte < 8 {
+                true => block![mov(R1, R9)],
+                false => block![mov(R1, R8)],
+            });
+            self.put_with(
+                block![
+                    rsh_imm(R1, 0).imm(SHIFT),
+                    and_imm(R1, 0xff),
+                    add_imm(R1, 0).imm(FIRST),
+                    mul_imm(R1, 0).imm(ROW),
+                    store(B8, Fp, frame::ROWS, R1).at(SLOT),
+                ],
+                &[
+                    i32::from(byte % 8) * 8,
+                    number * 256,
+                    rows.row() as i32,
+                    8 * slot,
+                ],
+            );
         }
     }
 
     /// Makes everything that the loop writes to unknown; see `frame`.
     fn loop_entry(&mut self) {
         let uses = *self.ruleset.uses();
-        self.put(
-            const {
-                &[
-                    // Not known to be zero. Read anew for each place, or they
-                    // would be known to be equal.
-                    map_value(R5, Map::Data, param::ZERO),
-                    load(B8, R7, R5, 0),
-                    xor(R8, R7),
-                    add_imm(R7, 0).imm(param::START),
-                    load(B8, R1, R5, 0),
-                    store(B8, Fp, frame::DEPTH, R1),
-                    // Any of the return positions may have been written.
-                    load(B8, R1, R5, 0),
-                    jump_if_imm(R1, Cond::Ge, frame::RETURNS_MAX, label::DROP),
-                    lsh_imm(R1, 2),
-                    mov(R2, Fp),
-                    add(R2, R1),
-                    store(B4, R2, frame::RETURNS, R7),
-                ]
-            },
-        );
+        self.put(block![
+            // Not known to be zero. Read anew for each place, or they
+            // would be known to be equal.
+            map_value(R5, Map::Data, param::ZERO),
+            load(B8, R7, R5, 0),
+            xor(R8, R7),
+            add_imm(R7, 0).imm(param::START),
+            load(B8, R1, R5, 0),
+            store(B8, Fp, frame::DEPTH, R1),
+            // Any of the return positions may have been written.
+            load(B8, R1, R5, 0),
+            jump_if_imm(R1, Cond::Ge, frame::RETURNS_MAX, label::DROP),
+            lsh_imm(R1, 2),
+            mov(R2, Fp),
+            add(R2, R1),
+            store(B4, R2, frame::RETURNS, R7),
+        ]);
         if self.ruleset.index().is_used() {
             for place in [frame::BEST, frame::INDEX_AT] {
-                self.put(&[load(B8, R1, R5, 0), store(B8, Fp, place, R1)]);
+                self.unknown(place);
             }
         }
         if let Some(rows) = self.ruleset.index().rows() {
             self.rows(rows);
         }
         if self.ruleset.deep_places() != 0 {
-            self.put(
-                const {
-                    &[
-                        load(B8, R1, R5, 0),
-                        store(B8, Fp, frame::PLACE, R1),
-                        load(B8, R1, R5, 0),
-                        store(B8, Fp, frame::SAVED, R1),
-                        load(B8, R1, R5, 0),
-                        store(B8, Fp, frame::OPTION_AT, R1),
-                    ]
-                },
-            );
+            self.put(block![
+                load(B8, R1, R5, 0),
+                store(B8, Fp, frame::PLACE, R1),
+                load(B8, R1, R5, 0),
+                store(B8, Fp, frame::SAVED, R1),
+                load(B8, R1, R5, 0),
+                store(B8, Fp, frame::OPTION_AT, R1),
+            ]);
         }
         if uses.transport {
             for place in [frame::KEEPS, frame::GUARDS] {
-                self.put(&[
-                    load(B8, R1, Fp, place),
-                    load(B8, R2, R5, 0),
-                    xor(R1, R2),
-                    store(B8, Fp, place, R1),
-                ]);
+                self.put_with(
+                    block![
+                        load(B8, R1, Fp, 0).at(PLACE),
+                        load(B8, R2, R5, 0),
+                        xor(R1, R2),
+                        store(B8, Fp, 0, R1).at(PLACE),
+                    ],
+                    &[place.into()],
+                );
             }
         }
         if uses.kinds != 0 {
@@ -194,9 +201,17 @@ impl Builder<'_> {
                 frame::OPTION_AT,
                 frame::GAINED,
             ] {
-                self.put(&[load(B8, R1, R5, 0), store(B8, Fp, place, R1)]);
+                self.unknown(place);
             }
         }
+    }
+
+    /// Makes 8 bytes of the frame a number that the verifier does not know.
+    fn unknown(&mut self, place: i16) {
+        self.put_with(
+            block![load(B8, R1, R5, 0), store(B8, Fp, 0, R1).at(PLACE)],
+            &[place.into()],
+        );
     }
 
     fn uses(&self, field: Field) -> bool {
@@ -205,23 +220,27 @@ impl Builder<'_> {
 
     /// Names of the interfaces; no interface has an empty name, as a read
     /// through a NULL pointer gives zeros.
-    fn interfaces(&mut self, context: Reg) {
+    fn interfaces(&mut self) {
         let [incoming, outgoing] = self.ruleset.uses().interfaces;
         if incoming || outgoing {
-            self.put(&[load(B8, R3, context, 0)]);
+            self.put(block![load(B8, R3, R1, 0)]);
         }
         for (used, member, at) in [
             (incoming, STATE_IN, frame::NAMES),
             (outgoing, STATE_OUT, frame::NAMES + 16),
         ] {
             if used {
-                self.put(&[
-                    load(B8, R1, R3, 0).at(member),
-                    load(B8, R2, R1, 0).at(DEV_NAME),
-                    store(B8, Fp, at, R2),
-                    load(B8, R2, R1, 8).at(DEV_NAME),
-                    store(B8, Fp, at + 8, R2),
-                ]);
+                let member = self.ruleset.kernel().fact(member);
+                self.put_with(
+                    block![
+                        load(B8, R1, R3, 0).at(Param::arg(1)),
+                        load(B8, R2, R1, 0).at(DEV_NAME),
+                        store(B8, Fp, 0, R2).at(PLACE),
+                        load(B8, R2, R1, 8).at(DEV_NAME),
+                        store(B8, Fp, 8, R2).at(PLACE),
+                    ],
+                    &[at.into(), member],
+                );
             }
         }
     }
@@ -229,52 +248,36 @@ impl Builder<'_> {
     /// The fields that need nothing but R7, R8, R9 and the packet.
     fn fields(&mut self) {
         if self.uses(Field::Source) {
-            self.put(
-                const {
-                    &[
-                        mov(R1, R9),
-                        swap(R1, 32),
-                        store(B4, Fp, field(Field::Source), R1),
-                    ]
-                },
-            );
+            self.put(block![
+                mov(R1, R9),
+                swap(R1, 32),
+                store(B4, Fp, field(Field::Source), R1),
+            ]);
         }
         if self.uses(Field::Destination) || self.uses(Field::PacketType) {
-            self.put(
-                const {
-                    &[
-                        mov(R1, R9),
-                        rsh_imm(R1, 32),
-                        swap(R1, 32),
-                        store(B4, Fp, field(Field::Destination), R1),
-                    ]
-                },
-            );
+            self.put(block![
+                mov(R1, R9),
+                rsh_imm(R1, 32),
+                swap(R1, 32),
+                store(B4, Fp, field(Field::Destination), R1),
+            ]);
         }
         if self.uses(Field::Protocol) {
-            self.put(const { &[store(B4, Fp, field(Field::Protocol), R8)] });
+            self.put(block![store(B4, Fp, field(Field::Protocol), R8)]);
         }
         if self.uses(Field::Tos) {
-            self.put(
-                const {
-                    &[
-                        mov(R1, R7),
-                        rsh_imm(R1, 8),
-                        and_imm(R1, 0xff),
-                        store(B4, Fp, field(Field::Tos), R1),
-                    ]
-                },
-            );
+            self.put(block![
+                mov(R1, R7),
+                rsh_imm(R1, 8),
+                and_imm(R1, 0xff),
+                store(B4, Fp, field(Field::Tos), R1),
+            ]);
         }
         if self.uses(Field::Mark) {
-            self.put(
-                const {
-                    &[
-                        load(B4, R1, R6, 0).at(SKB_MARK),
-                        store(B4, Fp, field(Field::Mark), R1),
-                    ]
-                },
-            );
+            self.put(block![
+                load(B4, R1, R6, 0).at(SKB_MARK),
+                store(B4, Fp, field(Field::Mark), R1),
+            ]);
         }
         if self.uses(Field::Length) {
             self.length();
@@ -287,39 +290,35 @@ impl Builder<'_> {
     /// iph_totlen: zero stands for a packet of TCP segments that is too big
     /// for the header's field.
     fn length(&mut self) {
-        self.put(
-            const {
-                &[
-                    mov(R1, R7),
-                    rsh_imm(R1, 16),
-                    swap(R1, 16),
-                    store(B4, Fp, field(Field::Length), R1),
-                    jump_if_imm(R1, Cond::Ne, 0, END),
-                    // skb_is_gso, skb_is_gso_tcp
-                    load(B8, R1, R6, 0).at(SKB_HEAD),
-                    load(B4, R2, R6, 0).at(SKB_END),
-                    add(R1, R2),
-                    store(B8, Fp, frame::SCRATCH, R1),
-                    add_imm(R1, 0).imm(GSO_SIZE),
-                    mov_imm(R2, 0).imm(WORD),
-                    call_kfunc(CAST),
-                    load(B4, R1, R0, 0),
-                    and_imm(R1, 0xffff),
-                    jump_if_imm(R1, Cond::Eq, 0, END),
-                    load(B8, R1, Fp, frame::SCRATCH),
-                    add_imm(R1, 0).imm(GSO_TYPE),
-                    mov_imm(R2, 0).imm(WORD),
-                    call_kfunc(CAST),
-                    load(B4, R1, R0, 0),
-                    // SKB_GSO_TCPV4 | SKB_GSO_TCPV6
-                    and_imm(R1, 0x11),
-                    jump_if_imm(R1, Cond::Eq, 0, END),
-                    load(B4, R1, R6, 0).at(SKB_LEN),
-                    store(B4, Fp, field(Field::Length), R1),
-                    bind(END),
-                ]
-            },
-        );
+        self.put(block![
+            mov(R1, R7),
+            rsh_imm(R1, 16),
+            swap(R1, 16),
+            store(B4, Fp, field(Field::Length), R1),
+            jump_if_imm(R1, Cond::Ne, 0, END),
+            // skb_is_gso, skb_is_gso_tcp
+            load(B8, R1, R6, 0).at(SKB_HEAD),
+            load(B4, R2, R6, 0).at(SKB_END),
+            add(R1, R2),
+            store(B8, Fp, frame::SCRATCH, R1),
+            add_imm(R1, 0).imm(GSO_SIZE),
+            mov_imm(R2, 0).imm(WORD),
+            call_kfunc(CAST),
+            load(B4, R1, R0, 0),
+            and_imm(R1, 0xffff),
+            jump_if_imm(R1, Cond::Eq, 0, END),
+            load(B8, R1, Fp, frame::SCRATCH),
+            add_imm(R1, 0).imm(GSO_TYPE),
+            mov_imm(R2, 0).imm(WORD),
+            call_kfunc(CAST),
+            load(B4, R1, R0, 0),
+            // SKB_GSO_TCPV4 | SKB_GSO_TCPV6
+            and_imm(R1, 0x11),
+            jump_if_imm(R1, Cond::Eq, 0, END),
+            load(B4, R1, R6, 0).at(SKB_LEN),
+            store(B4, Fp, field(Field::Length), R1),
+            bind(END),
+        ]);
     }
 
     /// pkttype_mt: a packet over the loopback interface is never unicast.
@@ -327,209 +326,181 @@ impl Builder<'_> {
         const LOOPBACK: i32 = 5;
         const BROADCAST: i32 = 1;
         const MULTICAST: i32 = 2;
-        self.put(
-            const {
-                &[
-                    load(B1, R1, R6, 0).at(SKB_PKT_TYPE),
-                    and_imm(R1, 7),
-                    jump_if_imm(R1, Cond::Ne, LOOPBACK, END),
-                    load(B4, R2, Fp, field(Field::Destination)),
-                    rsh_imm(R2, 28),
-                    mov_imm(R1, MULTICAST),
-                    jump_if_imm(R2, Cond::Eq, 0xe, END),
-                    mov_imm(R1, BROADCAST),
-                    bind(END),
-                    store(B4, Fp, field(Field::PacketType), R1),
-                ]
-            },
-        );
+        self.put(block![
+            load(B1, R1, R6, 0).at(SKB_PKT_TYPE),
+            and_imm(R1, 7),
+            jump_if_imm(R1, Cond::Ne, LOOPBACK, END),
+            load(B4, R2, Fp, field(Field::Destination)),
+            rsh_imm(R2, 28),
+            mov_imm(R1, MULTICAST),
+            jump_if_imm(R2, Cond::Eq, 0xe, END),
+            mov_imm(R1, BROADCAST),
+            bind(END),
+            store(B4, Fp, field(Field::PacketType), R1),
+        ]);
     }
 
     /// Fragment bit, and what becomes of those who ask for the transport
     /// header.
     fn fragment_and_transport(&mut self) {
-        self.put(
-            const {
-                &[
-                    // The fragment offset, still in network order.
-                    mov(R1, R7),
-                    rsh_imm(R1, 48),
-                    and_imm(R1, 0xff1f),
-                ]
-            },
-        );
+        self.put(block![
+            // The fragment offset, still in network order.
+            mov(R1, R7),
+            rsh_imm(R1, 48),
+            and_imm(R1, 0xff1f),
+        ]);
         if !self.ruleset.uses().transport {
-            self.put(
-                const {
-                    &[
-                        jump_if_imm(R1, Cond::Eq, 0, END),
-                        or_imm(R8, class::FRAGMENT as i32),
-                        bind(END),
-                    ]
-                },
-            );
+            self.put(block![
+                jump_if_imm(R1, Cond::Eq, 0, END),
+                or_imm(R8, class::FRAGMENT as i32),
+                bind(END),
+            ]);
             return;
         }
-        self.put(
-            const {
-                &[
-                    store_imm(B8, Fp, frame::GUARDS, 0),
-                    mov(R2, R8),
-                    jump_if_imm(R1, Cond::Eq, 0, FIRST),
-                    // A later fragment: rules that ask for the header fail,
-                    or_imm(R8, class::FRAGMENT as i32),
-                    store_imm(B4, Fp, frame::GUARDS, 1),
-                    store_imm(B4, Fp, frame::GUARDS + 4, 1),
-                    // but tcp drops one that starts at byte 8.
-                    jump_if_imm(R2, Cond::Ne, 6, END),
-                    jump_if_imm(R1, Cond::Ne, 0x0100, END),
-                    store_imm(B4, Fp, frame::GUARDS, 2),
-                    map_value(R1, Map::Data, param::ODD_KEEPS),
-                    load(B8, R1, R1, 0),
-                    store(B8, Fp, frame::KEEPS, R1),
-                    jump(END),
-                    bind(FIRST),
-                    // R1 = where the transport header starts
-                    mov(R1, R7),
-                    and_imm(R1, 0xf),
-                    lsh_imm(R1, 2),
-                    store(B8, Fp, frame::TRANSPORT_AT, R1),
-                    // R3 = bytes of it that its match asks for
-                    mov_imm(R3, 20),
-                    jump_if_imm(R2, Cond::Eq, 6, HAVE),
-                    mov_imm(R3, 8),
-                    jump_if_imm(R2, Cond::Eq, 17, HAVE),
-                    jump_if_imm(R2, Cond::Eq, 1, HAVE),
-                    mov_imm(R3, 4),
-                    jump_if_imm(R2, Cond::Eq, 132, HAVE),
-                    jump_if_imm(R2, Cond::Eq, 33, HAVE),
-                    jump_if_imm(R2, Cond::Ne, 136, END),
-                    bind(HAVE),
-                    // R4 = bytes that are there
-                    load(B4, R4, R6, 0).at(SKB_LEN),
-                    sub(R4, R1),
-                    jump_if(R3, Cond::SLe, R4, WHOLE),
-                    // Cut off: an odd packet. Ports may still be there.
-                    store_imm(B4, Fp, frame::GUARDS, 2),
-                    map_value(R2, Map::Data, param::ODD_KEEPS),
-                    load(B8, R2, R2, 0),
-                    store(B8, Fp, frame::KEEPS, R2),
-                    mov_imm(R3, 4),
-                    jump_if(R3, Cond::SLe, R4, READ),
-                    store_imm(B4, Fp, frame::GUARDS + 4, 2),
-                    jump(END),
-                    bind(WHOLE),
-                    or_imm(R8, class::TRANSPORT as i32),
-                    bind(READ),
-                    // Is that much linear?
-                    load(B4, R5, R6, 0).at(SKB_DATA_LEN),
-                    sub(R4, R5),
-                    jump_if(R3, Cond::SLe, R4, LINEAR),
-                    store_imm(B8, Fp, frame::HEADER, 0),
-                    store_imm(B8, Fp, frame::HEADER + 8, 0),
-                    // The last four bytes of a TCP header are not needed.
-                    store(B8, Fp, frame::SCRATCH, R3),
-                    mov(R1, R6),
-                    mov_imm(R2, 0),
-                    mov(R3, Fp),
-                    add_imm(R3, frame::DYNPTR as i32),
-                    call_kfunc(DYNPTR),
-                    mov(R1, Fp),
-                    add_imm(R1, frame::HEADER as i32),
-                    load(B8, R2, Fp, frame::SCRATCH),
-                    jump_if_imm(R2, Cond::Le, 16, HAVE),
-                    mov_imm(R2, 16),
-                    bind(HAVE),
-                    mov(R3, Fp),
-                    add_imm(R3, frame::DYNPTR as i32),
-                    load(B8, R4, Fp, frame::TRANSPORT_AT),
-                    mov_imm(R5, 0),
-                    call(DYNPTR_READ),
-                    // Cannot be; if it is, as if it were cut off.
-                    jump_if_imm(R0, Cond::Ne, 0, label::DROP),
-                    load(B8, R1, Fp, frame::HEADER),
-                    load(B8, R2, Fp, frame::HEADER + 8),
-                    jump(PARSED),
-                    bind(LINEAR),
-                    load(B8, R2, Fp, frame::DATA),
-                    add(R1, R2),
-                    mov_imm(R2, 0).imm(PAIR),
-                    call_kfunc(CAST),
-                    load(B8, R1, R0, 0),
-                    load(B8, R2, R0, 8),
-                    bind(PARSED),
-                    // R1 = ports, R2 = bytes 8 to 15
-                    mov(R3, R1),
-                    swap(R3, 16),
-                    rsh_imm(R1, 16),
-                    swap(R1, 16),
-                ]
-            },
-        );
+        self.put(block![
+            store_imm(B8, Fp, frame::GUARDS, 0),
+            mov(R2, R8),
+            jump_if_imm(R1, Cond::Eq, 0, FIRST),
+            // A later fragment: rules that ask for the header fail,
+            or_imm(R8, class::FRAGMENT as i32),
+            store_imm(B4, Fp, frame::GUARDS, 1),
+            store_imm(B4, Fp, frame::GUARDS + 4, 1),
+            // but tcp drops one that starts at byte 8.
+            jump_if_imm(R2, Cond::Ne, 6, END),
+            jump_if_imm(R1, Cond::Ne, 0x0100, END),
+            store_imm(B4, Fp, frame::GUARDS, 2),
+            map_value(R1, Map::Data, param::ODD_KEEPS),
+            load(B8, R1, R1, 0),
+            store(B8, Fp, frame::KEEPS, R1),
+            jump(END),
+            bind(FIRST),
+            // R1 = where the transport header starts
+            mov(R1, R7),
+            and_imm(R1, 0xf),
+            lsh_imm(R1, 2),
+            store(B8, Fp, frame::TRANSPORT_AT, R1),
+            // R3 = bytes of it that its match asks for
+            mov_imm(R3, 20),
+            jump_if_imm(R2, Cond::Eq, 6, HAVE),
+            mov_imm(R3, 8),
+            jump_if_imm(R2, Cond::Eq, 17, HAVE),
+            jump_if_imm(R2, Cond::Eq, 1, HAVE),
+            mov_imm(R3, 4),
+            jump_if_imm(R2, Cond::Eq, 132, HAVE),
+            jump_if_imm(R2, Cond::Eq, 33, HAVE),
+            jump_if_imm(R2, Cond::Ne, 136, END),
+            bind(HAVE),
+            // R4 = bytes that are there
+            load(B4, R4, R6, 0).at(SKB_LEN),
+            sub(R4, R1),
+            jump_if(R3, Cond::SLe, R4, WHOLE),
+            // Cut off: an odd packet. Ports may still be there.
+            store_imm(B4, Fp, frame::GUARDS, 2),
+            map_value(R2, Map::Data, param::ODD_KEEPS),
+            load(B8, R2, R2, 0),
+            store(B8, Fp, frame::KEEPS, R2),
+            mov_imm(R3, 4),
+            jump_if(R3, Cond::SLe, R4, READ),
+            store_imm(B4, Fp, frame::GUARDS + 4, 2),
+            jump(END),
+            bind(WHOLE),
+            or_imm(R8, class::TRANSPORT as i32),
+            bind(READ),
+            // Is that much linear?
+            load(B4, R5, R6, 0).at(SKB_DATA_LEN),
+            sub(R4, R5),
+            jump_if(R3, Cond::SLe, R4, LINEAR),
+            store_imm(B8, Fp, frame::HEADER, 0),
+            store_imm(B8, Fp, frame::HEADER + 8, 0),
+            // The last four bytes of a TCP header are not needed.
+            store(B8, Fp, frame::SCRATCH, R3),
+            mov(R1, R6),
+            mov_imm(R2, 0),
+            mov(R3, Fp),
+            add_imm(R3, frame::DYNPTR as i32),
+            call_kfunc(DYNPTR),
+            mov(R1, Fp),
+            add_imm(R1, frame::HEADER as i32),
+            load(B8, R2, Fp, frame::SCRATCH),
+            jump_if_imm(R2, Cond::Le, 16, HAVE),
+            mov_imm(R2, 16),
+            bind(HAVE),
+            mov(R3, Fp),
+            add_imm(R3, frame::DYNPTR as i32),
+            load(B8, R4, Fp, frame::TRANSPORT_AT),
+            mov_imm(R5, 0),
+            call(DYNPTR_READ),
+            // Cannot be; if it is, as if it were cut off.
+            jump_if_imm(R0, Cond::Ne, 0, label::DROP),
+            load(B8, R1, Fp, frame::HEADER),
+            load(B8, R2, Fp, frame::HEADER + 8),
+            jump(PARSED),
+            bind(LINEAR),
+            load(B8, R2, Fp, frame::DATA),
+            add(R1, R2),
+            mov_imm(R2, 0).imm(PAIR),
+            call_kfunc(CAST),
+            load(B8, R1, R0, 0),
+            load(B8, R2, R0, 8),
+            bind(PARSED),
+            // R1 = ports, R2 = bytes 8 to 15
+            mov(R3, R1),
+            swap(R3, 16),
+            rsh_imm(R1, 16),
+            swap(R1, 16),
+        ]);
         if self.uses(Field::SourcePort) {
-            self.put(const { &[store(B4, Fp, field(Field::SourcePort), R3)] });
+            self.put(block![store(B4, Fp, field(Field::SourcePort), R3)]);
         }
         if self.uses(Field::DestinationPort) {
-            self.put(const { &[store(B4, Fp, field(Field::DestinationPort), R1)] });
+            self.put(block![store(B4, Fp, field(Field::DestinationPort), R1)]);
         }
-        self.put(
-            const {
-                &[
-                    lsh_imm(R3, class::SOURCE_PORT as i32),
-                    or(R8, R3),
-                    lsh_imm(R1, class::DESTINATION_PORT as i32),
-                    or(R8, R1),
-                ]
-            },
-        );
+        self.put(block![
+            lsh_imm(R3, class::SOURCE_PORT as i32),
+            or(R8, R3),
+            lsh_imm(R1, class::DESTINATION_PORT as i32),
+            or(R8, R1),
+        ]);
         if self.uses(Field::TcpFlags) {
-            self.put(
-                const {
-                    &[
-                        mov(R3, R2),
-                        rsh_imm(R3, 40),
-                        and_imm(R3, 0xff),
-                        store(B4, Fp, field(Field::TcpFlags), R3),
-                    ]
-                },
-            );
+            self.put(block![
+                mov(R3, R2),
+                rsh_imm(R3, 40),
+                and_imm(R3, 0xff),
+                store(B4, Fp, field(Field::TcpFlags), R3),
+            ]);
         }
         if self.ruleset.uses().kinds & 1 << kind::TCP_OPTION != 0 {
-            self.put(
-                const {
-                    &[
-                        // The upper half of byte 12, in units of 4 bytes.
-                        rsh_imm(R2, 34),
-                        and_imm(R2, 0x3c),
-                        store(B8, Fp, frame::TCP_LEN, R2),
-                        // Options, if there are any.
-                        jump_if_imm(R2, Cond::Le, 20, END),
-                        mov(R1, R8),
-                        and_imm(R1, TCP),
-                        jump_if_imm(R1, Cond::Ne, TCP, END),
-                        mov(R1, R6),
-                        mov_imm(R2, 0),
-                        mov(R3, Fp),
-                        add_imm(R3, frame::DYNPTR as i32),
-                        call_kfunc(DYNPTR),
-                        mov(R1, Fp),
-                        add_imm(R1, frame::OPTIONS as i32),
-                        load(B8, R2, Fp, frame::TCP_LEN),
-                        sub_imm(R2, 20),
-                        jump_if_imm(R2, Cond::Gt, 40, label::DROP),
-                        mov(R3, Fp),
-                        add_imm(R3, frame::DYNPTR as i32),
-                        load(B8, R4, Fp, frame::TRANSPORT_AT),
-                        add_imm(R4, 20),
-                        mov_imm(R5, 0),
-                        call(DYNPTR_READ),
-                        jump_if_imm(R0, Cond::Eq, 0, END),
-                        store_imm(B8, Fp, frame::TCP_LEN, 0),
-                    ]
-                },
-            );
+            self.put(block![
+                // The upper half of byte 12, in units of 4 bytes.
+                rsh_imm(R2, 34),
+                and_imm(R2, 0x3c),
+                store(B8, Fp, frame::TCP_LEN, R2),
+                // Options, if there are any.
+                jump_if_imm(R2, Cond::Le, 20, END),
+                mov(R1, R8),
+                and_imm(R1, TCP),
+                jump_if_imm(R1, Cond::Ne, TCP, END),
+                mov(R1, R6),
+                mov_imm(R2, 0),
+                mov(R3, Fp),
+                add_imm(R3, frame::DYNPTR as i32),
+                call_kfunc(DYNPTR),
+                mov(R1, Fp),
+                add_imm(R1, frame::OPTIONS as i32),
+                load(B8, R2, Fp, frame::TCP_LEN),
+                sub_imm(R2, 20),
+                jump_if_imm(R2, Cond::Gt, 40, label::DROP),
+                mov(R3, Fp),
+                add_imm(R3, frame::DYNPTR as i32),
+                load(B8, R4, Fp, frame::TRANSPORT_AT),
+                add_imm(R4, 20),
+                mov_imm(R5, 0),
+                call(DYNPTR_READ),
+                jump_if_imm(R0, Cond::Eq, 0, END),
+                store_imm(B8, Fp, frame::TCP_LEN, 0),
+            ]);
         }
-        self.put(const { &[bind(END)] });
+        self.put(block![bind(END)]);
     }
 
     /// nf_ct_get, and the bits of conntrack_mt.
@@ -537,52 +508,47 @@ impl Builder<'_> {
         if !self.uses(Field::Connection) {
             return;
         }
-        self.put(
-            const {
-                &[
-                    load(B8, R1, R6, 0).at(SKB_NFCT),
-                    mov(R2, R1),
-                    and_imm(R2, 7),
-                    and_imm(R1, !7),
-                    store(B8, Fp, frame::CONNECTION, R1),
-                    jump_if_imm(R1, Cond::Ne, 0, HAVE),
-                    mov_imm(R3, CT_UNTRACKED as i32),
-                    // IP_CT_UNTRACKED
-                    jump_if_imm(R2, Cond::Eq, 7, END),
-                    mov_imm(R3, CT_INVALID as i32),
-                    jump(END),
-                    bind(HAVE),
-                    mov_imm(R3, CT_PRESENT as i32),
-                    // IP_CT_IS_REPLY
-                    jump_if_imm(R2, Cond::Ge, 3, FIRST),
-                    or_imm(R3, CT_ORIGINAL as i32),
-                    bind(FIRST),
-                    modulo_imm(R2, 3),
-                    mov_imm(R4, 2),
-                    lsh(R4, R2),
-                    or(R3, R4),
-                ]
-            },
-        );
+        self.put(block![
+            load(B8, R1, R6, 0).at(SKB_NFCT),
+            mov(R2, R1),
+            and_imm(R2, 7),
+            and_imm(R1, !7),
+            store(B8, Fp, frame::CONNECTION, R1),
+            jump_if_imm(R1, Cond::Ne, 0, HAVE),
+            mov_imm(R3, CT_UNTRACKED as i32),
+            // IP_CT_UNTRACKED
+            jump_if_imm(R2, Cond::Eq, 7, END),
+            mov_imm(R3, CT_INVALID as i32),
+            jump(END),
+            bind(HAVE),
+            mov_imm(R3, CT_PRESENT as i32),
+            // IP_CT_IS_REPLY
+            jump_if_imm(R2, Cond::Ge, 3, FIRST),
+            or_imm(R3, CT_ORIGINAL as i32),
+            bind(FIRST),
+            modulo_imm(R2, 3),
+            mov_imm(R4, 2),
+            lsh(R4, R2),
+            or(R3, R4),
+        ]);
         if self.ruleset.uses().nat {
-            self.put(
-                const {
-                    &[
-                        store(B4, Fp, field(Field::Connection), R3),
-                        add_imm(R1, 0).imm(CT_STATUS),
-                        mov_imm(R2, 0).imm(WORD),
-                        call_kfunc(CAST),
-                        load(B4, R1, R0, 0),
-                        // IPS_SRC_NAT and IPS_DST_NAT
-                        and_imm(R1, 0x30),
-                        lsh_imm(R1, 2),
-                        load(B4, R3, Fp, field(Field::Connection)),
-                        or(R3, R1),
-                    ]
-                },
-            );
+            self.put(block![
+                store(B4, Fp, field(Field::Connection), R3),
+                add_imm(R1, 0).imm(CT_STATUS),
+                mov_imm(R2, 0).imm(WORD),
+                call_kfunc(CAST),
+                load(B4, R1, R0, 0),
+                // IPS_SRC_NAT and IPS_DST_NAT
+                and_imm(R1, 0x30),
+                lsh_imm(R1, 2),
+                load(B4, R3, Fp, field(Field::Connection)),
+                or(R3, R1),
+            ]);
         }
-        self.put(const { &[bind(END), store(B4, Fp, field(Field::Connection), R3)] });
+        self.put(block![
+            bind(END),
+            store(B4, Fp, field(Field::Connection), R3)
+        ]);
     }
 
     /// The predicates: each sets its bit where it does not hold.
@@ -590,51 +556,74 @@ impl Builder<'_> {
         let ruleset = self.ruleset;
         for (bit, predicate) in ruleset.predicates().iter() {
             match predicate.question {
-                Question::Test(test) => self.put(&[
-                    load(B4, R1, Fp, field(test.field)),
-                    and32_imm(R1, test.mask as i32),
-                    sub32_imm(R1, test.low as i32),
-                    // Negative if it is more than the span.
-                    mov32_imm(R2, test.span as i32),
-                    sub(R2, R1),
-                    rsh_imm(R2, 63),
-                    lsh_imm(R2, bit),
-                    or(R8, R2),
-                ]),
+                Question::Test(test) => self.put_with(
+                    block![
+                        load(B4, R1, Fp, 0).at(PLACE),
+                        and32_imm(R1, 0).imm(Param::arg(1)),
+                        sub32_imm(R1, 0).imm(Param::arg(2)),
+                        // Negative if it is more than the span.
+                        mov32_imm(R2, 0).imm(Param::arg(3)),
+                        sub(R2, R1),
+                        rsh_imm(R2, 63),
+                        lsh_imm(R2, 0).imm(Param::arg(4)),
+                        or(R8, R2),
+                    ],
+                    &[
+                        field(test.field).into(),
+                        test.mask as i32,
+                        test.low as i32,
+                        test.span as i32,
+                        bit,
+                    ],
+                ),
                 Question::Interface(out, pattern) => {
                     let at = frame::NAMES + if out { 16 } else { 0 };
                     let [first, second] = pattern.name;
                     let [first_mask, second_mask] = pattern.mask;
-                    self.put(&[
-                        load(B8, R1, Fp, at),
-                        mov_wide(R2, first),
-                        upper(first),
-                        xor(R1, R2),
-                        mov_wide(R2, first_mask),
-                        upper(first_mask),
-                        and(R1, R2),
-                    ]);
+                    let halves = |number: u64| [number as i32, (number >> 32) as i32];
+                    let args = |at: i16, name, mask| {
+                        let ([a, b], [c, d]) = (halves(name), halves(mask));
+                        [at.into(), a, b, c, d]
+                    };
+                    self.put_with(
+                        block![
+                            load(B8, R1, Fp, 0).at(PLACE),
+                            mov_wide(R2, 0).imm(Param::arg(1)),
+                            upper(0).imm(Param::arg(2)),
+                            xor(R1, R2),
+                            mov_wide(R2, 0).imm(Param::arg(3)),
+                            upper(0).imm(Param::arg(4)),
+                            and(R1, R2),
+                        ],
+                        &args(at, first, first_mask),
+                    );
                     if second_mask != 0 {
-                        self.put(&[
-                            load(B8, R3, Fp, at + 8),
-                            mov_wide(R2, second),
-                            upper(second),
-                            xor(R3, R2),
-                            mov_wide(R2, second_mask),
-                            upper(second_mask),
-                            and(R3, R2),
-                            or(R1, R3),
-                        ]);
+                        self.put_with(
+                            block![
+                                load(B8, R3, Fp, 0).at(PLACE),
+                                mov_wide(R2, 0).imm(Param::arg(1)),
+                                upper(0).imm(Param::arg(2)),
+                                xor(R3, R2),
+                                mov_wide(R2, 0).imm(Param::arg(3)),
+                                upper(0).imm(Param::arg(4)),
+                                and(R3, R2),
+                                or(R1, R3),
+                            ],
+                            &args(at + 8, second, second_mask),
+                        );
                     }
-                    self.put(&[
-                        // Negative unless it is zero.
-                        mov(R2, R1),
-                        neg(R2),
-                        or(R1, R2),
-                        rsh_imm(R1, 63),
-                        lsh_imm(R1, bit),
-                        or(R8, R1),
-                    ]);
+                    self.put_with(
+                        block![
+                            // Negative unless it is zero.
+                            mov(R2, R1),
+                            neg(R2),
+                            or(R1, R2),
+                            rsh_imm(R1, 63),
+                            lsh_imm(R1, 0).imm(Param::arg(0)),
+                            or(R8, R1),
+                        ],
+                        &[bit],
+                    );
                 }
             }
         }

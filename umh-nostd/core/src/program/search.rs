@@ -8,14 +8,15 @@
 use core::mem::offset_of;
 
 use super::asm::{
-    Cond, Item, Label, Map, Param, Reg, Size, add, add_imm, and, and_imm, bind, jump, jump_if,
+    Cond, Label, Map, Param, Reg, Size, add, add_imm, and, and_imm, bind, jump, jump_if,
     jump_if_imm, load, lsh, lsh_imm, map_value, mov, mov_imm, mov_wide, mul, mul_imm, neg, rsh,
     rsh_imm, store, sub_imm, upper, xor,
 };
+use super::block::Block;
 use super::{Builder, frame, label, param};
 use crate::ruleset::{
     BUCKET_RULES, DE_BRUIJN, FACTORS, GROUP, Group, HASH_BUCKET, RECORD, ROW_BYTES_MAX, Record,
-    SENTINELS,
+    Rows, SENTINELS,
 };
 
 use Reg::{Fp, R0, R1, R2, R3, R4, R5, R7, R8, R9};
@@ -27,7 +28,7 @@ const READY: Label = Label(Label::LOCAL + 1);
 const OTHER: u8 = Label::LOCAL + 2;
 
 /// R2 = the record of rule R7, which is at most the number of rules.
-pub(super) const RECORD_OF_R7: [Item; 5] = [
+pub(super) const RECORD_OF_R7: Block = block![
     mov(R1, R7),
     mul_imm(R1, RECORD as i32),
     map_value(R2, Map::Data, param::RECORDS),
@@ -36,11 +37,16 @@ pub(super) const RECORD_OF_R7: [Item; 5] = [
     load(B4, R3, R2, offset_of!(Record, action) as i16),
 ];
 
+/// Which of those looked at together: its place, and where the next one
+/// follows.
+const WHERE: Param = Param::arg(0);
+const NEXT: Label = Label::arg(1);
+
 const HIT: Label = Label(OTHER + SENTINELS as u8);
 const MOVE: Label = Label(OTHER + SENTINELS as u8 + 1);
 
 /// R1 = the number of the lowest bit of R0, which is not zero.
-const BIT_OF_R0: [Item; 10] = [
+const BIT_OF_R0: Block = block![
     mov(R1, R0),
     neg(R1),
     and(R1, R0),
@@ -55,14 +61,14 @@ const BIT_OF_R0: [Item; 10] = [
 
 impl Builder<'_> {
     pub(super) fn search(&mut self) {
-        self.put(const { &[bind(label::SEARCH)] });
+        self.put(block![bind(label::SEARCH)]);
         let indexed = self.ruleset.index().is_used();
         if indexed {
             self.indexed();
         }
         // Odd packets go this way in any case.
         if !indexed || self.ruleset.uses().transport {
-            self.put(const { &[bind(label::LINEAR)] });
+            self.put(block![bind(label::LINEAR)]);
             self.linear();
         }
         self.candidate();
@@ -72,18 +78,14 @@ impl Builder<'_> {
     /// CANDIDATE.
     fn indexed(&mut self) {
         if self.ruleset.uses().transport {
-            self.put(
-                const {
-                    &[
-                        load(B8, R1, Fp, frame::KEEPS),
-                        jump_if_imm(R1, Cond::Ne, -1, label::LINEAR),
-                    ]
-                },
-            );
+            self.put(block![
+                load(B8, R1, Fp, frame::KEEPS),
+                jump_if_imm(R1, Cond::Ne, -1, label::LINEAR),
+            ]);
         }
         self.groups();
         match self.ruleset.index().rows() {
-            Some(rows) => self.list_by_rows(rows.bytes.len()),
+            Some(rows) => self.list_by_rows(rows),
             None => self.list(),
         }
     }
@@ -92,68 +94,60 @@ impl Builder<'_> {
     fn groups(&mut self) {
         const SHIFT: i16 = offset_of!(Group, shift) as i16;
         const FIRST: i16 = offset_of!(Group, first) as i16;
-        self.put(
-            const {
-                &[
-                    jump_if_imm(R7, Cond::Gt, 0, label::DROP).imm(param::RULES),
-                    map_value(R1, Map::Data, param::ZERO),
-                    load(B8, R2, R1, 0),
-                    store(B8, Fp, frame::INDEX_AT, R2),
-                    load(B8, R2, R1, 0),
-                    add_imm(R2, 0).imm(param::RULES),
-                    store(B8, Fp, frame::BEST, R2),
-                    bind(label::NEXT_GROUP),
-                ]
-            },
-        );
+        self.put(block![
+            jump_if_imm(R7, Cond::Gt, 0, label::DROP).imm(param::RULES),
+            map_value(R1, Map::Data, param::ZERO),
+            load(B8, R2, R1, 0),
+            store(B8, Fp, frame::INDEX_AT, R2),
+            load(B8, R2, R1, 0),
+            add_imm(R2, 0).imm(param::RULES),
+            store(B8, Fp, frame::BEST, R2),
+            bind(label::NEXT_GROUP),
+        ]);
         self.again();
-        self.put(
-            const {
-                &[
-                    load(B8, R1, Fp, frame::INDEX_AT),
-                    jump_if_imm(R1, Cond::Ge, 0, label::GROUPS_DONE).imm(param::GROUPS_LEN),
-                    map_value(R5, Map::Data, param::GROUPS),
-                    add(R5, R1),
-                    and_imm(R1, 0xffff),
-                    add_imm(R1, GROUP as i32),
-                    store(B8, Fp, frame::INDEX_AT, R1),
-                    // The hash, see `ruleset::index`.
-                    load(B8, R1, R5, offset_of!(Group, addr_mask) as i16),
-                    and(R1, R9),
-                    mov_wide(R2, FACTORS[0]),
-                    upper(FACTORS[0]),
-                    mul(R1, R2),
-                    load(B8, R2, R5, offset_of!(Group, class_mask) as i16),
-                    and(R2, R8),
-                    mov_wide(R3, FACTORS[1]),
-                    upper(FACTORS[1]),
-                    mul(R2, R3),
-                    add(R1, R2),
-                    mov(R2, R1),
-                    rsh_imm(R2, 32),
-                    xor(R1, R2),
-                    mov_wide(R2, FACTORS[2]),
-                    upper(FACTORS[2]),
-                    mul(R1, R2),
-                    load(B4, R2, R5, SHIFT),
-                    rsh(R1, R2),
-                    load(B4, R2, R5, FIRST),
-                    add(R1, R2),
-                    // R5 = the bucket
-                    jump_if_imm(R1, Cond::Ge, 0, label::DROP).imm(param::NUM_BUCKETS),
-                    lsh_imm(R1, HASH_BUCKET.trailing_zeros() as i32),
-                    map_value(R5, Map::Data, param::BUCKETS),
-                    add(R5, R1),
-                ]
-            },
-        );
+        self.put(block![
+            load(B8, R1, Fp, frame::INDEX_AT),
+            jump_if_imm(R1, Cond::Ge, 0, label::GROUPS_DONE).imm(param::GROUPS_LEN),
+            map_value(R5, Map::Data, param::GROUPS),
+            add(R5, R1),
+            and_imm(R1, 0xffff),
+            add_imm(R1, GROUP as i32),
+            store(B8, Fp, frame::INDEX_AT, R1),
+            // The hash, see `ruleset::index`.
+            load(B8, R1, R5, offset_of!(Group, addr_mask) as i16),
+            and(R1, R9),
+            mov_wide(R2, FACTORS[0]),
+            upper(FACTORS[0]),
+            mul(R1, R2),
+            load(B8, R2, R5, offset_of!(Group, class_mask) as i16),
+            and(R2, R8),
+            mov_wide(R3, FACTORS[1]),
+            upper(FACTORS[1]),
+            mul(R2, R3),
+            add(R1, R2),
+            mov(R2, R1),
+            rsh_imm(R2, 32),
+            xor(R1, R2),
+            mov_wide(R2, FACTORS[2]),
+            upper(FACTORS[2]),
+            mul(R1, R2),
+            load(B4, R2, R5, SHIFT),
+            rsh(R1, R2),
+            load(B4, R2, R5, FIRST),
+            add(R1, R2),
+            // R5 = the bucket
+            jump_if_imm(R1, Cond::Ge, 0, label::DROP).imm(param::NUM_BUCKETS),
+            lsh_imm(R1, HASH_BUCKET.trailing_zeros() as i32),
+            map_value(R5, Map::Data, param::BUCKETS),
+            add(R5, R1),
+        ]);
         for slot in 0..BUCKET_RULES as u8 {
             let next = Label(OTHER + slot);
-            self.put(&[
-                load(B4, R1, R5, 4 * i16::from(slot)),
+            let text = block![
+                load(B4, R1, R5, 0).at(WHERE),
                 jump_if_imm(R1, Cond::Eq, 0, label::NEXT_GROUP),
                 sub_imm(R1, 1),
-                jump_if(R1, Cond::Lt, R7, next),
+                jump_if(R1, Cond::Lt, R7, NEXT),
                 jump_if_imm(R1, Cond::Ge, 0, label::DROP).imm(param::RULES),
                 // No copy of it, see `frame`.
                 mov(R0, R1),
@@ -161,39 +155,31 @@ impl Builder<'_> {
                 mul_imm(R1, RECORD as i32),
                 map_value(R2, Map::Data, param::RECORDS),
                 add(R2, R1),
-            ]);
-            self.compare(next);
-            self.put(&[jump(label::GROUP_DONE), bind(next)]);
+            ];
+            self.put_with(text, &[4 * i32::from(slot), next.number()]);
+            self.compare(next, label::GROUP_DONE);
         }
-        self.put(
-            const {
-                &[
-                    jump(label::NEXT_GROUP),
-                    // R0 = the first rule of the bucket that matches
-                    bind(label::GROUP_DONE),
-                    load(B8, R1, Fp, frame::BEST),
-                    jump_if(R0, Cond::Ge, R1, label::NEXT_GROUP),
-                    store(B8, Fp, frame::BEST, R0),
-                    jump(label::NEXT_GROUP),
-                    bind(label::GROUPS_DONE),
-                ]
-            },
-        );
+        self.put(block![
+            jump(label::NEXT_GROUP),
+            // R0 = the first rule of the bucket that matches
+            bind(label::GROUP_DONE),
+            load(B8, R1, Fp, frame::BEST),
+            jump_if(R0, Cond::Ge, R1, label::NEXT_GROUP),
+            store(B8, Fp, frame::BEST, R0),
+            jump(label::NEXT_GROUP),
+            bind(label::GROUPS_DONE),
+        ]);
     }
 
     /// INDEX_AT = the place in the list of the first rule from R7 on; a round
     /// of the loop starts.
     fn enter_list(&mut self) {
-        self.put(const { &RECORD_OF_R7 });
-        self.put(
-            const {
-                &[
-                    load(B4, R1, R2, offset_of!(Record, indexed) as i16),
-                    store(B8, Fp, frame::INDEX_AT, R1),
-                    bind(label::NEXT_LISTED),
-                ]
-            },
-        );
+        self.put(RECORD_OF_R7);
+        self.put(block![
+            load(B4, R1, R2, offset_of!(Record, indexed) as i16),
+            store(B8, Fp, frame::INDEX_AT, R1),
+            bind(label::NEXT_LISTED),
+        ]);
         self.again();
     }
 
@@ -201,131 +187,105 @@ impl Builder<'_> {
     /// buckets if that one is first.
     fn list(&mut self) {
         self.enter_list();
-        self.put(
-            const {
-                &[
-                    load(B8, R1, Fp, frame::INDEX_AT),
-                    jump_if_imm(R1, Cond::Gt, 0, label::DROP).imm(param::RULES),
-                    lsh_imm(R1, 2),
-                    map_value(R5, Map::Data, param::LIST),
-                    add(R5, R1),
-                ]
-            },
-        );
+        self.put(block![
+            load(B8, R1, Fp, frame::INDEX_AT),
+            jump_if_imm(R1, Cond::Gt, 0, label::DROP).imm(param::RULES),
+            lsh_imm(R1, 2),
+            map_value(R5, Map::Data, param::LIST),
+            add(R5, R1),
+        ]);
         for place in 0..SENTINELS as u8 {
             let next = Label(OTHER + place);
-            self.put(&[
-                load(B4, R1, R5, 4 * i16::from(place)),
+            let text = block![
+                load(B4, R1, R5, 0).at(WHERE),
                 mov(R0, R1),
                 and_imm(R0, i32::MAX),
                 jump_if_imm(R1, Cond::Gt, 0, label::DROP).imm(param::RULES),
                 mul_imm(R1, RECORD as i32),
                 map_value(R2, Map::Data, param::RECORDS),
                 add(R2, R1),
-            ]);
-            self.compare(next);
-            self.put(&[jump(label::LISTED), bind(next)]);
+            ];
+            self.put_with(text, &[4 * i32::from(place)]);
+            self.compare(next, label::LISTED);
         }
-        self.put(
-            const {
-                &[
-                    // Past the best of the buckets there is nothing to find.
-                    load(B8, R1, Fp, frame::BEST),
-                    jump_if(R0, Cond::Ge, R1, label::LISTED),
-                    load(B8, R1, Fp, frame::INDEX_AT),
-                    and_imm(R1, i32::MAX),
-                    add_imm(R1, SENTINELS as i32),
-                    store(B8, Fp, frame::INDEX_AT, R1),
-                    jump(label::NEXT_LISTED),
-                ]
-            },
-        );
+        self.put(block![
+            // Past the best of the buckets there is nothing to find.
+            load(B8, R1, Fp, frame::BEST),
+            jump_if(R0, Cond::Ge, R1, label::LISTED),
+            load(B8, R1, Fp, frame::INDEX_AT),
+            and_imm(R1, i32::MAX),
+            add_imm(R1, SENTINELS as i32),
+            store(B8, Fp, frame::INDEX_AT, R1),
+            jump(label::NEXT_LISTED),
+        ]);
         self.listed();
     }
 
     /// R7 = the first of the best of the buckets and R0.
     fn listed(&mut self) {
-        self.put(
-            const {
-                &[
-                    bind(label::LISTED),
-                    load(B8, R7, Fp, frame::BEST),
-                    and_imm(R7, i32::MAX),
-                    jump_if(R7, Cond::Lt, R0, label::CANDIDATE),
-                    mov(R7, R0),
-                    and_imm(R7, i32::MAX),
-                    jump(label::CANDIDATE),
-                ]
-            },
-        );
+        self.put(block![
+            bind(label::LISTED),
+            load(B8, R7, Fp, frame::BEST),
+            and_imm(R7, i32::MAX),
+            jump_if(R7, Cond::Lt, R0, label::CANDIDATE),
+            mov(R7, R0),
+            and_imm(R7, i32::MAX),
+            jump(label::CANDIDATE),
+        ]);
     }
 
     /// The same with rows. INDEX_AT is the place in the list to go on from:
     /// the rest of its word is looked at, and if there is nothing the place
     /// moves on to the next word that may have something.
-    fn list_by_rows(&mut self, rows: usize) {
+    fn list_by_rows(&mut self, rows: &Rows) {
+        let entries = self.ruleset.num_entries() as usize;
+        let summary = self.ruleset.index_at() + self.ruleset.index().rows_at(entries);
+        let words = summary + 8 * rows.summary;
         self.enter_list();
-        self.put(
-            const {
-                &[
-                    // R5 = offset of the word
-                    load(B8, R5, Fp, frame::INDEX_AT),
-                    rsh_imm(R5, 6),
-                    jump_if_imm(R5, Cond::Ge, 0, label::DROP).imm(param::NUM_WORDS),
-                    lsh_imm(R5, 3),
-                ]
-            },
-        );
-        self.common(rows, param::ROW_WORDS);
-        self.put(
-            const {
-                &[
-                    load(B8, R1, Fp, frame::INDEX_AT),
-                    and_imm(R1, 63),
-                    rsh(R0, R1),
-                    lsh(R0, R1),
-                    jump_if_imm(R0, Cond::Ne, 0, HIT),
-                    // INDEX_AT = the next word, R5 = offset of its summary
-                    rsh_imm(R5, 3),
-                    add_imm(R5, 1),
-                    store(B8, Fp, frame::INDEX_AT, R5),
-                    rsh_imm(R5, 6),
-                    jump_if_imm(R5, Cond::Ge, 0, label::DROP).imm(param::NUM_SUMMARY),
-                    lsh_imm(R5, 3),
-                ]
-            },
-        );
-        self.common(rows, param::ROW_SUMMARY);
-        self.put(
-            const {
-                &[
-                    load(B8, R1, Fp, frame::INDEX_AT),
-                    and_imm(R1, 63),
-                    rsh(R0, R1),
-                    lsh(R0, R1),
-                    lsh_imm(R5, 3),
-                    // Nothing in these 64 words?
-                    mov_imm(R1, 64),
-                    jump_if_imm(R0, Cond::Eq, 0, MOVE),
-                ]
-            },
-        );
-        self.put(const { &BIT_OF_R0 });
-        self.put(
-            const {
-                &[
-                    bind(MOVE),
-                    add(R5, R1),
-                    lsh_imm(R5, 6),
-                    store(B8, Fp, frame::INDEX_AT, R5),
-                    jump(label::NEXT_LISTED),
-                    bind(HIT),
-                ]
-            },
-        );
-        self.put(const { &BIT_OF_R0 });
-        let other = Label(OTHER);
-        self.put(&[
+        self.put(block![
+            // R5 = offset of the word
+            load(B8, R5, Fp, frame::INDEX_AT),
+            rsh_imm(R5, 6),
+            jump_if_imm(R5, Cond::Ge, 0, label::DROP).imm(param::NUM_WORDS),
+            lsh_imm(R5, 3),
+        ]);
+        self.common(rows, words);
+        self.put(block![
+            load(B8, R1, Fp, frame::INDEX_AT),
+            and_imm(R1, 63),
+            rsh(R0, R1),
+            lsh(R0, R1),
+            jump_if_imm(R0, Cond::Ne, 0, HIT),
+            // INDEX_AT = the next word, R5 = offset of its summary
+            rsh_imm(R5, 3),
+            add_imm(R5, 1),
+            store(B8, Fp, frame::INDEX_AT, R5),
+            rsh_imm(R5, 6),
+            jump_if_imm(R5, Cond::Ge, 0, label::DROP).imm(param::NUM_SUMMARY),
+            lsh_imm(R5, 3),
+        ]);
+        self.common(rows, summary);
+        self.put(block![
+            load(B8, R1, Fp, frame::INDEX_AT),
+            and_imm(R1, 63),
+            rsh(R0, R1),
+            lsh(R0, R1),
+            lsh_imm(R5, 3),
+            // Nothing in these 64 words?
+            mov_imm(R1, 64),
+            jump_if_imm(R0, Cond::Eq, 0, MOVE),
+        ]);
+        self.put(BIT_OF_R0);
+        self.put(block![
+            bind(MOVE),
+            add(R5, R1),
+            lsh_imm(R5, 6),
+            store(B8, Fp, frame::INDEX_AT, R5),
+            jump(label::NEXT_LISTED),
+            bind(HIT),
+        ]);
+        self.put(BIT_OF_R0);
+        self.put(block![
             // R5 = the place in the list
             lsh_imm(R5, 3),
             add(R5, R1),
@@ -348,114 +308,115 @@ impl Builder<'_> {
             map_value(R2, Map::Data, param::RECORDS),
             add(R2, R1),
         ]);
-        self.compare(other);
-        self.put(&[jump(label::LISTED), bind(other), jump(label::NEXT_LISTED)]);
+        self.compare(Label(OTHER), label::LISTED);
+        self.put(block![jump(label::NEXT_LISTED)]);
         self.listed();
     }
 
     /// R0 = what the words at offset R5 of all rows of the packet have in
     /// common.
-    fn common(&mut self, rows: usize, words: Param) {
-        self.put(const { &[mov_imm(R0, -1)] });
-        for slot in (0..ROW_BYTES_MAX as i16).take(rows) {
-            self.put(&[
-                load(B8, R1, Fp, frame::ROWS + 8 * slot),
-                map_value(R2, Map::Data, words),
+    fn common(&mut self, rows: &Rows, words: usize) {
+        self.put(block![mov_imm(R0, -1)]);
+        for slot in (0..ROW_BYTES_MAX as i32).take(rows.bytes.len()) {
+            let text = block![
+                load(B8, R1, Fp, frame::ROWS).at(WHERE),
+                map_value(R2, Map::Data, Param::arg(1)),
                 add(R2, R1),
                 add(R2, R5),
                 load(B8, R3, R2, 0),
                 and(R0, R3),
-            ]);
+            ];
+            self.put_with(text, &[8 * slot, words as i32]);
         }
     }
 
-    /// Goes to `other` unless the packet, which is not odd, matches the
-    /// record at R2.
-    fn compare(&mut self, other: Label) {
-        self.put(&[
+    /// Goes to `same` if the packet, which is not odd, matches the record at
+    /// R2, and binds `other`.
+    fn compare(&mut self, other: Label, same: Label) {
+        const OTHER: Label = Label::arg(0);
+        let text = block![
             load(B8, R3, R2, offset_of!(Record, addr_mask) as i16),
             and(R3, R9),
             load(B8, R4, R2, offset_of!(Record, addr) as i16),
-            jump_if(R3, Cond::Ne, R4, other),
+            jump_if(R3, Cond::Ne, R4, OTHER),
             load(B8, R3, R2, offset_of!(Record, class) as i16),
             xor(R3, R8),
             load(B8, R4, R2, offset_of!(Record, class_mask) as i16),
             and(R3, R4),
-            jump_if_imm(R3, Cond::Ne, 0, other),
-        ]);
+            jump_if_imm(R3, Cond::Ne, 0, OTHER),
+            jump(Label::arg(1)),
+            bind(OTHER),
+        ];
+        self.put_with(text, &[other.number(), same.number()]);
     }
 
     /// One record after the other, a few at each round: fastest for short
     /// tables. The first of the sentinels always matches.
     fn linear(&mut self) {
         self.again();
-        self.put(const { &[jump_if_imm(R7, Cond::Gt, 0, label::DROP).imm(param::RULES)] });
-        self.put(const { &RECORD_OF_R7 });
+        self.put(block![
+            jump_if_imm(R7, Cond::Gt, 0, label::DROP).imm(param::RULES)
+        ]);
+        self.put(RECORD_OF_R7);
         for index in 0..SENTINELS as u8 {
-            let at = i16::from(index) * RECORD as i16;
-            let other = Label(OTHER + index);
-            self.put(&[
-                load(B8, R3, R2, at + offset_of!(Record, addr_mask) as i16),
+            let at = i32::from(index) * RECORD as i32;
+            let other = i32::from(OTHER + index);
+            let text = block![
+                load(B8, R3, R2, offset_of!(Record, addr_mask) as i16).at(WHERE),
                 and(R3, R9),
-                load(B8, R4, R2, at + offset_of!(Record, addr) as i16),
-                jump_if(R3, Cond::Ne, R4, other),
-                load(B8, R3, R2, at + offset_of!(Record, class) as i16),
+                load(B8, R4, R2, offset_of!(Record, addr) as i16).at(WHERE),
+                jump_if(R3, Cond::Ne, R4, NEXT),
+                load(B8, R3, R2, offset_of!(Record, class) as i16).at(WHERE),
                 xor(R3, R8),
-                load(B8, R4, R2, at + offset_of!(Record, class_mask) as i16),
+                load(B8, R4, R2, offset_of!(Record, class_mask) as i16).at(WHERE),
                 and(R3, R4),
-            ]);
+            ];
+            self.put_with(text, &[at, other]);
             if self.ruleset.uses().transport {
-                self.put(const { &[load(B8, R4, Fp, frame::KEEPS), and(R3, R4)] });
+                self.put(block![load(B8, R4, Fp, frame::KEEPS), and(R3, R4)]);
             }
             // The verifier takes the first of these ways first, and sees then
             // that the others, with a position that is known better, are safe.
-            self.put(&[
-                jump_if_imm(R3, Cond::Ne, 0, other),
-                add_imm(R7, i32::from(index)),
+            let text = block![
+                jump_if_imm(R3, Cond::Ne, 0, NEXT),
+                add_imm(R7, 0).imm(WHERE),
                 jump(label::CANDIDATE),
-                bind(other),
-            ]);
+                bind(NEXT),
+            ];
+            self.put_with(text, &[index.into(), other]);
         }
-        self.put(const { &[add_imm(R7, SENTINELS as i32), jump(label::LINEAR)] });
+        self.put(block![add_imm(R7, SENTINELS as i32), jump(label::LINEAR)]);
     }
 
     /// A rule without ops matches at once.
     fn candidate(&mut self) {
-        self.put(
-            const {
-                &[
-                    bind(label::CANDIDATE),
-                    // A sentinel: control fell off the table.
-                    jump_if_imm(R7, Cond::Ge, 0, label::DROP).imm(param::RULES),
-                ]
-            },
-        );
+        self.put(block![
+            bind(label::CANDIDATE),
+            // A sentinel: control fell off the table.
+            jump_if_imm(R7, Cond::Ge, 0, label::DROP).imm(param::RULES),
+        ]);
         if self.ruleset.uses().kinds == 0 {
             return;
         }
-        self.put(const { &RECORD_OF_R7 });
-        self.put(const { &[load(B4, R1, R2, offset_of!(Record, ops) as i16)] });
+        self.put(RECORD_OF_R7);
+        self.put(block![load(B4, R1, R2, offset_of!(Record, ops) as i16)]);
         if self.ruleset.uses().transport {
-            self.put(
-                const {
-                    &[
-                        load(B8, R3, Fp, frame::KEEPS),
-                        jump_if_imm(R3, Cond::Eq, -1, READY),
-                        bind(ODD),
-                        load(B4, R1, R2, offset_of!(Record, odd_ops) as i16),
-                        bind(READY),
-                    ]
-                },
-            );
+            self.put(block![
+                load(B8, R3, Fp, frame::KEEPS),
+                jump_if_imm(R3, Cond::Eq, -1, READY),
+                bind(ODD),
+                load(B4, R1, R2, offset_of!(Record, odd_ops) as i16),
+                bind(READY),
+            ]);
         }
-        self.put(
-            const {
-                &[
-                    jump_if_imm(R1, Cond::Ne, 0, label::ASK),
-                    jump(label::MATCHED),
-                ]
-            },
-        );
-        self.put(const { &[bind(label::FAILED), add_imm(R7, 1), jump(label::SEARCH)] });
+        self.put(block![
+            jump_if_imm(R1, Cond::Ne, 0, label::ASK),
+            jump(label::MATCHED),
+        ]);
+        self.put(block![
+            bind(label::FAILED),
+            add_imm(R7, 1),
+            jump(label::SEARCH)
+        ]);
     }
 }

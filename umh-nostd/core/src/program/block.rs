@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Blocks of program text, as bytes.
+//!
+//! Owns: the form in which the helper carries the text of its programs. A
+//! block is written as a list of [`Item`]s and becomes bytes when the helper
+//! is compiled ([`block!`]): an instruction is its operation and then only
+//! what that operation has, three bytes on average.
+//!
+//! ```text
+//! operation  registers  memory offset  label  immediate  [into the map's value]
+//! ```
+//!
+//! A number is a signed byte, or a mark and what it says: [`HALF`], [`WHOLE`],
+//! or [`PARAM`], a parameter to which the number that follows is added. Memory
+//! offsets are counted in fours where they are that.
+
+use super::asm::{ARGS, Item, LD_IMM64, Label, Param, has_imm, has_label, has_off, has_regs};
+use super::asm::{Insn, PSEUDO_MAP_VALUE};
+use crate::errno::{Errno, Result};
+
+/// A block of text. Only [`block!`] makes one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Block(pub(super) &'static [u8]);
+
+/// A block of the items in it, which must be constants.
+macro_rules! block {
+    ($($item:expr),* $(,)?) => {{
+        const ITEMS: &[$crate::program::asm::Item] = &[$($item),*];
+        const LEN: usize = $crate::program::block::encode::<0>(ITEMS).1;
+        const TEXT: [u8; LEN] = $crate::program::block::encode(ITEMS).0;
+        $crate::program::block::Block(&TEXT)
+    }};
+}
+
+/// Two bytes follow.
+const HALF: u8 = 0x80;
+/// Four bytes follow.
+const WHOLE: u8 = 0x81;
+/// The number of a parameter follows, and what to add to it.
+const PARAM: u8 = 0x82;
+/// The least number that is a byte.
+const LEAST: i32 = -125;
+/// What offsets are counted in.
+const UNIT: i32 = 4;
+
+/// The text under construction; with no room it only counts.
+struct Writer<const N: usize> {
+    bytes: [u8; N],
+    len: usize,
+}
+
+#[allow(clippy::indexing_slicing, reason = "run by the compiler alone")]
+impl<const N: usize> Writer<N> {
+    const fn bytes(&mut self, bytes: &[u8]) {
+        let mut index = 0;
+        while index < bytes.len() {
+            if N != 0 {
+                self.bytes[self.len] = bytes[index];
+            }
+            self.len += 1;
+            index += 1;
+        }
+    }
+
+    const fn param(&mut self, param: Option<Param>) {
+        if let Some(param) = param {
+            self.bytes(&[PARAM, param.0]);
+        }
+    }
+
+    const fn number(&mut self, number: i32) {
+        if number >= LEAST && number <= i8::MAX as i32 {
+            self.bytes(&[number as u8]);
+        } else if number as i16 as i32 == number {
+            self.bytes(&[HALF]);
+            self.bytes(&(number as i16).to_le_bytes());
+        } else {
+            self.bytes(&[WHOLE]);
+            self.bytes(&number.to_le_bytes());
+        }
+    }
+
+    const fn offset(&mut self, offset: i32) {
+        if offset % UNIT == 0 && offset / UNIT >= LEAST && offset / UNIT <= i8::MAX as i32 {
+            self.number(offset / UNIT);
+        } else {
+            self.bytes(&[HALF]);
+            self.bytes(&(offset as i16).to_le_bytes());
+        }
+    }
+
+    const fn item(&mut self, item: &Item) {
+        let Insn {
+            code,
+            regs,
+            off,
+            imm,
+        } = item.insn;
+        let into_map = code == LD_IMM64 && regs >> 4 == PSEUDO_MAP_VALUE;
+        self.bytes(&[code]);
+        if has_regs(code) {
+            self.bytes(&[regs]);
+        }
+        if has_off(code) {
+            self.param(item.off);
+            self.offset(off as i32);
+        }
+        if has_label(code) {
+            self.bytes(&[item.label.0]);
+        }
+        if has_imm(code) {
+            self.param(item.imm);
+            self.number(imm);
+        }
+        if into_map {
+            self.param(item.off);
+            self.number(0);
+        }
+        assert!(
+            (has_off(code) || into_map || item.off.is_none())
+                && (has_imm(code) && imm == 0 || item.imm.is_none()),
+            "a parameter for which there is no place"
+        );
+    }
+}
+
+/// The text of `items`, and its length.
+#[allow(clippy::indexing_slicing, reason = "run by the compiler alone")]
+pub(crate) const fn encode<const N: usize>(items: &[Item]) -> ([u8; N], usize) {
+    let mut writer = Writer {
+        bytes: [0; N],
+        len: 0,
+    };
+    let mut index = 0;
+    while index < items.len() {
+        writer.item(&items[index]);
+        index += 1;
+    }
+    (writer.bytes, writer.len)
+}
+
+/// A block on its way into a program.
+pub(super) struct Text<'a> {
+    bytes: &'a [u8],
+    params: &'a [i32],
+    args: &'a [i32],
+}
+
+impl<'a> Text<'a> {
+    pub(super) fn new(block: Block, params: &'a [i32], args: &'a [i32]) -> Self {
+        Self {
+            bytes: block.0,
+            params,
+            args,
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    pub(super) fn byte(&mut self) -> Result<u8> {
+        let (byte, rest) = self.bytes.split_first().ok_or(Errno::EINVAL)?;
+        self.bytes = rest;
+        Ok(*byte)
+    }
+
+    pub(super) fn label(&mut self) -> Result<Label> {
+        let number = self.byte()?;
+        match number.checked_sub(ARGS) {
+            Some(arg) => {
+                let number = *self.args.get(usize::from(arg)).ok_or(Errno::EINVAL)?;
+                Ok(Label(number as u8))
+            }
+            None => Ok(Label(number)),
+        }
+    }
+
+    pub(super) fn number(&mut self) -> Result<i32> {
+        self.scaled(1)
+    }
+
+    pub(super) fn offset(&mut self) -> Result<i32> {
+        self.scaled(UNIT)
+    }
+
+    fn scaled(&mut self, unit: i32) -> Result<i32> {
+        let mut sum = 0i32;
+        loop {
+            let number = match self.byte()? {
+                PARAM => {
+                    let number = self.byte()?;
+                    let (values, index) = match number.checked_sub(ARGS) {
+                        Some(arg) => (self.args, arg),
+                        None => (self.params, number),
+                    };
+                    let value = values.get(usize::from(index)).ok_or(Errno::EINVAL)?;
+                    sum = sum.wrapping_add(*value);
+                    continue;
+                }
+                HALF => i16::from_le_bytes([self.byte()?, self.byte()?]).into(),
+                WHOLE => {
+                    i32::from_le_bytes([self.byte()?, self.byte()?, self.byte()?, self.byte()?])
+                }
+                byte => i32::from(byte as i8) * unit,
+            };
+            return Ok(sum.wrapping_add(number));
+        }
+    }
+}
