@@ -189,7 +189,21 @@ impl Programs {
         let table = Table::check(header, header.num_counters, host, &mut blob, &mut arena)
             .map_err(error)?;
         let started = std::time::Instant::now();
-        let mut ruleset = Ruleset::plan(&table, kernel, host.hz, cpus()).map_err(error)?;
+        // With no room it says how much it needs, and that is enough.
+        let plan = Ruleset::plan(&table, kernel, host.hz, cpus(), &mut [], &mut []);
+        let [draft, state] = plan.map_err(error)?.expect_err("no room");
+        let [wanted, wanted_state] = Ruleset::room(&table);
+        assert!(draft <= wanted && state <= wanted_state, "{draft} {state}");
+        let (mut draft, mut draft_state) = (vec![0; draft], vec![0; state]);
+        let plan = Ruleset::plan(
+            &table,
+            kernel,
+            host.hz,
+            cpus(),
+            &mut draft,
+            &mut draft_state,
+        );
+        let mut ruleset = plan.map_err(error)?.expect("room");
         let mut data = ValueMap::new(ruleset.data_len())?;
         let mut state = ValueMap::new(ruleset.state_len())?;
         let counters = ValueMap::new(ruleset.counters_len().map_err(error)?)?;

@@ -21,7 +21,18 @@ pub(super) fn compile<S: System>(
     table: &Table<'_>,
     counters: &S::Handle,
 ) -> Result<[S::Handle; HOOKS]> {
-    let mut ruleset = Ruleset::plan(table, &machine.kernel, machine.host.hz, machine.cpus)?;
+    let mut room = Ruleset::room(table);
+    let mut drafts;
+    let mut ruleset = loop {
+        let [draft, state] = room;
+        drafts = (system.memory(draft)?, system.memory(state)?);
+        let Machine { kernel, host, cpus } = machine;
+        let (draft, state) = &mut drafts;
+        match Ruleset::plan(table, kernel, host.hz, *cpus, draft, state)? {
+            Ok(ruleset) => break ruleset,
+            Err(needed) => room = needed,
+        }
+    };
     let (data, mut data_bytes) = system.new_map(ruleset.data_len())?;
     let (state, mut state_bytes) = system.new_map(ruleset.state_len())?;
     ruleset.write(&mut data_bytes, &mut state_bytes)?;

@@ -36,6 +36,8 @@ use crate::bytes::c_string;
 use crate::errno::{Errno, Result};
 use crate::ruleset::Draft;
 
+use zerocopy::{FromBytes, Immutable, IntoBytes};
+
 /// Everything that this helper can enforce.
 static REGISTRY: [&[Extension]; 20] = [
     &standard::EXTENSIONS,
@@ -230,13 +232,21 @@ fn enforced(host: &Host, kind: Kind) -> impl Iterator<Item = &'static Extension>
         .filter(move |extension| extension.kind == kind && features.contains(extension.needs))
 }
 
-/// The extension of a rule that has been checked.
-pub(crate) fn get(kind: Kind, name: &[u8], revision: u8) -> Option<&'static Extension> {
-    REGISTRY.iter().copied().flatten().find(|extension| {
-        extension.kind == kind
-            && extension.revision == revision
-            && extension.name.as_bytes() == name
-    })
+/// Where in the registry an extension is, so that a rule that has been checked
+/// need not be searched for by name again.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, FromBytes, IntoBytes, Immutable)]
+#[repr(C)]
+pub(crate) struct Place {
+    file: u8,
+    number: u8,
+}
+
+impl Place {
+    /// The extension that is there.
+    pub(crate) fn extension(self) -> Option<&'static Extension> {
+        let file = REGISTRY.get(usize::from(self.file))?;
+        file.get(usize::from(self.number))
+    }
 }
 
 /// xt_find_match and xt_find_target: the extension that a rule names.
@@ -245,16 +255,24 @@ pub(crate) fn find(
     kind: Kind,
     name: &[u8; EXTENSION_NAME_LEN],
     revision: u8,
-) -> Result<&'static Extension> {
+) -> Result<(Place, &'static Extension)> {
     let name = c_string(name).ok_or(Errno::EINVAL)?;
     let mut error = Errno::ENOENT;
-    for extension in enforced(host, kind).filter(|found| found.name.as_bytes() == name) {
-        if extension.revision == revision {
-            return Ok(extension);
-        }
-        // The kernel looks among IPv4's own first, and forgets what it saw.
-        if extension.family == Family::Any {
-            error = Errno::EPROTOTYPE;
+    for (file, extensions) in (0u8..).zip(&REGISTRY) {
+        for (number, extension) in (0u8..).zip(*extensions) {
+            if extension.kind != kind
+                || extension.name.as_bytes() != name
+                || !host.features.contains(extension.needs)
+            {
+                continue;
+            }
+            if extension.revision == revision {
+                return Ok((Place { file, number }, extension));
+            }
+            // The kernel looks among IPv4's own first, and forgets what it saw.
+            if extension.family == Family::Any {
+                error = Errno::EPROTOTYPE;
+            }
         }
     }
     Err(error)
@@ -330,7 +348,9 @@ mod tests {
                     .filter(|other| other.name == extension.name)
                     .filter(|other| other.family != extension.family);
                 assert_eq!(family.count(), 0, "{extension:?}");
-                assert!(extension.name.len() < EXTENSION_NAME_LEN, "{extension:?}");
+                // Behind the NUL there is room for a place.
+                let room = EXTENSION_NAME_LEN - size_of::<Place>();
+                assert!(extension.name.len() < room, "{extension:?}");
                 assert!(extension.user_size <= extension.size, "{extension:?}");
             }
         }

@@ -57,9 +57,27 @@ const PLACE: Block = block![
 ];
 
 impl Builder<'_> {
-    pub(super) fn act(&mut self) {
+    /// All of the program where every packet gets to the policy at once.
+    pub(super) fn policy(&mut self) {
         self.put(block![
-            bind(label::MATCHED),
+            load(B8, R6, R1, 8),
+            mov_imm(R7, 0).imm(param::POLICY)
+        ]);
+        self.count();
+        self.put(block![
+            // ACCEPT or DROP: one bit.
+            mov(R0, R3),
+            and_imm(R0, action::ACCEPT),
+            exit(),
+            bind(label::DROP),
+            mov_imm(R0, action::DROP),
+            exit(),
+        ]);
+    }
+
+    /// Counts a packet for rule R7. R3 = what happens to it.
+    fn count(&mut self) {
+        self.put(block![
             jump_if_imm(R7, Cond::Ge, 0, label::DROP).imm(param::RULES),
             // R2 = the rule's counters
             call(CPU),
@@ -89,6 +107,11 @@ impl Builder<'_> {
             ]);
         }
         self.put(RECORD_OF_R7);
+    }
+
+    pub(super) fn act(&mut self) {
+        self.put(block![bind(label::MATCHED)]);
+        self.count();
         self.put(block![
             mov(R0, R3),
             and_imm(R0, action::MASK),

@@ -228,10 +228,14 @@ pub fn build(ruleset: &Ruleset<'_>, hook: Hook, insns: &mut [Insn]) -> Result<us
         ruleset,
         hook,
     };
-    builder.packet();
-    builder.search();
-    builder.ops();
-    builder.act();
+    if table.hook_entry(hook) == table.underflow(hook) {
+        builder.policy();
+    } else {
+        builder.packet();
+        builder.search();
+        builder.ops();
+        builder.act();
+    }
     builder.asm.finish()
 }
 

@@ -106,14 +106,21 @@ fn bytes_of(addr: u64, class: u64) -> impl Iterator<Item = u8> {
     addr.to_le_bytes().into_iter().chain(class.to_le_bytes())
 }
 
+/// How many bits are set in each byte.
+fn ones_by_byte(mut word: u64) -> u64 {
+    word -= word >> 1 & 0x5555_5555_5555_5555;
+    word = (word & 0x3333_3333_3333_3333) + (word >> 2 & 0x3333_3333_3333_3333);
+    (word + (word >> 4)) & 0x0f0f_0f0f_0f0f_0f0f
+}
+
 impl Survey {
     /// Counts a rule in.
     pub(super) fn add(&mut self, record: &Record) {
         const PORTS: u64 = !0 << class::SOURCE_PORT;
         self.rules += 1;
-        let masks = bytes_of(record.addr_mask, record.class_mask);
-        for (asked, mask) in self.asked.iter_mut().zip(masks) {
-            *asked += mask.count_ones();
+        let [addr, class] = [record.addr_mask, record.class_mask].map(ones_by_byte);
+        for (asked, ones) in self.asked.iter_mut().zip(bytes_of(addr, class)) {
+            *asked += u32::from(ones);
         }
         if record.addr_mask == 0 && record.class_mask & PORTS == 0 {
             return;
@@ -216,37 +223,52 @@ impl Rows {
         self.bytes.len() * 256 * self.row()
     }
 
-    /// Enters the rule at `place` of the list; `None` if it has no room.
-    fn add(&self, rows: &mut [u8], place: usize, record: &Record) -> Option<()> {
-        if place >= self.words * 64 {
-            return None;
-        }
+    /// Writes them for rules that are listed in `list`; each word of all rows
+    /// of a byte at once, as most rules are in all of them or in one.
+    fn write(&self, bytes: &mut [u8], list: &[u32], records: &[Record]) -> Option<()> {
         for (number, &byte) in self.bytes.iter().enumerate() {
-            let pick = |addr, class| bytes_of(addr, class).nth(usize::from(byte));
-            let mask = pick(record.addr_mask, record.class_mask)?;
-            let value = pick(record.addr, record.class)?;
-            for free in 0..=u8::MAX {
-                if free & mask != value & mask {
-                    continue;
+            let shift = byte % 8 * 8;
+            for (word, rules) in list.chunks(64).enumerate() {
+                let mut any = 0;
+                let mut of = [0u64; 256];
+                for (bit, &rule) in rules.iter().enumerate() {
+                    let record = records.get(rule as usize)?;
+                    let (mask, value) = match byte < 8 {
+                        true => (record.addr_mask, record.addr),
+                        false => (record.class_mask, record.class),
+                    };
+                    let [mask, value] = [mask, value].map(|word| (word >> shift) as u8);
+                    if mask == 0 {
+                        any |= 1 << bit;
+                        continue;
+                    }
+                    // All that the free bits can be.
+                    let mut free = !mask;
+                    loop {
+                        if let Some(of) = of.get_mut(usize::from(value & mask | free)) {
+                            *of |= 1 << bit;
+                        }
+                        if free == 0 {
+                            break;
+                        }
+                        free = (free - 1) & !mask;
+                    }
                 }
-                let row = (number * 256 + usize::from(free)) * self.row();
-                let word = place / 64;
-                set_bit(rows, row + self.summary * 8, place)?;
-                set_bit(rows, row, word)?;
+                for (value, rules) in of.iter().enumerate() {
+                    let rules = rules | any;
+                    if rules != 0 {
+                        let row = bytes.get_mut((number * 256 + value) * self.row()..)?;
+                        write(row, (self.summary + word) * 8, &rules)?;
+                        *row.get_mut(word / 8)? |= 1 << (word % 8);
+                    }
+                }
             }
         }
         Some(())
     }
 }
 
-/// Sets a bit of the words at `at`.
-fn set_bit(bytes: &mut [u8], at: usize, bit: usize) -> Option<()> {
-    let byte = bytes.get_mut(at + bit / 8)?;
-    *byte |= 1 << (bit % 8);
-    Some(())
-}
-
-/// What the index consists of, and how much of it has been written.
+/// What the index consists of.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Index {
     groups: Vec<Group, GROUPS>,
@@ -254,8 +276,6 @@ pub(crate) struct Index {
     buckets: u32,
     /// Rules that are expected in buckets.
     hashed: u32,
-    /// Rules listed so far.
-    listed: u32,
     rows: Option<Rows>,
 }
 
@@ -303,62 +323,64 @@ impl Index {
         self.buckets_at() + self.num_buckets() * HASH_BUCKET
     }
 
-    /// Writes what does not depend on the rules.
-    pub(super) fn start(&mut self, bytes: &mut [u8]) -> Result<()> {
-        self.listed = 0;
-        for (number, group) in self.groups.iter().enumerate() {
-            write(bytes, number * GROUP, group).ok_or(Errno::EINVAL)?;
-        }
-        Ok(())
-    }
-
-    /// Puts the rule `number` of `rules` into the index; rules come in order.
-    /// Returns the place in the list of the first rule from this one on.
-    pub(super) fn add(
+    /// Writes the index of `records`, of which the first `rules` are rules and
+    /// the rest sentinels, and tells each rule its place in the list.
+    pub(super) fn write(
         &mut self,
         bytes: &mut [u8],
-        number: u32,
         rules: u32,
-        record: &Record,
-    ) -> Result<u32> {
-        let place = self.listed;
-        if !self.put_in_bucket(bytes, number, record) {
-            self.list(bytes, number, rules, record)?;
+        records: &mut [Record],
+    ) -> Result<()> {
+        if !self.is_used() {
+            return Ok(());
         }
-        Ok(place)
-    }
+        let (head, rows) = bytes
+            .split_at_mut_checked(self.rows_at(rules as usize))
+            .ok_or(Errno::EINVAL)?;
+        let (head, list) = head
+            .split_at_mut_checked(self.list_at())
+            .ok_or(Errno::EINVAL)?;
+        let (groups, buckets) = head
+            .split_at_mut_checked(self.buckets_at())
+            .ok_or(Errno::EINVAL)?;
+        self.groups
+            .as_slice()
+            .write_to_prefix(groups)
+            .map_err(|_| Errno::EINVAL)?;
+        let (list, _) =
+            <[u32]>::mut_from_prefix_with_elems(list, records.len()).map_err(|_| Errno::EINVAL)?;
 
-    /// Ends the list with `rules`, the number of the first sentinel.
-    pub(super) fn finish(&mut self, bytes: &mut [u8], rules: u32) -> Result<()> {
-        for _ in 0..super::SENTINELS {
-            self.list(bytes, rules, rules, &Record::default())?;
+        let mut listed = 0;
+        for (number, record) in (0..).zip(records.iter_mut()) {
+            record.indexed = listed;
+            // The list ends with the number of the first sentinel, many times.
+            let is_rule = number < rules;
+            if !(is_rule && self.put_in_bucket(buckets, number, record)) {
+                let slot = list.get_mut(listed as usize).ok_or(Errno::EINVAL)?;
+                *slot = number.min(rules);
+                listed += 1;
+            }
+        }
+        if let Some(of_list) = &self.rows {
+            let list = list.get(..listed as usize).ok_or(Errno::EINVAL)?;
+            if list.len() > of_list.words * 64 {
+                // More rules than expected: the list is searched without rows.
+                self.rows = None;
+            } else {
+                of_list.write(rows, list, records).ok_or(Errno::EINVAL)?;
+            }
         }
         Ok(())
     }
 
-    fn list(&mut self, bytes: &mut [u8], number: u32, rules: u32, record: &Record) -> Result<()> {
-        let place = self.listed as usize;
-        self.listed += 1;
-        let rows_at = self.rows_at(rules as usize);
-        if let Some(rows) = &self.rows {
-            let room = bytes.get_mut(rows_at..).unwrap_or_default();
-            // More rules than expected: the list is searched without rows.
-            if rows.add(room, place, record).is_none() {
-                self.rows = None;
-            }
-        }
-        write(bytes, self.list_at() + 4 * place, &number).ok_or(Errno::EINVAL)
-    }
-
-    fn put_in_bucket(&self, bytes: &mut [u8], number: u32, record: &Record) -> bool {
+    fn put_in_bucket(&self, buckets: &mut [u8], number: u32, record: &Record) -> bool {
         let Some(group) = self.groups.iter().find(|group| group.is_of(record)) else {
             return false;
         };
-        let bucket = group.bucket(record.addr, record.class) as usize;
-        let at = self.buckets_at() + bucket * HASH_BUCKET;
+        let at = group.bucket(record.addr, record.class) as usize * HASH_BUCKET;
         (0..BUCKET_RULES)
             .map(|slot| at + 4 * slot)
-            .find(|&at| read::<u32>(bytes, at) == Some(0))
-            .is_some_and(|at| write(bytes, at, &(number + 1)).is_some())
+            .find(|&at| read::<u32>(buckets, at) == Some(0))
+            .is_some_and(|at| write(buckets, at, &(number + 1)).is_some())
     }
 }

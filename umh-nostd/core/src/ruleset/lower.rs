@@ -75,6 +75,9 @@ pub struct Uses {
 pub(super) struct Lowering<'a> {
     pub(super) kernel: &'a Kernel,
     pub(super) hz: u32,
+    /// Whether there may be odd packets: if any rule asks for a transport
+    /// header.
+    pub(super) odd_packets: bool,
     pub(super) ops: Sink<'a>,
     pub(super) state: Sink<'a>,
     pub(super) predicates: &'a mut Predicates,
@@ -115,7 +118,7 @@ impl Lowering<'_> {
     /// Whether the ternary match holds something that does not count for
     /// odd packets.
     fn needs_odd_ops(&self, entry: &Entry<'_>, record: &Record) -> bool {
-        self.uses.transport
+        self.odd_packets
             && entry.matches().next().is_some()
             && record.class_mask & !self.predicates.odd_keeps() != 0
     }
@@ -140,7 +143,7 @@ impl Lowering<'_> {
             last: None,
             bucket,
         };
-        rule.ip(&entry.ip);
+        rule.ip(entry.ip);
         rule.ip_part = false;
         for instance in entry.matches() {
             (instance.extension.lower)(&mut rule, instance.data)?;

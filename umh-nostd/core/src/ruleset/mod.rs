@@ -17,8 +17,9 @@
 //! index    which rules need not be looked at
 //! ```
 //!
-//! A table is lowered twice: [`Ruleset::plan`] counts, [`Ruleset::write`]
-//! writes into memory of the size that came out, which may be a map's.
+//! [`Ruleset::plan`] lowers the table into a draft of the maps. Only then is
+//! known how large they are; [`Ruleset::write`] copies the draft and adds the
+//! index.
 
 mod index;
 mod lower;
@@ -43,6 +44,7 @@ use crate::program::Kernel;
 use crate::table::{Entry, Table, Target, Verdict};
 use index::{SHORT, Survey};
 use lower::{Lowering, Sink};
+use zerocopy::{FromBytes, IntoBytes};
 
 /// Bytes of a rule's counters in a row of the counter map.
 pub const COUNTERS: usize = 16;
@@ -78,11 +80,30 @@ pub struct Ruleset<'t> {
     ops_len: usize,
     state_len: usize,
     index: Index,
+    /// What the data map starts with, up to the last op.
+    draft: &'t [u8],
+    /// What the state map starts with.
+    state: &'t [u8],
 }
 
 impl<'t> Ruleset<'t> {
-    /// Finds out what `table` needs, for a machine of `cpus` possible CPUs.
-    pub fn plan(table: &'t Table<'t>, kernel: &Kernel, hz: u32, cpus: u32) -> Result<Self> {
+    /// Bytes for the drafts of both maps of `table` in which almost any table
+    /// has room. What is not needed is not touched.
+    pub fn room(table: &Table<'_>) -> [usize; 2] {
+        let records = table.num_entries() as usize * RECORD;
+        [4096 + records + 2 * table.size(), table.size() / 2]
+    }
+
+    /// Lowers `table` for a machine of `cpus` possible CPUs into drafts of the
+    /// two maps, which must be zero; or says how much room it needs there.
+    pub fn plan(
+        table: &'t Table<'t>,
+        kernel: &Kernel,
+        hz: u32,
+        cpus: u32,
+        draft: &'t mut [u8],
+        state: &'t mut [u8],
+    ) -> Result<core::result::Result<Self, [usize; 2]>> {
         let mut ruleset = Self {
             table,
             kernel: *kernel,
@@ -93,83 +114,57 @@ impl<'t> Ruleset<'t> {
             ops_len: 0,
             state_len: 0,
             index: Index::default(),
+            draft: &[],
+            state: &[],
         };
-        // What rules need for odd packets depends on whether there are any.
-        ruleset.lower(&mut [], &mut [], &mut |_, _| Ok(()))?;
-        ruleset.uses = Uses {
-            transport: ruleset.uses.transport,
-            ..Uses::default()
+        let rules = table.num_entries() as usize;
+        let ops_at = ruleset.ops_at();
+        let room = [draft.len().saturating_sub(ops_at), state.len()];
+        let (head, ops) = draft.split_at_mut(ops_at.min(draft.len()));
+        let lowered = match ruleset.lower(false, head, ops, state)? {
+            // What rules need for odd packets depends on whether there are any.
+            None => ruleset.lower(true, head, ops, state)?,
+            whole => whole,
         };
-        let mut survey = Survey::default();
-        let (ops, state) = ruleset.lower(&mut [], &mut [], &mut |_, record| {
-            survey.add(record);
-            Ok(())
-        })?;
+        let survey = lowered.ok_or(Errno::EINVAL)?;
+        if ruleset.ops_len > room[0] || ruleset.state_len > room[1] {
+            return Ok(Err([ops_at + ruleset.ops_len, ruleset.state_len]));
+        }
         if table.num_entries() > SHORT {
             ruleset.index = survey.groups();
-        }
-        ruleset.ops_len = ops;
-        ruleset.state_len = state;
-        Ok(ruleset)
-    }
-
-    /// Writes the contents of both maps, which must be zero. Comes before the
-    /// programs are built: only now is it known how the index turns out.
-    pub fn write(&mut self, data: &mut [u8], state: &mut [u8]) -> Result<()> {
-        if data.len() < self.data_len() || state.len() < self.state_len() {
-            return Err(Errno::EINVAL);
-        }
-        let (records, rest) = data
-            .split_at_mut_checked(self.ops_at())
-            .ok_or(Errno::EINVAL)?;
-        let (ops, index) = rest
-            .split_at_mut_checked(self.index_at() - self.ops_at())
-            .ok_or(Errno::EINVAL)?;
-        let mut plan = self.index.clone();
-        let rules = self.num_entries();
-        plan.start(index)?;
-        let written = self.lower(ops, state, &mut |number, record| {
-            let mut record = *record;
-            if plan.is_used() {
-                let entry = u32::try_from(number).map_err(|_| Errno::ENOMEM)?;
-                record.indexed = plan.add(index, entry, rules, &record)?;
-            }
-            write(records, data::RECORDS + number * RECORD, &record).ok_or(Errno::EINVAL)
-        })?;
-        if plan.is_used() {
-            plan.finish(index, rules)?;
         }
         let sentinel = Record {
             action: Action::Drop.encode(),
             ..Record::default()
         };
-        for index in self.num_entries() as usize..self.num_entries() as usize + SENTINELS {
-            write(records, data::RECORDS + index * RECORD, &sentinel).ok_or(Errno::EINVAL)?;
+        for index in rules..rules + SENTINELS {
+            write(head, data::RECORDS + index * RECORD, &sentinel).ok_or(Errno::EINVAL)?;
         }
-        write(records, data::ODD_KEEPS, &self.predicates.odd_keeps()).ok_or(Errno::EINVAL)?;
+        write(head, data::ODD_KEEPS, &ruleset.predicates.odd_keeps()).ok_or(Errno::EINVAL)?;
         for bit in 0..64u8 {
             let at = data::BIT_NUMBERS + (DE_BRUIJN << bit >> 58) as usize;
-            write(records, at, &bit).ok_or(Errno::EINVAL)?;
+            write(head, at, &bit).ok_or(Errno::EINVAL)?;
         }
-        self.index = plan;
-        // The same code has counted.
-        if written != (self.ops_len, self.state_len) {
-            return Err(Errno::EINVAL);
-        }
-        Ok(())
+        let (draft, state): (&'t [u8], &'t [u8]) = (draft, state);
+        ruleset.draft = draft.get(..ops_at + ruleset.ops_len).ok_or(Errno::EINVAL)?;
+        ruleset.state = state.get(..ruleset.state_len).ok_or(Errno::EINVAL)?;
+        Ok(Ok(ruleset))
     }
 
-    /// Lowers every entry; returns the bytes of all ops and of all state. One
-    /// copy of this code serves all callers: its size counts, a call does not.
+    /// Lowers every entry. `None` if there are odd packets after all.
     fn lower(
         &mut self,
+        odd_packets: bool,
+        head: &mut [u8],
         ops: &mut [u8],
         state: &mut [u8],
-        put: &mut dyn FnMut(usize, &Record) -> Result<()>,
-    ) -> Result<(usize, usize)> {
+    ) -> Result<Option<Survey>> {
+        self.uses = Uses::default();
+        let mut survey = Survey::default();
         let mut lowering = Lowering {
             kernel: &self.kernel,
             hz: self.hz,
+            odd_packets,
             ops: Sink::new(ops),
             state: Sink::new(state),
             predicates: &mut self.predicates,
@@ -178,10 +173,40 @@ impl<'t> Ruleset<'t> {
         lowering.start();
         for entry in self.table.entries() {
             let mut record = lowering.rule(&entry)?;
+            if lowering.uses.transport && !odd_packets {
+                return Ok(None);
+            }
             record.action = action(&entry)?.encode();
-            put(entry.index.0 as usize, &record)?;
+            survey.add(&record);
+            // Where there is no room the whole is done again.
+            let _ = write(
+                head,
+                data::RECORDS + entry.index.0 as usize * RECORD,
+                &record,
+            );
         }
-        Ok((lowering.ops.len, lowering.state.len))
+        self.ops_len = lowering.ops.len;
+        self.state_len = lowering.state.len;
+        Ok(Some(survey))
+    }
+
+    /// Writes the contents of both maps, which must be zero. Comes before the
+    /// programs are built: only now is it known how the index turns out.
+    pub fn write(&mut self, data: &mut [u8], state: &mut [u8]) -> Result<()> {
+        let index_at = self.index_at();
+        let (head, index) = data.split_at_mut_checked(index_at).ok_or(Errno::EINVAL)?;
+        self.draft
+            .write_to_prefix(head)
+            .map_err(|_| Errno::EINVAL)?;
+        self.state
+            .write_to_prefix(state)
+            .map_err(|_| Errno::EINVAL)?;
+        let records = head.get_mut(data::RECORDS..).ok_or(Errno::EINVAL)?;
+        let rules = self.num_entries();
+        let (records, _) =
+            <[Record]>::mut_from_prefix_with_elems(records, rules as usize + SENTINELS)
+                .map_err(|_| Errno::EINVAL)?;
+        self.index.write(index, rules, records)
     }
 
     /// Bytes of the data map.

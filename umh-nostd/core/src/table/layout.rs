@@ -6,7 +6,8 @@
 
 use core::mem::offset_of;
 
-use crate::abi::{Entry, ExtensionHeader};
+use crate::abi::{EXTENSION_NAME_LEN, Entry, ExtensionHeader};
+use crate::extension::Place;
 
 /// Bytes of an entry before its matches and target.
 pub(super) const ENTRY: usize = size_of::<Entry>();
@@ -29,3 +30,6 @@ pub(super) const COMEFROM: usize = offset_of!(Entry, comefrom);
 pub(super) const COUNTERS: usize = offset_of!(Entry, counters);
 /// `xt_entry_match.u.user.name`, counted from the match.
 pub(super) const NAME: usize = offset_of!(ExtensionHeader, name);
+/// In a checked blob the last bytes of the name's field, which are behind its
+/// NUL, hold the extension's `Place`.
+pub(super) const PLACE: usize = NAME + EXTENSION_NAME_LEN - size_of::<Place>();

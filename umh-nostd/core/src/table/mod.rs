@@ -87,6 +87,7 @@ pub fn is_filter(name: &[u8; TABLE_NAME_LEN]) -> bool {
 /// Invariants: `offsets` holds the start of each entry of `blob`, ascending;
 /// each entry, its matches and its target lie within the blob, end where the
 /// next thing starts, and are registered extensions with data of their size;
+/// the place of each extension stands behind its name;
 /// `info` names hook entries and policies that are in `offsets`; no loop can
 /// be reached from a hook.
 #[derive(Debug)]
@@ -101,7 +102,8 @@ pub struct Table<'a> {
 impl<'a> Table<'a> {
     /// Checks what a caller asks to be put in place of a table of
     /// `current_entries` entries. `blob` is a copy of the `header.size` bytes
-    /// after the header; it is worked on, and garbage after an error.
+    /// after the header, aligned as an entry is; it is worked on, and garbage
+    /// after an error.
     pub fn check(
         header: &Replace,
         current_entries: u32,
@@ -156,6 +158,11 @@ impl<'a> Table<'a> {
     /// Number of entries.
     pub fn num_entries(&self) -> u32 {
         self.info.num_entries
+    }
+
+    /// Bytes of all entries.
+    pub fn size(&self) -> usize {
+        self.blob.len()
     }
 
     /// Number of user-defined chains and ERROR entries: as deep as jumps may

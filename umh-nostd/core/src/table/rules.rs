@@ -5,55 +5,100 @@
 //! checked before the next one, the target last. What a check consists of is
 //! `extension`'s.
 
-use super::layout::{ENTRY, EXTENSION};
+use zerocopy::{FromBytes, transmute};
+
+use super::layout::{ENTRY, EXTENSION, PLACE};
 use crate::abi::{Entry, ExtensionHeader, Replace};
-use crate::bytes::{c_string, read};
+use crate::bytes::{c_string, read, write};
 use crate::errno::{Errno, Result};
-use crate::extension::{self, Features, Host, Kind, Rule};
+use crate::extension::{self, Extension, Features, Host, Kind, Place, Rule};
+
+/// Extensions that were found last, by what their headers say.
+const KNOWN: usize = 8;
+
+/// An extension that was found: its kind and header, without the size.
+type Known = Option<(Kind, [u64; EXTENSION / 8], Place, &'static Extension)>;
+
+/// The third pass.
+struct Rules<'a> {
+    host: &'a Host,
+    table: &'a [u8],
+    needs: Features,
+    known: [Known; KNOWN],
+}
 
 /// Checks every extension of every entry of `blob`, which has passed the
-/// first two passes. Returns what they need.
+/// first two passes, and leaves its place behind its name. Returns what they
+/// need.
 pub(super) fn check(
     host: &Host,
     header: &Replace,
     offsets: &[u32],
-    blob: &[u8],
+    blob: &mut [u8],
 ) -> Result<Features> {
     let table = header.name.split_last().map_or(&[][..], |(_, name)| name);
-    let table = c_string(table).unwrap_or(table);
-    let mut needs = Features::NONE;
+    let mut rules = Rules {
+        host,
+        table: c_string(table).unwrap_or(table),
+        needs: Features::NONE,
+        known: [None; KNOWN],
+    };
     for &at in offsets {
-        let bytes = blob.get(at as usize..).ok_or(Errno::EINVAL)?;
-        let entry: Entry = read(bytes, 0).ok_or(Errno::EINVAL)?;
+        let bytes = blob.get_mut(at as usize..).ok_or(Errno::EINVAL)?;
+        let (entry, rest) = Entry::mut_from_prefix(bytes).map_err(|_| Errno::EINVAL)?;
         let rule = Rule {
             host,
-            table,
+            table: rules.table,
             ip: &entry.ip,
             hooks: entry.comefrom,
         };
-        let target_at = usize::from(entry.target_offset);
-        let mut at = ENTRY;
+        let target_at = usize::from(entry.target_offset) - ENTRY;
+        let mut at = 0;
         while at < target_at {
-            at += check_extension(&rule, Kind::Match, bytes, at, &mut needs)?;
+            at += rules.check_extension(&rule, Kind::Match, rest, at)?;
         }
-        check_extension(&rule, Kind::Target, bytes, target_at, &mut needs)?;
+        rules.check_extension(&rule, Kind::Target, rest, target_at)?;
     }
-    Ok(needs)
+    Ok(rules.needs)
 }
 
-/// Finds and checks the extension at `at` and returns its size.
-fn check_extension(
-    rule: &Rule<'_>,
-    kind: Kind,
-    entry: &[u8],
-    at: usize,
-    needs: &mut Features,
-) -> Result<usize> {
-    let header: ExtensionHeader = read(entry, at).ok_or(Errno::EINVAL)?;
-    let extension = extension::find(rule.host, kind, &header.name, header.revision)?;
-    let size = usize::from(header.size);
-    let data = entry.get(at + EXTENSION..at + size).ok_or(Errno::EINVAL)?;
-    extension.check(rule, data)?;
-    *needs = needs.with(extension.needs);
-    Ok(size)
+impl Rules<'_> {
+    /// Finds and checks the extension at `at` and returns its size.
+    fn check_extension(
+        &mut self,
+        rule: &Rule<'_>,
+        kind: Kind,
+        bytes: &mut [u8],
+        at: usize,
+    ) -> Result<usize> {
+        let header: ExtensionHeader = read(bytes, at).ok_or(Errno::EINVAL)?;
+        let (place, extension) = self.find(kind, &header)?;
+        let size = usize::from(header.size);
+        let data = bytes.get(at + EXTENSION..at + size).ok_or(Errno::EINVAL)?;
+        extension.check(rule, data)?;
+        write(bytes, at + PLACE, &place).ok_or(Errno::EINVAL)?;
+        self.needs = self.needs.with(extension.needs);
+        Ok(size)
+    }
+
+    /// The extension that a header names. Most rules name what others do.
+    fn find(
+        &mut self,
+        kind: Kind,
+        header: &ExtensionHeader,
+    ) -> Result<(Place, &'static Extension)> {
+        let words: [u64; EXTENSION / 8] = transmute!(ExtensionHeader { size: 0, ..*header });
+        let [first, _, third, ..] = header.name;
+        let known = self.known.get_mut(usize::from(first ^ third) % KNOWN);
+        if let Some(Some((of, named, place, extension))) = known.as_deref()
+            && (*of, *named) == (kind, words)
+        {
+            return Ok((*place, *extension));
+        }
+        let (place, extension) = extension::find(self.host, kind, &header.name, header.revision)?;
+        if let Some(known) = known {
+            *known = Some((kind, words, place, extension));
+        }
+        Ok((place, extension))
+    }
 }

@@ -7,14 +7,15 @@
 //! The walks below end early where a check has been broken; on a checked
 //! blob they never do.
 
+use zerocopy::FromBytes;
+
 use super::EntryIndex;
-use super::layout::{COUNTERS, ENTRY, EXTENSION, NAME};
+use super::layout::{ENTRY, EXTENSION, NAME, PLACE};
 use crate::abi::{
-    self, Counters, EXTENSION_NAME_LEN, ExtensionHeader, IPT_F_GOTO, IptIp, VERDICT_ACCEPT,
-    VERDICT_RETURN,
+    self, Counters, EXTENSION_NAME_LEN, IPT_F_GOTO, IptIp, VERDICT_ACCEPT, VERDICT_RETURN,
 };
-use crate::bytes::{c_string, read, write};
-use crate::extension::{self, Extension, Kind};
+use crate::bytes::{c_string, read};
+use crate::extension::{self, Extension, Place};
 
 /// One rule, policy or head of a chain.
 #[derive(Clone, Copy, Debug)]
@@ -24,7 +25,7 @@ pub struct Entry<'a> {
     /// Where it stands in the blob.
     pub offset: u32,
     /// What it asks of the IP header and the interfaces.
-    pub ip: IptIp,
+    pub ip: &'a IptIp,
     /// Mask of the hooks that reach it: `1 << NF_INET_*`.
     pub comefrom: u32,
     /// What happens to a packet that it matches.
@@ -49,7 +50,7 @@ impl<'a> Iterator for Matches<'a> {
     type Item = Instance<'a>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let (instance, size) = instance(Kind::Match, self.rest)?;
+        let (instance, size) = instance(self.rest)?;
         self.rest = self.rest.get(size..)?;
         Some(instance)
     }
@@ -113,10 +114,10 @@ pub(super) fn entry<'a>(
     offset: u32,
 ) -> Option<Entry<'a>> {
     let bytes = blob.get(offset as usize..)?;
-    let head: abi::Entry = read(bytes, 0)?;
+    let (head, _) = abi::Entry::ref_from_prefix(bytes).ok()?;
     let target_at = usize::from(head.target_offset);
     let matches = bytes.get(ENTRY..target_at)?;
-    let (found, _) = instance(Kind::Target, bytes.get(target_at..)?)?;
+    let (found, _) = instance(bytes.get(target_at..)?)?;
     let target = match found.extension.name {
         extension::standard::NAME => {
             let verdict = read(found.data, 0)?;
@@ -131,7 +132,7 @@ pub(super) fn entry<'a>(
     Some(Entry {
         index,
         offset,
-        ip: head.ip,
+        ip: &head.ip,
         comefrom: head.comefrom,
         target,
         matches,
@@ -152,10 +153,11 @@ fn verdict(offsets: &[u32], verdict: i32, goto: bool) -> Verdict {
 }
 
 /// The match or target at the start of `bytes`, and its size.
-fn instance(kind: Kind, bytes: &[u8]) -> Option<(Instance<'_>, usize)> {
-    let header: ExtensionHeader = read(bytes, 0)?;
-    let size = usize::from(header.size);
-    let extension = extension::get(kind, c_string(&header.name)?, header.revision)?;
+fn instance(bytes: &[u8]) -> Option<(Instance<'_>, usize)> {
+    let size: u16 = read(bytes, 0)?;
+    let size = usize::from(size);
+    let place: Place = read(bytes, PLACE)?;
+    let extension = place.extension()?;
     let data = bytes.get(EXTENSION..size)?;
     Some((Instance { extension, data }, size))
 }
@@ -173,21 +175,22 @@ pub(super) fn normalise(blob: &mut [u8], offsets: &[u32]) {
 }
 
 fn normalise_entry(entry: &mut [u8]) -> Option<()> {
-    let head: abi::Entry = read(entry, 0)?;
-    write(entry, COUNTERS, &Counters { pcnt: 0, bcnt: 0 })?;
+    let (head, _) = abi::Entry::mut_from_prefix(entry).ok()?;
+    head.counters = Counters { pcnt: 0, bcnt: 0 };
     let target_at = usize::from(head.target_offset);
+    let end_of_entry = usize::from(head.next_offset);
     let mut at = ENTRY;
     while at < target_at {
-        at += normalise_extension(Kind::Match, entry.get_mut(at..)?)?;
+        at += normalise_extension(entry.get_mut(at..)?)?;
     }
-    let end = at + normalise_extension(Kind::Target, entry.get_mut(at..)?)?;
-    entry.get_mut(end..usize::from(head.next_offset))?.fill(0);
+    let end = at + normalise_extension(entry.get_mut(at..)?)?;
+    entry.get_mut(end..end_of_entry)?.fill(0);
     Some(())
 }
 
 /// Returns the size of the match or target at the start of `bytes`.
-fn normalise_extension(kind: Kind, bytes: &mut [u8]) -> Option<usize> {
-    let (found, size) = instance(kind, bytes)?;
+fn normalise_extension(bytes: &mut [u8]) -> Option<usize> {
+    let (found, size) = instance(bytes)?;
     let name = found.extension.name.len();
     let user_size = found.extension.user_size;
     bytes
