@@ -293,6 +293,31 @@ impl Blob {
         self.header.size += size as u32;
     }
 
+    /// The request that loads a table that was read elsewhere, in the place of
+    /// one with `current` entries.
+    pub fn of_loaded(info: &GetInfo, entries: Vec<u8>, current: u32) -> Self {
+        let mut offsets = Vec::new();
+        let mut at = 0;
+        while let Ok((entry, _)) = Entry::read_from_prefix(&entries[at..]) {
+            offsets.push(at);
+            at += usize::from(entry.next_offset);
+        }
+        Self {
+            header: Replace {
+                name: info.name,
+                valid_hooks: info.valid_hooks,
+                num_entries: info.num_entries,
+                size: info.size,
+                hook_entry: info.hook_entry,
+                underflow: info.underflow,
+                num_counters: current,
+                counters: 0,
+            },
+            entries,
+            offsets,
+        }
+    }
+
     /// The bytes of the whole request.
     pub fn bytes(&self) -> Vec<u8> {
         let mut bytes = self.header.as_bytes().to_vec();
@@ -338,6 +363,17 @@ pub fn get_entries(table: &str, size: u32) -> Call {
     let mut bytes = header.as_bytes().to_vec();
     bytes.resize(bytes.len() + size as usize, 0);
     Call::get(GET_ENTRIES, bytes)
+}
+
+/// The counters of all entries of a table, given as GET_ENTRIES gives them.
+pub fn counters_of(entries: &[u8]) -> Vec<Counters> {
+    let mut counters = Vec::new();
+    let mut rest = entries;
+    while let Ok((entry, _)) = Entry::read_from_prefix(rest) {
+        counters.push(entry.counters);
+        rest = &rest[usize::from(entry.next_offset)..];
+    }
+    counters
 }
 
 /// GET_REVISION_MATCH or _TARGET.

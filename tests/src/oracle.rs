@@ -11,11 +11,10 @@ use std::fmt;
 use std::io;
 
 use fastrand::Rng;
-use umh_core::abi::{Counters, Entry, GetEntries, GetInfo};
-use zerocopy::FromBytes;
+use umh_core::abi::{Counters, GetEntries, GetInfo};
 
 use crate::big_rules::{self, Shape};
-use crate::blob::{get_entries, get_info, info_of};
+use crate::blob::{counters_of, get_entries, get_info, info_of};
 use crate::evaluate::{Conntrack, Evaluator, Hook, PacketAt, Verdict};
 use crate::namespace::{Fate, Namespace, forget_connections, run};
 use crate::odd_rules::Edited;
@@ -147,14 +146,7 @@ impl Live {
 
     /// The counters of all rules, now.
     pub fn counters(&self) -> io::Result<Vec<Counters>> {
-        let entries = self.entries()?;
-        let mut counters = Vec::with_capacity(self.info.num_entries as usize);
-        let mut rest = entries.as_slice();
-        while let Ok((entry, _)) = Entry::read_from_prefix(rest) {
-            counters.push(entry.counters);
-            rest = &rest[usize::from(entry.next_offset)..];
-        }
-        Ok(counters)
+        self.entries().map(|entries| counters_of(&entries))
     }
 }
 

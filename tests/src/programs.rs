@@ -25,6 +25,7 @@ use zerocopy::{FromBytes, IntoBytes};
 const MAP_CREATE: i64 = 0;
 const PROG_LOAD: i64 = 5;
 const PROG_TEST_RUN: i64 = 10;
+const LINK_CREATE: i64 = 28;
 /// `BPF_MAP_TYPE_ARRAY`.
 const ARRAY: u32 = 2;
 /// `BPF_F_MMAPABLE`.
@@ -255,36 +256,7 @@ impl Programs {
     /// Puts a packet, given from its IP header on, through a hook's program.
     /// It goes out on the loopback interface, whatever the hook.
     pub fn run(&self, hook: Hook, packet: &[u8], repeat: u32) -> io::Result<Run> {
-        let mut bytes = Vec::new();
-        if hook != Hook::LocalOut {
-            bytes.extend([0; 12]);
-            bytes.extend([8, 0]);
-        }
-        bytes.extend(packet);
-        // struct nf_hook_state: hook, family
-        let mut state = [0u64; 6];
-        state.as_mut_bytes()[0] = hook.number() as u8;
-        state.as_mut_bytes()[1] = libc::AF_INET as u8;
-        let [data_low, data_high] = address(bytes.as_ptr());
-        let [state_low, state_high] = address(state.as_ptr());
-        let mut attr = [0u32; 20];
-        attr[0] = self.program(hook).as_raw_fd() as u32;
-        attr[2] = bytes.len() as u32;
-        attr[4] = data_low;
-        attr[5] = data_high;
-        attr[8] = repeat;
-        attr[10] = size_of_val(&state) as u32;
-        attr[12] = state_low;
-        attr[13] = state_high;
-        bpf(PROG_TEST_RUN, &attr)?;
-        // The kernel has written its results into the attribute.
-        let attr = std::hint::black_box(&attr);
-        // SAFETY: two words of the array, which the kernel may have changed.
-        let [verdict, ns] = [1, 9].map(|at| unsafe { ptr::read_volatile(&raw const attr[at]) });
-        Ok(Run {
-            accepted: verdict == 1,
-            ns,
-        })
+        test_run(self.program(hook), hook, packet, repeat)
     }
 
     /// The counters of all entries.
@@ -300,6 +272,62 @@ impl Programs {
         }
         sums
     }
+}
+
+/// Puts a packet, given from its IP header on, through a program as if at a
+/// hook. It goes out on the loopback interface, whatever the hook.
+pub fn test_run(program: &OwnedFd, hook: Hook, packet: &[u8], repeat: u32) -> io::Result<Run> {
+    let mut bytes = Vec::new();
+    if hook != Hook::LocalOut {
+        bytes.extend([0; 12]);
+        bytes.extend([8, 0]);
+    }
+    bytes.extend(packet);
+    // struct nf_hook_state: hook, family
+    let mut state = [0u64; 6];
+    state.as_mut_bytes()[0] = hook.number() as u8;
+    state.as_mut_bytes()[1] = libc::AF_INET as u8;
+    let [data_low, data_high] = address(bytes.as_ptr());
+    let [state_low, state_high] = address(state.as_ptr());
+    let mut attr = [0u32; 20];
+    attr[0] = program.as_raw_fd() as u32;
+    attr[2] = bytes.len() as u32;
+    attr[4] = data_low;
+    attr[5] = data_high;
+    attr[8] = repeat;
+    attr[10] = size_of_val(&state) as u32;
+    attr[12] = state_low;
+    attr[13] = state_high;
+    bpf(PROG_TEST_RUN, &attr)?;
+    // The kernel has written its results into the attribute.
+    let attr = std::hint::black_box(&attr);
+    // SAFETY: two words of the array, which the kernel may have changed.
+    let [verdict, ns] = [1, 9].map(|at| unsafe { ptr::read_volatile(&raw const attr[at]) });
+    Ok(Run {
+        accepted: verdict == 1,
+        ns,
+    })
+}
+
+/// A program that accepts every packet: what a hook costs at least.
+pub fn load_empty() -> io::Result<OwnedFd> {
+    let insns = [(0xb7, 1), (0x95, 0)].map(|(code, imm)| Insn {
+        code,
+        imm,
+        ..Insn::default()
+    });
+    load_program(&insns).map(|(program, _)| program)
+}
+
+/// Attaches a program to a hook of this thread's network namespace, where
+/// ip_tables has its `filter`, for as long as the link is held.
+pub fn attach(program: &OwnedFd, hook: Hook) -> io::Result<OwnedFd> {
+    let mut attr = [0u32; 8];
+    attr[0] = program.as_raw_fd() as u32;
+    attr[2] = ATTACH_NETFILTER;
+    attr[4] = libc::AF_INET as u32;
+    attr[5] = hook.number() as u32;
+    open(LINK_CREATE, &attr)
 }
 
 /// Loads one program; an error has the verifier's words.

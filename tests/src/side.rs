@@ -10,6 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use crate::sockopt::{Call, Outcome};
 use crate::wire::{self, Ran, Reply, Request, Run};
@@ -150,6 +151,14 @@ impl Side {
         assert_eq!(ran.status, 0, "{ran:?}");
     }
 
+    /// The process that makes the calls.
+    pub fn client(&self) -> u32 {
+        children(self.pid())
+            .into_iter()
+            .find(|pid| !is_helper(*pid))
+            .unwrap_or_else(|| self.pid())
+    }
+
     /// The helper that serves this side now.
     pub fn helper(&self) -> Option<u32> {
         helper_of(self.pid())
@@ -158,10 +167,39 @@ impl Side {
 
 /// The `bpfilter_umh` among the children of a `bpfilter-run`.
 pub fn helper_of(bpfilter_run: u32) -> Option<u32> {
-    children(bpfilter_run).into_iter().find(|pid| {
-        std::fs::read_to_string(format!("/proc/{pid}/comm"))
-            .is_ok_and(|comm| comm.starts_with("bpfilter_umh"))
-    })
+    children(bpfilter_run)
+        .into_iter()
+        .find(|pid| is_helper(*pid))
+}
+
+fn is_helper(pid: u32) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/comm"))
+        .is_ok_and(|comm| comm.starts_with("bpfilter_umh"))
+}
+
+/// A figure in KiB of /proc/PID/status.
+pub fn status(pid: u32, field: &str) -> u64 {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("a process");
+    let line = text
+        .lines()
+        .find(|line| line.starts_with(&format!("{field}:")))
+        .unwrap_or_else(|| panic!("{field} of {pid}"));
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+/// Resident memory in KiB, once it does not change any more.
+pub fn settled_rss(pid: u32) -> u64 {
+    let start = Instant::now();
+    let mut last = u64::MAX;
+    loop {
+        // Long enough for the helper to see that no request comes.
+        std::thread::sleep(Duration::from_millis(500));
+        let rss = status(pid, "VmRSS");
+        if rss >= last || start.elapsed() > Duration::from_secs(10) {
+            return rss;
+        }
+        last = rss;
+    }
 }
 
 /// The children of all threads of a process.

@@ -23,6 +23,9 @@ pub enum Request {
     Call(Call),
     /// Make the same call so often, and say whether all gave the same.
     Repeat(Call, u32),
+    /// Make the same call so often, each with its memory laid out anew; all
+    /// must succeed.
+    Time(Call, u32),
     /// Make the call; another thread unmaps its memory so many microseconds
     /// after the start. The memory afterwards is not looked at.
     CallAndUnmap(Call, u64),
@@ -61,6 +64,8 @@ pub enum Reply {
     /// Of repeated calls: the first outcome, how many differed from it, and
     /// the nanoseconds all of them took.
     Repeated(Outcome, u32, u64),
+    /// The nanoseconds that each of some calls took.
+    Times(Vec<u64>),
     /// Of a command.
     Ran(Ran),
     /// Done.
@@ -131,6 +136,7 @@ fn answer(request: Request, namespaces: &mut Vec<std::fs::File>) -> io::Result<R
     Ok(match request {
         Request::Call(call) => Reply::Outcome(Prepared::new(&call)?.outcome()),
         Request::Repeat(call, count) => repeat(&call, count)?,
+        Request::Time(call, count) => time(&call, count)?,
         Request::CallAndUnmap(call, micros) => {
             let mut prepared = Prepared::new(&call)?;
             let mut taken = prepared.take_for_unmap();
@@ -267,6 +273,23 @@ fn repeat(call: &Call, count: u32) -> io::Result<Reply> {
     }
     let nanos = start.elapsed().as_nanos() as u64;
     Ok(Reply::Repeated(first, different, nanos))
+}
+
+fn time(call: &Call, count: u32) -> io::Result<Reply> {
+    let one = || {
+        let prepared = Prepared::new(call)?;
+        let start = std::time::Instant::now();
+        let (ret, errno, _) = prepared.make();
+        let nanos = start.elapsed().as_nanos() as u64;
+        match ret {
+            0 => Ok(nanos),
+            _ => Err(io::Error::from_raw_os_error(errno)),
+        }
+    };
+    (0..count)
+        .map(|_| one())
+        .collect::<io::Result<_>>()
+        .map(Reply::Times)
 }
 
 fn execute(run: &Run) -> io::Result<Ran> {

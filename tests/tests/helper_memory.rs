@@ -15,36 +15,11 @@ use std::time::{Duration, Instant};
 use bpfilter_tests::blob::{
     Blob, Extension, Rule, Table, Target, add_counters, get_entries, get_info, info_of,
 };
-use bpfilter_tests::side::{Pair, Side};
+use bpfilter_tests::side::{Pair, Side, settled_rss, status};
 use bpfilter_tests::wire::{Reply, Request};
 use umh_core::abi::{VERDICT_ACCEPT, VERDICT_DROP};
 
 const RAWCLIENT: &str = env!("CARGO_BIN_EXE_rawclient");
-
-/// A figure in KiB of /proc/PID/status.
-fn status(pid: u32, field: &str) -> u64 {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("a process");
-    let line = text
-        .lines()
-        .find(|line| line.starts_with(&format!("{field}:")))
-        .unwrap_or_else(|| panic!("{field} of {pid}"));
-    line.split_whitespace().nth(1).unwrap().parse().unwrap()
-}
-
-/// Resident memory in KiB, once it does not change any more.
-fn settled_rss(pid: u32) -> u64 {
-    let start = Instant::now();
-    let mut last = u64::MAX;
-    loop {
-        // Long enough for the helper to see that no request comes.
-        std::thread::sleep(Duration::from_millis(500));
-        let rss = status(pid, "VmRSS");
-        if rss >= last || start.elapsed() > Duration::from_secs(10) {
-            return rss;
-        }
-        last = rss;
-    }
-}
 
 /// `count` rules like those of a large installation.
 fn many_rules(count: u32) -> Blob {

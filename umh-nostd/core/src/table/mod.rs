@@ -46,7 +46,7 @@ const TABLE_NAME: [u8; TABLE_NAME_LEN] = {
 };
 
 /// A hook of the filter table.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Hook {
     /// `NF_INET_LOCAL_IN`, the INPUT chain.
     LocalIn = 1,

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What the helper takes: its file, and memory while it works and after.
+
+use std::io;
+
+use bpfilter_tests::blob::Blob;
+use bpfilter_tests::side::{Side, settled_rss, status, umh_path};
+
+/// Sizes, in bytes but where a name says otherwise.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Helper {
+    pub(crate) file: u64,
+    pub(crate) idle_kib: u64,
+    pub(crate) peak_kib: u64,
+    pub(crate) blob: u64,
+}
+
+/// Lets a new helper do one REPLACE.
+pub(crate) fn look(table: &Blob) -> io::Result<Helper> {
+    let own = std::env::current_exe()?;
+    let own = own.to_str().ok_or(io::ErrorKind::InvalidFilename)?;
+    let mut side = Side::bpfilter(own);
+    let mut table = table.clone();
+    // In the place of the pristine table.
+    table.header.num_counters = 4;
+    let call = table.call();
+    let outcome = side.call(&call);
+    if outcome.ret != 0 {
+        return Err(io::Error::from_raw_os_error(outcome.errno));
+    }
+    let pid = side.helper().ok_or_else(|| io::Error::other("no helper"))?;
+    Ok(Helper {
+        file: umh_path().metadata()?.len(),
+        peak_kib: status(pid, "VmHWM"),
+        idle_kib: settled_rss(pid),
+        blob: call.bytes.len() as u64,
+    })
+}
