@@ -9,16 +9,14 @@
 //! by a bottom half on the same CPU, so there the additions are atomic.
 
 use super::asm::{
-    Atomic, Cond, Label, Map, Reg, Size, add, add_imm, and_imm, atomic, bind, call, call_kfunc,
-    exit, jump, jump_if_imm, load, lsh_imm, map_value, mov, mov_imm, mul_imm, rsh_imm, store,
-    sub_imm,
+    Atomic, Cond, Item, Label, Map, Reg, Size, add, add_imm, and_imm, atomic, bind, call,
+    call_kfunc, exit, insert, jump, jump_if_imm, load, lsh_imm, map_value, mov, mov_imm, mul_imm,
+    rsh_imm, store, sub_imm, unless, when,
 };
 use super::block::Block;
 use super::kernel::{ITER_DESTROY, SKB_LEN};
-use super::search::RECORD_OF_R7;
-use super::{Builder, frame, label, param};
+use super::{Builder, frame, label, need, param, shared};
 use crate::ruleset::action;
-use crate::table::Hook;
 
 use Reg::{Fp, R0, R1, R2, R3, R4, R5, R6, R7};
 use Size::{B4, B8};
@@ -40,7 +38,7 @@ const FREE: Label = Label(Label::LOCAL + 6);
 
 /// R4 = the place in which this run keeps return positions, 8 bytes before
 /// the one at depth DEPTH.
-const PLACE: Block = block![
+pub(super) const PLACE: Block = block![
     load(B8, R2, Fp, frame::PLACE),
     sub_imm(R2, 1),
     and_imm(R2, -8),
@@ -56,15 +54,92 @@ const PLACE: Block = block![
     mov_imm(R1, 0),
 ];
 
+/// A packet counts for rule R7. R3 = what happens to it.
+pub(super) const COUNTED: Block = block![
+    jump_if_imm(R7, Cond::Ge, 0, label::DROP).imm(param::RULES),
+    // R2 = the rule's counters
+    call(CPU),
+    jump_if_imm(R0, Cond::Ge, 0, label::DROP).imm(param::CPUS),
+    mul_imm(R0, 0).imm(param::ROW),
+    mov(R1, R7),
+    lsh_imm(R1, 4),
+    add(R0, R1),
+    map_value(R2, Map::Counters, param::ZERO),
+    add(R2, R0),
+    load(B4, R1, R6, 0).at(SKB_LEN),
+    when(
+        need::LOCAL_OUT,
+        &[
+            mov_imm(R3, 1),
+            atomic(Atomic::Add, B8, R2, 0, R3),
+            atomic(Atomic::Add, B8, R2, 8, R1),
+        ]
+    ),
+    unless(
+        need::LOCAL_OUT,
+        &[
+            load(B8, R3, R2, 0),
+            add_imm(R3, 1),
+            store(B8, R2, 0, R3),
+            load(B8, R3, R2, 8),
+            add(R3, R1),
+            store(B8, R2, 8, R3),
+        ]
+    ),
+    insert(shared::RECORD_OF_R7),
+];
+
+/// Return positions for which the frame has no room, in a place of the
+/// state map that belongs to this run of the program until it leaves:
+/// another run, be it of a bottom half in the middle of this one or of
+/// another process that got the CPU, finds the place taken and takes
+/// another one. Where all are taken the packet is dropped.
+const DEEP: &[Item] = &[
+    bind(label::PUSH_DEEP),
+    store(B8, Fp, frame::SAVED, R3),
+    load(B8, R2, Fp, frame::PLACE),
+    jump_if_imm(R2, Cond::Ne, 0, OWNED),
+    map_value(R2, Map::Data, param::ZERO),
+    load(B8, R2, R2, 0),
+    bind(label::NEXT_PLACE),
+    // No copy of it, see `frame`.
+    and_imm(R2, i32::MAX),
+    store(B8, Fp, frame::OPTION_AT, R2),
+    insert(shared::AGAIN),
+    load(B8, R2, Fp, frame::OPTION_AT),
+    jump_if_imm(R2, Cond::Ge, 0, label::DROP).imm(param::PLACES),
+    mul_imm(R2, 0).imm(param::PLACE_LEN),
+    map_value(R4, Map::State, param::DEEP),
+    add(R4, R2),
+    mov_imm(R5, 1),
+    atomic(Atomic::Exchange, B8, R4, 0, R5),
+    jump_if_imm(R5, Cond::Eq, 0, TAKEN),
+    load(B8, R2, Fp, frame::OPTION_AT),
+    and_imm(R2, i32::MAX),
+    add_imm(R2, 1),
+    jump(label::NEXT_PLACE),
+    bind(TAKEN),
+    add_imm(R2, 1),
+    store(B8, Fp, frame::PLACE, R2),
+    bind(OWNED),
+    insert(shared::PLACE),
+    store(B4, R4, 8, R7),
+    load(B8, R3, Fp, frame::SAVED),
+    and_imm(R3, i32::MAX),
+    jump(label::PUSHED),
+    bind(label::POP_DEEP),
+    insert(shared::PLACE),
+    load(B4, R7, R4, 8),
+    jump(label::SEARCH),
+];
+
 impl Builder<'_> {
     /// All of the program where every packet gets to the policy at once.
     pub(super) fn policy(&mut self) {
         self.put(block![
             load(B8, R6, R1, 8),
-            mov_imm(R7, 0).imm(param::POLICY)
-        ]);
-        self.count();
-        self.put(block![
+            mov_imm(R7, 0).imm(param::POLICY),
+            insert(shared::COUNTED),
             // ACCEPT or DROP: one bit.
             mov(R0, R3),
             and_imm(R0, action::ACCEPT),
@@ -75,59 +150,42 @@ impl Builder<'_> {
         ]);
     }
 
-    /// Counts a packet for rule R7. R3 = what happens to it.
-    fn count(&mut self) {
-        self.put(block![
-            jump_if_imm(R7, Cond::Ge, 0, label::DROP).imm(param::RULES),
-            // R2 = the rule's counters
-            call(CPU),
-            jump_if_imm(R0, Cond::Ge, 0, label::DROP).imm(param::CPUS),
-            mul_imm(R0, 0).imm(param::ROW),
-            mov(R1, R7),
-            lsh_imm(R1, 4),
-            add(R0, R1),
-            map_value(R2, Map::Counters, param::ZERO),
-            add(R2, R0),
-            load(B4, R1, R6, 0).at(SKB_LEN),
-        ]);
-        if self.hook == Hook::LocalOut {
-            self.put(block![
-                mov_imm(R3, 1),
-                atomic(Atomic::Add, B8, R2, 0, R3),
-                atomic(Atomic::Add, B8, R2, 8, R1),
-            ]);
-        } else {
-            self.put(block![
-                load(B8, R3, R2, 0),
-                add_imm(R3, 1),
-                store(B8, R2, 0, R3),
-                load(B8, R3, R2, 8),
-                add(R3, R1),
-                store(B8, R2, 8, R3),
-            ]);
-        }
-        self.put(RECORD_OF_R7);
-    }
-
     pub(super) fn act(&mut self) {
-        self.put(block![bind(label::MATCHED)]);
-        self.count();
         self.put(block![
+            bind(label::MATCHED),
+            insert(shared::COUNTED),
             mov(R0, R3),
             and_imm(R0, action::MASK),
             rsh_imm(R3, action::SHIFT),
             jump_if_imm(R0, Cond::Gt, action::ACCEPT, ON),
-        ]);
-        self.put(block![bind(label::EXIT)]);
-        self.leave();
-        const PUSH_DEEP: Label = Label::arg(0);
-        const POP_DEEP: Label = Label::arg(1);
-        let deep = self.ruleset.deep_places() != 0;
-        let ways = match deep {
-            true => [label::PUSH_DEEP, label::POP_DEEP],
-            false => [label::DROP; 2],
-        };
-        let text = block![
+            // The end, with the verdict in R0.
+            bind(label::EXIT),
+            when(
+                need::DEEP,
+                &[
+                    load(B8, R2, Fp, frame::PLACE),
+                    jump_if_imm(R2, Cond::Eq, 0, FREE),
+                    sub_imm(R2, 1),
+                    and_imm(R2, -8),
+                    jump_if_imm(R2, Cond::Gt, 0, FREE).imm(param::LAST_PLACE),
+                    map_value(R4, Map::State, param::DEEP),
+                    add(R4, R2),
+                    mov_imm(R5, 0),
+                    atomic(Atomic::Exchange, B8, R4, 0, R5),
+                    bind(FREE)
+                ]
+            ),
+            when(
+                need::ITERATOR,
+                &[
+                    store(B8, Fp, frame::OP, R0),
+                    mov(R1, Fp),
+                    add_imm(R1, frame::ITERATOR as i32),
+                    call_kfunc(ITER_DESTROY),
+                    load(B8, R0, Fp, frame::OP)
+                ]
+            ),
+            exit(),
             bind(label::DROP),
             mov_imm(R0, 0),
             jump(label::EXIT),
@@ -146,7 +204,19 @@ impl Builder<'_> {
             bind(NESTED),
             sub_imm(R1, 1),
             store(B8, Fp, frame::DEPTH, R1),
-            jump_if_imm(R1, Cond::Ge, frame::RETURNS_MAX, POP_DEEP),
+            when(
+                need::DEEP,
+                &[jump_if_imm(
+                    R1,
+                    Cond::Ge,
+                    frame::RETURNS_MAX,
+                    label::POP_DEEP
+                )]
+            ),
+            unless(
+                need::DEEP,
+                &[jump_if_imm(R1, Cond::Ge, frame::RETURNS_MAX, label::DROP)]
+            ),
             lsh_imm(R1, 2),
             mov(R2, Fp),
             add(R2, R1),
@@ -158,7 +228,19 @@ impl Builder<'_> {
             load(B8, R1, Fp, frame::DEPTH),
             and_imm(R1, DEPTH_MASK),
             add_imm(R7, 1),
-            jump_if_imm(R1, Cond::Ge, frame::RETURNS_MAX, PUSH_DEEP),
+            when(
+                need::DEEP,
+                &[jump_if_imm(
+                    R1,
+                    Cond::Ge,
+                    frame::RETURNS_MAX,
+                    label::PUSH_DEEP
+                )]
+            ),
+            unless(
+                need::DEEP,
+                &[jump_if_imm(R1, Cond::Ge, frame::RETURNS_MAX, label::DROP)]
+            ),
             lsh_imm(R1, 2),
             mov(R2, Fp),
             add(R2, R1),
@@ -171,87 +253,7 @@ impl Builder<'_> {
             bind(STEP),
             mov(R7, R3),
             jump(label::SEARCH),
-        ];
-        self.put_with(text, &ways.map(Label::number));
-        if deep {
-            self.deep();
-        }
-    }
-
-    /// Return positions for which the frame has no room, in a place of the
-    /// state map that belongs to this run of the program until it leaves:
-    /// another run, be it of a bottom half in the middle of this one or of
-    /// another process that got the CPU, finds the place taken and takes
-    /// another one. Where all are taken the packet is dropped.
-    fn deep(&mut self) {
-        self.put(block![
-            bind(label::PUSH_DEEP),
-            store(B8, Fp, frame::SAVED, R3),
-            load(B8, R2, Fp, frame::PLACE),
-            jump_if_imm(R2, Cond::Ne, 0, OWNED),
-            map_value(R2, Map::Data, param::ZERO),
-            load(B8, R2, R2, 0),
-            bind(label::NEXT_PLACE),
-            // No copy of it, see `frame`.
-            and_imm(R2, i32::MAX),
-            store(B8, Fp, frame::OPTION_AT, R2),
+            when(need::DEEP, DEEP),
         ]);
-        self.again();
-        self.put(block![
-            load(B8, R2, Fp, frame::OPTION_AT),
-            jump_if_imm(R2, Cond::Ge, 0, label::DROP).imm(param::PLACES),
-            mul_imm(R2, 0).imm(param::PLACE_LEN),
-            map_value(R4, Map::State, param::DEEP),
-            add(R4, R2),
-            mov_imm(R5, 1),
-            atomic(Atomic::Exchange, B8, R4, 0, R5),
-            jump_if_imm(R5, Cond::Eq, 0, TAKEN),
-            load(B8, R2, Fp, frame::OPTION_AT),
-            and_imm(R2, i32::MAX),
-            add_imm(R2, 1),
-            jump(label::NEXT_PLACE),
-            bind(TAKEN),
-            add_imm(R2, 1),
-            store(B8, Fp, frame::PLACE, R2),
-            bind(OWNED),
-        ]);
-        self.put(PLACE);
-        self.put(block![
-            store(B4, R4, 8, R7),
-            load(B8, R3, Fp, frame::SAVED),
-            and_imm(R3, i32::MAX),
-            jump(label::PUSHED),
-            bind(label::POP_DEEP),
-        ]);
-        self.put(PLACE);
-        self.put(block![load(B4, R7, R4, 8), jump(label::SEARCH)]);
-    }
-
-    /// The end, with the verdict in R0.
-    fn leave(&mut self) {
-        if self.ruleset.deep_places() != 0 {
-            self.put(block![
-                load(B8, R2, Fp, frame::PLACE),
-                jump_if_imm(R2, Cond::Eq, 0, FREE),
-                sub_imm(R2, 1),
-                and_imm(R2, -8),
-                jump_if_imm(R2, Cond::Gt, 0, FREE).imm(param::LAST_PLACE),
-                map_value(R4, Map::State, param::DEEP),
-                add(R4, R2),
-                mov_imm(R5, 0),
-                atomic(Atomic::Exchange, B8, R4, 0, R5),
-                bind(FREE),
-            ]);
-        }
-        if !self.ruleset.kernel().has_may_goto() {
-            self.put(block![
-                store(B8, Fp, frame::OP, R0),
-                mov(R1, Fp),
-                add_imm(R1, frame::ITERATOR as i32),
-                call_kfunc(ITER_DESTROY),
-                load(B8, R0, Fp, frame::OP),
-            ]);
-        }
-        self.put(block![exit()]);
     }
 }

@@ -53,8 +53,12 @@ pub(super) const PSEUDO_MAP_VALUE: u8 = 2;
 /// `BPF_PSEUDO_KFUNC_CALL`: the immediate is the BTF id of a function.
 const PSEUDO_KFUNC_CALL: u8 = 2;
 pub(super) const LD_IMM64: u8 = 0x18;
-/// No operation of the machine: a label is bound.
+/// No operation of the machine, as those below: a label is bound.
 pub(super) const BIND: u8 = 0x08;
+/// Text that is left out unless a table needs it.
+pub(super) const WHEN: u8 = 0x10;
+/// Text that several blocks have in common.
+pub(super) const INSERT: u8 = 0x20;
 const JUMP: u8 = 0x05;
 const MAY_GOTO: u8 = 0xe5;
 const CALL: u8 = 0x85;
@@ -63,7 +67,7 @@ const SWAP: u8 = 0xdc;
 
 /// Whether an operation has registers.
 pub(super) const fn has_regs(code: u8) -> bool {
-    !matches!(code, BIND | JUMP | MAY_GOTO | EXIT)
+    !matches!(code, BIND | WHEN | INSERT | JUMP | MAY_GOTO | EXIT)
 }
 
 /// Whether it has a memory offset: loads and stores.
@@ -73,7 +77,7 @@ pub(super) const fn has_off(code: u8) -> bool {
 
 /// Whether it goes to a label, or is one.
 pub(super) const fn has_label(code: u8) -> bool {
-    code == BIND || code & 7 == 5 && !matches!(code, CALL | EXIT)
+    matches!(code, BIND | WHEN | INSERT) || code & 7 == 5 && !matches!(code, CALL | EXIT)
 }
 
 /// Whether it has an immediate value.
@@ -156,6 +160,22 @@ impl Param {
     }
 }
 
+/// Something that a program has or has not, depending on its table: a bit of
+/// the [`Needs`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Need(pub(crate) u8);
+
+/// In a [`Need`]: has not.
+pub(super) const NOT: u8 = 0x80;
+
+/// All that a program has.
+pub(crate) type Needs = [u32; 3];
+
+/// Text that several blocks have in common, by its place in the list that
+/// the program gives.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Shared(pub(crate) u8);
+
 /// Labels and parameters from here on are arguments.
 pub(super) const ARGS: u8 = 0x80;
 
@@ -163,12 +183,15 @@ pub(super) const ARGS: u8 = 0x80;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Item {
     pub(super) insn: Insn,
-    /// Where it jumps to, or what stands here.
+    /// Where it jumps to, or what stands here; the number of what is needed
+    /// or shared.
     pub(super) label: Label,
     /// Added to the memory offset, or to the offset into a map's value.
     pub(super) off: Option<Param>,
     /// The immediate value.
     pub(super) imm: Option<Param>,
+    /// What is left out unless it is needed.
+    pub(super) inner: &'static [Item],
 }
 
 const fn item(code: u8, dst: Reg, src: u8, off: i16, imm: i32) -> Item {
@@ -182,6 +205,7 @@ const fn item(code: u8, dst: Reg, src: u8, off: i16, imm: i32) -> Item {
         label: Label(0),
         off: None,
         imm: None,
+        inner: &[],
     }
 }
 
@@ -369,6 +393,24 @@ pub(crate) const fn bind(label: Label) -> Item {
     item(BIND, Reg::R0, 0, 0, 0).to(label)
 }
 
+/// The text within, if the table needs it.
+pub(crate) const fn when(need: Need, inner: &'static [Item]) -> Item {
+    Item {
+        inner,
+        ..item(WHEN, Reg::R0, 0, 0, 0).to(Label(need.0))
+    }
+}
+
+/// The text within, if the table does not need that.
+pub(crate) const fn unless(need: Need, inner: &'static [Item]) -> Item {
+    when(Need(need.0 | NOT), inner)
+}
+
+/// Text that several blocks have in common.
+pub(crate) const fn insert(shared: Shared) -> Item {
+    item(INSERT, Reg::R0, 0, 0, 0).to(Label(shared.0))
+}
+
 impl Item {
     const fn to(self, label: Label) -> Self {
         Self { label, ..self }
@@ -398,6 +440,8 @@ const WAITING: usize = 160;
 pub(crate) struct Assembler<'a> {
     insns: &'a mut [Insn],
     params: &'a [i32],
+    needs: &'a Needs,
+    shared: &'static [Block],
     len: usize,
     bound: [u16; Label::LOCAL as usize],
     waiting: Vec<(u16, Label), WAITING>,
@@ -408,11 +452,19 @@ pub(crate) struct Assembler<'a> {
 const UNBOUND: u16 = u16::MAX;
 
 impl<'a> Assembler<'a> {
-    /// A program written into `insns`, with the values of its parameters.
-    pub(crate) fn new(insns: &'a mut [Insn], params: &'a [i32]) -> Self {
+    /// A program written into `insns`, with the values of its parameters,
+    /// what it needs, and what its blocks have in common.
+    pub(crate) fn new(
+        insns: &'a mut [Insn],
+        params: &'a [i32],
+        needs: &'a Needs,
+        shared: &'static [Block],
+    ) -> Self {
         Self {
             insns,
             params,
+            needs,
+            shared,
             len: 0,
             bound: [UNBOUND; Label::LOCAL as usize],
             waiting: Vec::new(),
@@ -421,11 +473,13 @@ impl<'a> Assembler<'a> {
     }
 
     /// Puts a block down.
+    #[inline(never)]
     pub(crate) fn put(&mut self, block: Block) {
         self.put_with(block, &[]);
     }
 
     /// Puts a block down that has arguments.
+    #[inline(never)]
     pub(crate) fn put_with(&mut self, block: Block, args: &[i32]) {
         let mut text = Text::new(block, self.params, args);
         while self.error.is_none() && !text.is_empty() {
@@ -435,6 +489,19 @@ impl<'a> Assembler<'a> {
 
     fn put_item(&mut self, text: &mut Text<'_>) -> Result<()> {
         let code = text.byte()?;
+        if code == WHEN {
+            let need = text.byte()?;
+            let len = text.byte()?;
+            if self.has(need & !NOT) == (need & NOT != 0) {
+                text.skip(len);
+            }
+            return Ok(());
+        }
+        if code == INSERT {
+            let shared = usize::from(text.byte()?);
+            self.put(*self.shared.get(shared).ok_or(Errno::EINVAL)?);
+            return Ok(());
+        }
         let mut insn = Insn {
             code,
             ..Insn::default()
@@ -463,6 +530,11 @@ impl<'a> Assembler<'a> {
             })?;
         }
         Ok(())
+    }
+
+    fn has(&self, need: u8) -> bool {
+        let word = self.needs.get(usize::from(need / 32));
+        word.is_some_and(|word| word >> (need % 32) & 1 != 0)
     }
 
     fn push(&mut self, insn: Insn) -> Result<()> {
@@ -552,7 +624,9 @@ mod tests {
 
     fn assemble(blocks: &[Block], room: usize) -> Result<Vec<Insn>> {
         let mut insns = vec![Insn::default(); room];
-        let mut asm = Assembler::new(&mut insns, &[0x1234, 24]);
+        let shared: &[Block] = const { &[block![mov_imm(R2, 5)]] };
+        let needs = [1 << 1, 0, 1 << 31];
+        let mut asm = Assembler::new(&mut insns, &[0x1234, 24], &needs, shared);
         for block in blocks {
             asm.put_with(*block, &[-7, OUT.number()]);
         }
@@ -603,6 +677,13 @@ mod tests {
                     mov_imm(R1, 128),
                     mov_imm(R1, -32_769),
                     jump(Label::arg(1)),
+                    when(Need(0), &[exit(), insert(Shared(0))]),
+                    unless(Need(0), &[mov_imm(R2, 4), insert(Shared(0))]),
+                    when(
+                        Need(95),
+                        &[mov_imm(R2, 6), when(Need(3), &[exit()]), exit()]
+                    ),
+                    unless(Need(1), &[exit()]),
                     bind(OUT),
                     exit(),
                 ],
@@ -629,7 +710,7 @@ mod tests {
                 0xdb12_1000_0000_0000, // lock *(u64 *)(r2 + 16) += r1
                 0x8520_0000_3412_0000, // call kfunc 0x1234
                 0x8500_0000_0800_0000, // call helper 8
-                0x5d10_0a00_0000_0000, // if r0 != r1 goto out
+                0x5d10_0e00_0000_0000, // if r0 != r1 goto out
                 0xb700_0000_0100_0000, // r0 = 1
                 0xb700_0000_f9ff_ffff, // r0 = -7
                 0x6912_0000_0000_0000, // r2 = *(u16 *)(r1 + 7 - 7)
@@ -639,7 +720,11 @@ mod tests {
                 0xb701_0000_7f00_0000, // r1 = 127
                 0xb701_0000_8000_0000, // r1 = 128
                 0xb701_0000_ff7f_ffff, // r1 = -32769
-                0x0500_0000_0000_0000, // goto out
+                0x0500_0400_0000_0000, // goto out
+                0xb702_0000_0400_0000, // r2 = 4
+                0xb702_0000_0500_0000, // r2 = 5
+                0xb702_0000_0600_0000, // r2 = 6
+                0x9500_0000_0000_0000, // exit
                 0x9500_0000_0000_0000, // exit
             ]
         );

@@ -8,6 +8,8 @@
 //!
 //! ```text
 //! operation  registers  memory offset  label  immediate  [into the map's value]
+//! WHEN  need  length  text
+//! INSERT  shared text
 //! ```
 //!
 //! A number is a signed byte, or a mark and what it says: [`HALF`], [`WHOLE`],
@@ -15,7 +17,7 @@
 //! offsets are counted in fours where they are that.
 
 use super::asm::{ARGS, Item, LD_IMM64, Label, Param, has_imm, has_label, has_off, has_regs};
-use super::asm::{Insn, PSEUDO_MAP_VALUE};
+use super::asm::{Insn, PSEUDO_MAP_VALUE, WHEN};
 use crate::errno::{Errno, Result};
 
 /// A block of text. Only [`block!`] makes one.
@@ -89,6 +91,14 @@ impl<const N: usize> Writer<N> {
         }
     }
 
+    const fn items(&mut self, items: &[Item]) {
+        let mut index = 0;
+        while index < items.len() {
+            self.item(&items[index]);
+            index += 1;
+        }
+    }
+
     const fn item(&mut self, item: &Item) {
         let Insn {
             code,
@@ -108,6 +118,16 @@ impl<const N: usize> Writer<N> {
         if has_label(code) {
             self.bytes(&[item.label.0]);
         }
+        if code == WHEN {
+            self.bytes(&[0]);
+            let start = self.len;
+            self.items(item.inner);
+            let len = self.len - start;
+            assert!(len < 256, "too long to be left out at once");
+            if N != 0 {
+                self.bytes[start - 1] = len as u8;
+            }
+        }
         if has_imm(code) {
             self.param(item.imm);
             self.number(imm);
@@ -125,17 +145,12 @@ impl<const N: usize> Writer<N> {
 }
 
 /// The text of `items`, and its length.
-#[allow(clippy::indexing_slicing, reason = "run by the compiler alone")]
 pub(crate) const fn encode<const N: usize>(items: &[Item]) -> ([u8; N], usize) {
     let mut writer = Writer {
         bytes: [0; N],
         len: 0,
     };
-    let mut index = 0;
-    while index < items.len() {
-        writer.item(&items[index]);
-        index += 1;
-    }
+    writer.items(items);
     (writer.bytes, writer.len)
 }
 
@@ -163,6 +178,11 @@ impl<'a> Text<'a> {
         let (byte, rest) = self.bytes.split_first().ok_or(Errno::EINVAL)?;
         self.bytes = rest;
         Ok(*byte)
+    }
+
+    /// Leaves out the next `len` bytes.
+    pub(super) fn skip(&mut self, len: u8) {
+        self.bytes = self.bytes.get(usize::from(len)..).unwrap_or_default();
     }
 
     pub(super) fn label(&mut self) -> Result<Label> {

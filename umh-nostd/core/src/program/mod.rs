@@ -34,9 +34,12 @@ pub(crate) use kernel::ConnectionPart;
 pub use kernel::Kernel;
 
 use crate::errno::{Errno, Result};
-use crate::ruleset::{COUNTERS, GROUP, IN_FRAME, Ruleset, action, data};
+use crate::ruleset::{COUNTERS, Field, GROUP, IN_FRAME, Ruleset, action, data};
 use crate::table::Hook;
-use asm::{Assembler, Label, Param, Reg, call_kfunc, jump_if_imm, jump_when_tired};
+use asm::{
+    Assembler, Cond, Label, Need, Needs, Param, Reg, Shared, add_imm, call_kfunc, jump_if_imm,
+    jump_when_tired, mov, mov_imm, unless, when,
+};
 use block::Block;
 use kernel::FACTS;
 
@@ -165,11 +168,113 @@ mod param {
     }
 }
 
+/// What a program has only if its table needs it.
+mod need {
+    use super::Need;
+    use crate::ruleset::Field;
+
+    /// A field of the packet.
+    pub(super) const fn field(field: Field) -> Need {
+        Need(field as u8)
+    }
+
+    /// Ops of a kind.
+    pub(super) const fn op(kind: u8) -> Need {
+        Need(OPS_FROM + kind)
+    }
+
+    /// The bits of kinds start here; before them are those of fields.
+    pub(super) const OPS_FROM: u8 = 32;
+
+    numbered! { Need 64;
+        /// The transport header.
+        TRANSPORT
+        /// The name of an interface.
+        INTERFACES
+        /// The incoming interface's name.
+        INCOMING
+        /// The outgoing interface's name.
+        OUTGOING
+        /// Whether a connection was translated.
+        NAT
+        /// Any op.
+        OPS
+        /// Ops that end at COMPARE.
+        COMPARE
+        /// Ops that end at YES or NO.
+        ANSWER
+        /// An index.
+        INDEX
+        /// Places for returns that have no room in the frame.
+        DEEP
+        /// An iterator instead of `may_goto`.
+        ITERATOR
+        /// Counters that others may add to at the same time.
+        LOCAL_OUT
+    }
+}
+
+/// Text that several blocks have in common.
+mod shared {
+    use super::Shared;
+
+    numbered! { Shared 0;
+        /// One more round of the loop. Nothing in R1..R5 survives.
+        AGAIN
+        /// R2 = the record of rule R7, which is at most the number of rules.
+        RECORD_OF_R7
+        /// R1 = the number of the lowest bit of R0, which is not zero.
+        BIT_OF_R0
+        /// A packet counts for rule R7. R3 = what happens to it.
+        COUNTED
+        /// R4 = the place in which this run keeps return positions.
+        PLACE
+        /// R1 = the address of what an op asks of the connection.
+        CONNECTION_PART
+        /// R1 is compared as the op at frame::OP says.
+        COMPARE_PART
+    }
+}
+
+static SHARED: [Block; shared::COUNT] = [
+    AGAIN,
+    search::RECORD_OF_R7,
+    search::BIT_OF_R0,
+    act::COUNTED,
+    act::PLACE,
+    ops::CONNECTION_PART,
+    ops::COMPARE_PART,
+];
+
+const AGAIN: Block = block![
+    unless(
+        need::ITERATOR,
+        &[
+            // See `frame`; a call does the same.
+            mov_imm(Reg::R0, 0),
+            mov_imm(Reg::R1, 0),
+            mov_imm(Reg::R2, 0),
+            mov_imm(Reg::R3, 0),
+            mov_imm(Reg::R4, 0),
+            mov_imm(Reg::R5, 0),
+            jump_when_tired(label::DROP),
+        ]
+    ),
+    when(
+        need::ITERATOR,
+        &[
+            mov(Reg::R1, Reg::Fp),
+            add_imm(Reg::R1, frame::ITERATOR as i32),
+            call_kfunc(kernel::ITER_NEXT),
+            jump_if_imm(Reg::R0, Cond::Eq, 0, label::DROP),
+        ]
+    ),
+];
+
 /// The program in the making, and what it is made for.
 struct Builder<'a> {
     asm: Assembler<'a>,
     ruleset: &'a Ruleset<'a>,
-    hook: Hook,
 }
 
 /// Writes the program of one hook into `insns`; returns its length. Its maps
@@ -223,10 +328,10 @@ pub fn build(ruleset: &Ruleset<'_>, hook: Hook, insns: &mut [Insn]) -> Result<us
     set(param::HZ, ruleset.hz() as usize)?;
     const { assert!(action::DROP == 0 && action::ACCEPT == 1) };
 
+    let needs = needs(ruleset, hook);
     let mut builder = Builder {
-        asm: Assembler::new(insns, &params),
+        asm: Assembler::new(insns, &params, &needs, &SHARED),
         ruleset,
-        hook,
     };
     if table.hook_entry(hook) == table.underflow(hook) {
         builder.policy();
@@ -239,30 +344,35 @@ pub fn build(ruleset: &Ruleset<'_>, hook: Hook, insns: &mut [Insn]) -> Result<us
     builder.asm.finish()
 }
 
-impl Builder<'_> {
-    /// One more round of the loop. Nothing in R1..R5 survives.
-    fn again(&mut self) {
-        if self.ruleset.kernel().has_may_goto() {
-            self.asm.put(block![
-                // See `frame`; a call does the same.
-                asm::mov_imm(Reg::R0, 0),
-                asm::mov_imm(Reg::R1, 0),
-                asm::mov_imm(Reg::R2, 0),
-                asm::mov_imm(Reg::R3, 0),
-                asm::mov_imm(Reg::R4, 0),
-                asm::mov_imm(Reg::R5, 0),
-                jump_when_tired(label::DROP),
-            ]);
-        } else {
-            self.asm.put(block![
-                asm::mov(Reg::R1, Reg::Fp),
-                asm::add_imm(Reg::R1, frame::ITERATOR as i32),
-                call_kfunc(kernel::ITER_NEXT),
-                jump_if_imm(Reg::R0, asm::Cond::Eq, 0, label::DROP),
-            ]);
-        }
+/// What the program of a hook has.
+fn needs(ruleset: &Ruleset<'_>, hook: Hook) -> Needs {
+    let uses = ruleset.uses();
+    let [incoming, outgoing] = uses.interfaces;
+    let mut fields = uses.fields;
+    if fields & 1 << Field::PacketType as u32 != 0 {
+        fields |= 1 << Field::Destination as u32;
     }
+    let others = [
+        (need::TRANSPORT, uses.transport),
+        (need::INTERFACES, incoming || outgoing),
+        (need::INCOMING, incoming),
+        (need::OUTGOING, outgoing),
+        (need::NAT, uses.nat),
+        (need::OPS, uses.kinds != 0),
+        (need::COMPARE, uses.kinds & ops::COMPARE != 0),
+        (need::ANSWER, uses.kinds & ops::ANSWER != 0),
+        (need::INDEX, ruleset.index().is_used()),
+        (need::DEEP, ruleset.deep_places() != 0),
+        (need::ITERATOR, !ruleset.kernel().has_may_goto()),
+        (need::LOCAL_OUT, hook == Hook::LocalOut),
+    ];
+    let others = others.iter().fold(0, |bits, &(need, has)| {
+        bits | u32::from(has) << (need.0 & 31)
+    });
+    [fields, uses.kinds, others]
+}
 
+impl Builder<'_> {
     fn put(&mut self, block: Block) {
         self.asm.put(block);
     }

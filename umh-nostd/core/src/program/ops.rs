@@ -12,14 +12,15 @@
 use core::mem::offset_of;
 
 use super::asm::{
-    Atomic, Cond, Label, Map, Param, Reg, Size, add, add_imm, and, and_imm, atomic, bind, call,
-    call_kfunc, div32_imm, jump, jump_if, jump_if_imm, load, lsh_imm, map_value, mov, mov_imm,
-    mov32, mul32_imm, neg, or, rsh_imm, rsh32_imm, store, store_imm, sub, sub_imm, sub32, swap,
-    xor,
+    Atomic, Cond, Item, Label, Map, Param, Reg, Size, add, add_imm, and, and_imm, atomic, bind,
+    call, call_kfunc, div32_imm, insert, jump, jump_if, jump_if_imm, load, lsh_imm, map_value, mov,
+    mov_imm, mov32, mul32_imm, neg, or, rsh_imm, rsh32_imm, store, store_imm, sub, sub_imm, sub32,
+    swap, when, xor,
 };
 use super::asm::{add32, and32};
+use super::block::Block;
 use super::kernel::{CAST, WORD};
-use super::{Builder, frame, label, param};
+use super::{Builder, frame, label, need, param, shared};
 use crate::ruleset::{BUCKET, Bucket, Field, OP, Op, flag, kind};
 
 use Reg::{Fp, R0, R1, R2, R3, R4, R5};
@@ -43,11 +44,215 @@ const BLOCKS: u8 = Label::LOCAL + 8;
 /// Only a block jumps there, backwards.
 const NEXT_OPTION: Label = Label(Label::LOCAL - 1);
 
+/// Where the block of a kind is.
+const fn of(kind: u8) -> Label {
+    Label(BLOCKS + kind)
+}
+
 /// Kinds that end at COMPARE.
-const COMPARE: u32 =
+pub(super) const COMPARE: u32 =
     1 << kind::TEST | 1 << kind::CT_WORD | 1 << kind::CT_PORT | 1 << kind::CT_EXPIRES;
 /// Kinds that end at YES or NO.
-const ANSWER: u32 = COMPARE | 1 << kind::PORTS | 1 << kind::TCP_OPTION | 1 << kind::INTERFACE;
+pub(super) const ANSWER: u32 =
+    COMPARE | 1 << kind::PORTS | 1 << kind::TCP_OPTION | 1 << kind::INTERFACE;
+
+const TEST: &[Item] = &[
+    bind(of(kind::TEST)),
+    load(B2, R3, R2, WHAT),
+    and_imm(R3, 15),
+    lsh_imm(R3, 2),
+    mov(R4, Fp),
+    add(R4, R3),
+    load(B4, R1, R4, frame::FIELDS),
+    jump(label::COMPARE),
+];
+
+/// The start of tcp_mt, udp_mt, icmp_match and multiport_mt.
+const GUARD: &[Item] = &[
+    bind(of(kind::GUARD)),
+    load(B2, R3, R2, WHAT),
+    and_imm(R3, 1),
+    lsh_imm(R3, 2),
+    mov(R4, Fp),
+    add(R4, R3),
+    load(B4, R1, R4, frame::GUARDS),
+    jump_if_imm(R1, Cond::Eq, 0, label::HOLDS),
+    jump_if_imm(R1, Cond::Eq, 1, label::FAILED),
+    jump(label::DROP),
+];
+
+/// limit_mt, its loop around cmpxchg included: a round that lost comes
+/// back with what it has gained so far.
+const LIMIT: &[Item] = &[
+    bind(of(kind::LIMIT)),
+    call(JIFFIES),
+    load(B8, R1, Fp, frame::OP),
+    map_value(R2, Map::Data, param::OPS),
+    add(R2, R1),
+    load(B4, R3, R2, MASK),
+    // The verifier must see that it is aligned.
+    and_imm(R3, -(BUCKET as i32)),
+    jump_if_imm(R3, Cond::Gt, 0, label::DROP).imm(param::LAST_BUCKET),
+    map_value(R5, Map::State, param::ZERO),
+    add(R5, R3),
+    // R1 = cost
+    load(B4, R1, R2, LOW),
+    // Nothing to update?
+    load(B4, R3, R5, CREDIT),
+    jump_if(R3, Cond::Ge, R1, A),
+    load(B8, R3, R5, PREVIOUS),
+    jump_if(R3, Cond::Eq, R0, label::FAILED),
+    bind(A),
+    // R0 = credits gained since the last packet
+    mov(R3, R0),
+    atomic(Atomic::Exchange, B8, R5, PREVIOUS, R3),
+    // The first packet finds the bucket full.
+    jump_if_imm(R3, Cond::Ne, 0, A),
+    mov(R3, R0),
+    bind(A),
+    sub(R0, R3),
+    mul32_imm(R0, 0).imm(param::PER_TICK),
+    load(B8, R3, Fp, frame::GAINED),
+    add32(R0, R3),
+    store(B8, Fp, frame::GAINED, R0),
+    // R4 = new credit
+    mov(R4, R0),
+    load(B4, R0, R5, CREDIT),
+    add32(R4, R0),
+    load(B4, R3, R2, SPAN),
+    jump_if(R4, Cond::Le, R3, A),
+    mov32(R4, R3),
+    bind(A),
+    jump_if(R4, Cond::Lt, R1, B),
+    // Enough.
+    sub32(R4, R1),
+    mov32(R3, R0),
+    atomic(Atomic::CompareExchange, B4, R5, CREDIT, R4),
+    jump_if(R0, Cond::Ne, R3, C),
+    store_imm(B8, Fp, frame::GAINED, 0),
+    jump(label::HOLDS),
+    bind(B),
+    mov32(R3, R0),
+    atomic(Atomic::CompareExchange, B4, R5, CREDIT, R4),
+    jump_if(R0, Cond::Ne, R3, C),
+    store_imm(B8, Fp, frame::GAINED, 0),
+    jump(label::FAILED),
+    bind(C),
+    load(B8, R1, Fp, frame::OP),
+    jump(label::ASK),
+];
+
+/// The end of tcp_mt, and tcp_find_option.
+const TCP_OPTION: &[Item] = &[
+    bind(of(kind::TCP_OPTION)),
+    load(B8, R3, Fp, frame::TCP_LEN),
+    // A header shorter than itself, or options that are cut
+    // off, drop the packet.
+    jump_if_imm(R3, Cond::Lt, 20, label::DROP),
+    load(B2, R3, R2, WHAT),
+    store(B8, Fp, frame::SAVED, R3),
+    map_value(R1, Map::Data, param::ZERO),
+    load(B8, R1, R1, 0),
+    store(B8, Fp, frame::OPTION_AT, R1),
+    bind(NEXT_OPTION),
+    insert(shared::AGAIN),
+    load(B8, R1, Fp, frame::OPTION_AT),
+    load(B8, R2, Fp, frame::TCP_LEN),
+    sub_imm(R2, 20),
+    jump_if(R1, Cond::Ge, R2, label::NO),
+    jump_if_imm(R1, Cond::Ge, 40, label::DROP),
+    mov(R3, Fp),
+    add(R3, R1),
+    load(B1, R4, R3, frame::OPTIONS),
+    load(B8, R5, Fp, frame::SAVED),
+    jump_if(R4, Cond::Eq, R5, label::YES),
+    // The length of an option that has one, or 1.
+    mov(R5, R1),
+    add_imm(R5, 1),
+    jump_if_imm(R4, Cond::Lt, 2, A),
+    jump_if(R5, Cond::Eq, R2, A),
+    load(B1, R4, R3, frame::OPTIONS + 1),
+    jump_if_imm(R4, Cond::Eq, 0, A),
+    mov(R5, R1),
+    add(R5, R4),
+    bind(A),
+    // No copy of it, see `frame`.
+    and_imm(R5, 0xfff),
+    store(B8, Fp, frame::OPTION_AT, R5),
+    jump(NEXT_OPTION),
+];
+
+const PAYLOAD: i16 = OP as i16;
+
+/// ifname_compare_aligned
+const INTERFACE: &[Item] = &[
+    bind(of(kind::INTERFACE)),
+    load(B2, R3, R2, WHAT),
+    and_imm(R3, 1),
+    lsh_imm(R3, 4),
+    mov(R4, Fp),
+    add(R4, R3),
+    load(B8, R1, R4, frame::NAMES),
+    load(B8, R3, R2, PAYLOAD),
+    xor(R1, R3),
+    load(B8, R3, R2, PAYLOAD + 16),
+    and(R1, R3),
+    load(B8, R0, R4, frame::NAMES + 8),
+    load(B8, R3, R2, PAYLOAD + 8),
+    xor(R0, R3),
+    load(B8, R3, R2, PAYLOAD + 24),
+    and(R0, R3),
+    jump_if_imm(R0, Cond::Ne, 0, label::NO),
+    jump_if_imm(R1, Cond::Eq, 0, label::YES),
+    jump(label::NO),
+];
+
+/// conntrack_mt, where there is no connection.
+const CONNECTION: &[Item] = &[
+    bind(of(kind::CONNECTION)),
+    load(B8, R1, Fp, frame::CONNECTION),
+    jump_if_imm(R1, Cond::Ne, 0, label::HOLDS),
+    load(B2, R3, R2, WHAT),
+    jump_if_imm(R3, Cond::Eq, 0, label::FAILED),
+    load(B8, R1, Fp, frame::OP),
+    add(R1, R3),
+    jump(label::ASK),
+];
+
+/// R1 = 32 bits of the connection; R0 is where they are.
+pub(super) const CONNECTION_PART: Block = block![
+    load(B8, R1, Fp, frame::CONNECTION),
+    load(B2, R3, R2, WHAT),
+    add(R1, R3),
+    mov_imm(R2, 0).imm(WORD),
+    call_kfunc(CAST),
+    load(B4, R1, R0, 0),
+];
+
+/// R1 is compared as the op says, which a call has made R2 forget.
+pub(super) const COMPARE_PART: Block = block![
+    load(B8, R3, Fp, frame::OP),
+    map_value(R2, Map::Data, param::OPS),
+    add(R2, R3),
+    jump(label::COMPARE),
+];
+
+/// nf_ct_expires
+const CT_EXPIRES: &[Item] = &[
+    bind(of(kind::CT_EXPIRES)),
+    insert(shared::CONNECTION_PART),
+    store(B8, Fp, frame::SAVED, R1),
+    call(JIFFIES),
+    load(B8, R1, Fp, frame::SAVED),
+    sub32(R1, R0),
+    mov32(R2, R1),
+    rsh32_imm(R2, 31),
+    jump_if_imm(R2, Cond::Eq, 0, A),
+    mov_imm(R1, 0),
+    bind(A),
+    div32_imm(R1, 0).imm(param::HZ),
+    insert(shared::COMPARE_PART),
+];
 
 impl Builder<'_> {
     pub(super) fn ops(&mut self) {
@@ -56,32 +261,66 @@ impl Builder<'_> {
             return;
         }
         self.ask(kinds);
-        self.blocks(kinds);
-        if kinds & COMPARE != 0 {
-            self.put(block![
-                bind(label::COMPARE),
-                load(B4, R3, R2, MASK),
-                and32(R1, R3),
-                load(B4, R3, R2, LOW),
-                sub32(R1, R3),
-                load(B4, R3, R2, SPAN),
-                jump_if(R1, Cond::Le, R3, label::YES),
-            ]);
-        }
-        if kinds & ANSWER != 0 {
-            self.put(block![
-                bind(label::NO),
-                mov_imm(R0, 0),
-                jump(A),
-                bind(label::YES),
-                mov_imm(R0, flag::INVERT as i32),
-                bind(A),
-                load(B8, R1, Fp, frame::INVERT),
-                xor(R0, R1),
-                jump_if_imm(R0, Cond::Eq, 0, label::FAILED),
-            ]);
+        self.put(block![
+            when(need::op(kind::TEST), TEST),
+            when(need::op(kind::GUARD), GUARD),
+        ]);
+        if kinds & 1 << kind::PORTS != 0 {
+            self.ports();
         }
         self.put(block![
+            when(need::op(kind::LIMIT), LIMIT),
+            when(need::op(kind::TCP_OPTION), TCP_OPTION),
+            when(need::op(kind::INTERFACE), INTERFACE),
+            when(need::op(kind::CONNECTION), CONNECTION),
+            when(
+                need::op(kind::CT_WORD),
+                &[
+                    bind(of(kind::CT_WORD)),
+                    insert(shared::CONNECTION_PART),
+                    insert(shared::COMPARE_PART),
+                ]
+            ),
+            when(
+                need::op(kind::CT_PORT),
+                &[
+                    bind(of(kind::CT_PORT)),
+                    insert(shared::CONNECTION_PART),
+                    swap(R1, 16),
+                    insert(shared::COMPARE_PART),
+                ]
+            ),
+            when(need::op(kind::CT_EXPIRES), CT_EXPIRES),
+            when(
+                need::op(kind::PASS),
+                &[bind(of(kind::PASS)), jump(label::HOLDS)]
+            ),
+            when(
+                need::COMPARE,
+                &[
+                    bind(label::COMPARE),
+                    load(B4, R3, R2, MASK),
+                    and32(R1, R3),
+                    load(B4, R3, R2, LOW),
+                    sub32(R1, R3),
+                    load(B4, R3, R2, SPAN),
+                    jump_if(R1, Cond::Le, R3, label::YES),
+                ]
+            ),
+            when(
+                need::ANSWER,
+                &[
+                    bind(label::NO),
+                    mov_imm(R0, 0),
+                    jump(A),
+                    bind(label::YES),
+                    mov_imm(R0, flag::INVERT as i32),
+                    bind(A),
+                    load(B8, R1, Fp, frame::INVERT),
+                    xor(R0, R1),
+                    jump_if_imm(R0, Cond::Eq, 0, label::FAILED),
+                ]
+            ),
             bind(label::HOLDS),
             load(B8, R1, Fp, frame::NEXT_OP),
             // No copy of it, see `frame`.
@@ -93,9 +332,10 @@ impl Builder<'_> {
 
     /// Finds the op, and the block for its kind.
     fn ask(&mut self, kinds: u32) {
-        self.put(block![bind(label::ASK), store(B8, Fp, frame::OP, R1)]);
-        self.again();
         self.put(block![
+            bind(label::ASK),
+            store(B8, Fp, frame::OP, R1),
+            insert(shared::AGAIN),
             load(B8, R1, Fp, frame::OP),
             jump_if_imm(R1, Cond::Gt, 0, label::DROP).imm(param::LAST_OP),
             store(B8, Fp, frame::OP, R1),
@@ -126,58 +366,12 @@ impl Builder<'_> {
         self.put(block![jump(label::DROP)]);
     }
 
-    fn blocks(&mut self, kinds: u32) {
-        for kind in 0..32u8 {
-            if kinds & 1 << kind == 0 {
-                continue;
-            }
-            self.put_with(block![bind(Label::arg(0))], &[i32::from(BLOCKS + kind)]);
-            match kind {
-                kind::TEST => self.test(),
-                kind::GUARD => self.guard(),
-                kind::PORTS => self.ports(),
-                kind::LIMIT => self.limit(),
-                kind::TCP_OPTION => self.tcp_option(),
-                kind::INTERFACE => self.interface(),
-                kind::CONNECTION => self.without_connection(),
-                kind::CT_WORD | kind::CT_PORT | kind::CT_EXPIRES => self.connection_part(kind),
-                _ => self.put(block![jump(label::HOLDS)]),
-            }
-        }
-    }
-
-    fn test(&mut self) {
-        self.put(block![
-            load(B2, R3, R2, WHAT),
-            and_imm(R3, 15),
-            lsh_imm(R3, 2),
-            mov(R4, Fp),
-            add(R4, R3),
-            load(B4, R1, R4, frame::FIELDS),
-            jump(label::COMPARE),
-        ]);
-    }
-
-    /// The start of tcp_mt, udp_mt, icmp_match and multiport_mt.
-    fn guard(&mut self) {
-        self.put(block![
-            load(B2, R3, R2, WHAT),
-            and_imm(R3, 1),
-            lsh_imm(R3, 2),
-            mov(R4, Fp),
-            add(R4, R3),
-            load(B4, R1, R4, frame::GUARDS),
-            jump_if_imm(R1, Cond::Eq, 0, label::HOLDS),
-            jump_if_imm(R1, Cond::Eq, 1, label::FAILED),
-            jump(label::DROP),
-        ]);
-    }
-
     /// ports_match_v1, without a branch for each port: inside a loop the
     /// verifier would follow every combination. A port that does not count is
     /// made greater than any.
     fn ports(&mut self) {
         self.put(block![
+            bind(of(kind::PORTS)),
             load(B4, R0, Fp, super::packet::field(Field::SourcePort)),
             load(B4, R3, R2, MASK),
             or(R0, R3),
@@ -215,183 +409,6 @@ impl Builder<'_> {
             rsh_imm(R5, 63),
             jump_if_imm(R5, Cond::Eq, 0, label::YES),
             jump(label::NO),
-        ]);
-    }
-
-    /// limit_mt, its loop around cmpxchg included: a round that lost comes
-    /// back with what it has gained so far.
-    fn limit(&mut self) {
-        self.put(block![
-            call(JIFFIES),
-            load(B8, R1, Fp, frame::OP),
-            map_value(R2, Map::Data, param::OPS),
-            add(R2, R1),
-            load(B4, R3, R2, MASK),
-            // The verifier must see that it is aligned.
-            and_imm(R3, -(BUCKET as i32)),
-            jump_if_imm(R3, Cond::Gt, 0, label::DROP).imm(param::LAST_BUCKET),
-            map_value(R5, Map::State, param::ZERO),
-            add(R5, R3),
-            // R1 = cost
-            load(B4, R1, R2, LOW),
-            // Nothing to update?
-            load(B4, R3, R5, CREDIT),
-            jump_if(R3, Cond::Ge, R1, A),
-            load(B8, R3, R5, PREVIOUS),
-            jump_if(R3, Cond::Eq, R0, label::FAILED),
-            bind(A),
-            // R0 = credits gained since the last packet
-            mov(R3, R0),
-            atomic(Atomic::Exchange, B8, R5, PREVIOUS, R3),
-            // The first packet finds the bucket full.
-            jump_if_imm(R3, Cond::Ne, 0, A),
-            mov(R3, R0),
-            bind(A),
-            sub(R0, R3),
-            mul32_imm(R0, 0).imm(param::PER_TICK),
-            load(B8, R3, Fp, frame::GAINED),
-            add32(R0, R3),
-            store(B8, Fp, frame::GAINED, R0),
-            // R4 = new credit
-            mov(R4, R0),
-            load(B4, R0, R5, CREDIT),
-            add32(R4, R0),
-            load(B4, R3, R2, SPAN),
-            jump_if(R4, Cond::Le, R3, A),
-            mov32(R4, R3),
-            bind(A),
-            jump_if(R4, Cond::Lt, R1, B),
-            // Enough.
-            sub32(R4, R1),
-            mov32(R3, R0),
-            atomic(Atomic::CompareExchange, B4, R5, CREDIT, R4),
-            jump_if(R0, Cond::Ne, R3, C),
-            store_imm(B8, Fp, frame::GAINED, 0),
-            jump(label::HOLDS),
-            bind(B),
-            mov32(R3, R0),
-            atomic(Atomic::CompareExchange, B4, R5, CREDIT, R4),
-            jump_if(R0, Cond::Ne, R3, C),
-            store_imm(B8, Fp, frame::GAINED, 0),
-            jump(label::FAILED),
-            bind(C),
-            load(B8, R1, Fp, frame::OP),
-            jump(label::ASK),
-        ]);
-    }
-
-    /// The end of tcp_mt, and tcp_find_option.
-    fn tcp_option(&mut self) {
-        self.put(block![
-            load(B8, R3, Fp, frame::TCP_LEN),
-            // A header shorter than itself, or options that are cut
-            // off, drop the packet.
-            jump_if_imm(R3, Cond::Lt, 20, label::DROP),
-            load(B2, R3, R2, WHAT),
-            store(B8, Fp, frame::SAVED, R3),
-            map_value(R1, Map::Data, param::ZERO),
-            load(B8, R1, R1, 0),
-            store(B8, Fp, frame::OPTION_AT, R1),
-            bind(NEXT_OPTION),
-        ]);
-        self.again();
-        self.put(block![
-            load(B8, R1, Fp, frame::OPTION_AT),
-            load(B8, R2, Fp, frame::TCP_LEN),
-            sub_imm(R2, 20),
-            jump_if(R1, Cond::Ge, R2, label::NO),
-            jump_if_imm(R1, Cond::Ge, 40, label::DROP),
-            mov(R3, Fp),
-            add(R3, R1),
-            load(B1, R4, R3, frame::OPTIONS),
-            load(B8, R5, Fp, frame::SAVED),
-            jump_if(R4, Cond::Eq, R5, label::YES),
-            // The length of an option that has one, or 1.
-            mov(R5, R1),
-            add_imm(R5, 1),
-            jump_if_imm(R4, Cond::Lt, 2, A),
-            jump_if(R5, Cond::Eq, R2, A),
-            load(B1, R4, R3, frame::OPTIONS + 1),
-            jump_if_imm(R4, Cond::Eq, 0, A),
-            mov(R5, R1),
-            add(R5, R4),
-            bind(A),
-            // No copy of it, see `frame`.
-            and_imm(R5, 0xfff),
-            store(B8, Fp, frame::OPTION_AT, R5),
-            jump(NEXT_OPTION),
-        ]);
-    }
-
-    /// ifname_compare_aligned
-    fn interface(&mut self) {
-        const PAYLOAD: i16 = OP as i16;
-        self.put(block![
-            load(B2, R3, R2, WHAT),
-            and_imm(R3, 1),
-            lsh_imm(R3, 4),
-            mov(R4, Fp),
-            add(R4, R3),
-            load(B8, R1, R4, frame::NAMES),
-            load(B8, R3, R2, PAYLOAD),
-            xor(R1, R3),
-            load(B8, R3, R2, PAYLOAD + 16),
-            and(R1, R3),
-            load(B8, R0, R4, frame::NAMES + 8),
-            load(B8, R3, R2, PAYLOAD + 8),
-            xor(R0, R3),
-            load(B8, R3, R2, PAYLOAD + 24),
-            and(R0, R3),
-            jump_if_imm(R0, Cond::Ne, 0, label::NO),
-            jump_if_imm(R1, Cond::Eq, 0, label::YES),
-            jump(label::NO),
-        ]);
-    }
-
-    /// conntrack_mt, where there is no connection.
-    fn without_connection(&mut self) {
-        self.put(block![
-            load(B8, R1, Fp, frame::CONNECTION),
-            jump_if_imm(R1, Cond::Ne, 0, label::HOLDS),
-            load(B2, R3, R2, WHAT),
-            jump_if_imm(R3, Cond::Eq, 0, label::FAILED),
-            load(B8, R1, Fp, frame::OP),
-            add(R1, R3),
-            jump(label::ASK),
-        ]);
-    }
-
-    fn connection_part(&mut self, kind: u8) {
-        self.put(block![
-            load(B8, R1, Fp, frame::CONNECTION),
-            load(B2, R3, R2, WHAT),
-            add(R1, R3),
-            mov_imm(R2, 0).imm(WORD),
-            call_kfunc(CAST),
-            load(B4, R1, R0, 0),
-        ]);
-        match kind {
-            kind::CT_PORT => self.put(block![swap(R1, 16)]),
-            // nf_ct_expires
-            kind::CT_EXPIRES => self.put(block![
-                store(B8, Fp, frame::SAVED, R1),
-                call(JIFFIES),
-                load(B8, R1, Fp, frame::SAVED),
-                sub32(R1, R0),
-                mov32(R2, R1),
-                rsh32_imm(R2, 31),
-                jump_if_imm(R2, Cond::Eq, 0, A),
-                mov_imm(R1, 0),
-                bind(A),
-                div32_imm(R1, 0).imm(param::HZ),
-            ]),
-            _ => {}
-        }
-        self.put(block![
-            load(B8, R3, Fp, frame::OP),
-            map_value(R2, Map::Data, param::OPS),
-            add(R2, R3),
-            jump(label::COMPARE),
         ]);
     }
 }

@@ -11,17 +11,17 @@
 //! long enough.
 
 use super::asm::{
-    Cond, Map, Param, Reg, Size, add, add_imm, and_imm, and32_imm, bind, call, call_kfunc, jump,
-    jump_if, jump_if_imm, load, lsh, lsh_imm, map_value, modulo_imm, mov, mov_imm, mov_wide,
+    Cond, Item, Map, Param, Reg, Size, add, add_imm, and_imm, and32_imm, bind, call, call_kfunc,
+    jump, jump_if, jump_if_imm, load, lsh, lsh_imm, map_value, modulo_imm, mov, mov_imm, mov_wide,
     mov32_imm, mul_imm, neg, or, or_imm, rsh_imm, store, store_imm, sub, sub_imm, sub32_imm, swap,
-    upper, xor,
+    unless, upper, when, xor,
 };
 use super::asm::{Label, and};
 use super::kernel::{
     CAST, CT_STATUS, DEV_NAME, DYNPTR, GSO_SIZE, GSO_TYPE, ITER_NEW, PAIR, SKB_DATA, SKB_DATA_LEN,
     SKB_END, SKB_HEAD, SKB_LEN, SKB_MARK, SKB_NFCT, SKB_PKT_TYPE, STATE_IN, STATE_OUT, WORD,
 };
-use super::{Builder, frame, label, param};
+use super::{Builder, frame, label, need, param};
 use crate::ruleset::{
     CT_INVALID, CT_ORIGINAL, CT_PRESENT, CT_UNTRACKED, Field, Question, Rows, class, kind,
 };
@@ -51,31 +51,108 @@ const PLACE: Param = Param::arg(0);
 /// Helper function `bpf_dynptr_read`.
 const DYNPTR_READ: i32 = 201;
 
+/// iph_totlen: zero stands for a packet of TCP segments that is too big
+/// for the header's field.
+const LENGTH: &[Item] = &[
+    mov(R1, R7),
+    rsh_imm(R1, 16),
+    swap(R1, 16),
+    store(B4, Fp, field(Field::Length), R1),
+    jump_if_imm(R1, Cond::Ne, 0, END),
+    // skb_is_gso, skb_is_gso_tcp
+    load(B8, R1, R6, 0).at(SKB_HEAD),
+    load(B4, R2, R6, 0).at(SKB_END),
+    add(R1, R2),
+    store(B8, Fp, frame::SCRATCH, R1),
+    add_imm(R1, 0).imm(GSO_SIZE),
+    mov_imm(R2, 0).imm(WORD),
+    call_kfunc(CAST),
+    load(B4, R1, R0, 0),
+    and_imm(R1, 0xffff),
+    jump_if_imm(R1, Cond::Eq, 0, END),
+    load(B8, R1, Fp, frame::SCRATCH),
+    add_imm(R1, 0).imm(GSO_TYPE),
+    mov_imm(R2, 0).imm(WORD),
+    call_kfunc(CAST),
+    load(B4, R1, R0, 0),
+    // SKB_GSO_TCPV4 | SKB_GSO_TCPV6
+    and_imm(R1, 0x11),
+    jump_if_imm(R1, Cond::Eq, 0, END),
+    load(B4, R1, R6, 0).at(SKB_LEN),
+    store(B4, Fp, field(Field::Length), R1),
+    bind(END),
+];
+
+const PACKET_LOOPBACK: i32 = 5;
+const PACKET_BROADCAST: i32 = 1;
+const PACKET_MULTICAST: i32 = 2;
+
+/// pkttype_mt: a packet over the loopback interface is never unicast.
+const PACKET_TYPE: &[Item] = &[
+    load(B1, R1, R6, 0).at(SKB_PKT_TYPE),
+    and_imm(R1, 7),
+    jump_if_imm(R1, Cond::Ne, PACKET_LOOPBACK, END),
+    load(B4, R2, Fp, field(Field::Destination)),
+    rsh_imm(R2, 28),
+    mov_imm(R1, PACKET_MULTICAST),
+    jump_if_imm(R2, Cond::Eq, 0xe, END),
+    mov_imm(R1, PACKET_BROADCAST),
+    bind(END),
+    store(B4, Fp, field(Field::PacketType), R1),
+];
+
 impl Builder<'_> {
     /// The whole prologue.
     pub(super) fn packet(&mut self) {
-        let uses = *self.ruleset.uses();
-        self.put(block![load(B8, R6, R1, 8)]);
-        self.interfaces();
-        if !self.ruleset.kernel().has_may_goto() {
-            self.put(block![
-                mov(R1, Fp),
-                add_imm(R1, frame::ITERATOR as i32),
-                mov_imm(R2, 0),
-                mov_imm(R3, 1 << 23),
-                call_kfunc(ITER_NEW),
-            ]);
-        }
-        if uses.kinds & 1 << kind::TEST != 0 {
-            // A test may read any field: none may be left unset.
-            for slot in 0..8 {
-                self.put_with(
-                    block![store_imm(B8, Fp, frame::FIELDS, 0).at(Param::arg(0))],
-                    &[8 * slot],
-                );
-            }
-        }
         self.put(block![
+            load(B8, R6, R1, 8),
+            // Names of the interfaces; no interface has an empty name, as a
+            // read through a NULL pointer gives zeros.
+            when(need::INTERFACES, &[load(B8, R3, R1, 0)]),
+            when(
+                need::INCOMING,
+                &[
+                    load(B8, R1, R3, 0).at(STATE_IN),
+                    load(B8, R2, R1, 0).at(DEV_NAME),
+                    store(B8, Fp, frame::NAMES, R2),
+                    load(B8, R2, R1, 8).at(DEV_NAME),
+                    store(B8, Fp, frame::NAMES + 8, R2),
+                ]
+            ),
+            when(
+                need::OUTGOING,
+                &[
+                    load(B8, R1, R3, 0).at(STATE_OUT),
+                    load(B8, R2, R1, 0).at(DEV_NAME),
+                    store(B8, Fp, frame::NAMES + 16, R2),
+                    load(B8, R2, R1, 8).at(DEV_NAME),
+                    store(B8, Fp, frame::NAMES + 24, R2),
+                ]
+            ),
+            when(
+                need::ITERATOR,
+                &[
+                    mov(R1, Fp),
+                    add_imm(R1, frame::ITERATOR as i32),
+                    mov_imm(R2, 0),
+                    mov_imm(R3, 1 << 23),
+                    call_kfunc(ITER_NEW)
+                ]
+            ),
+            when(
+                need::op(kind::TEST),
+                &[
+                    // A test may read any field: none may be left unset.
+                    store_imm(B8, Fp, frame::FIELDS, 0),
+                    store_imm(B8, Fp, frame::FIELDS + 8, 0),
+                    store_imm(B8, Fp, frame::FIELDS + 16, 0),
+                    store_imm(B8, Fp, frame::FIELDS + 24, 0),
+                    store_imm(B8, Fp, frame::FIELDS + 32, 0),
+                    store_imm(B8, Fp, frame::FIELDS + 40, 0),
+                    store_imm(B8, Fp, frame::FIELDS + 48, 0),
+                    store_imm(B8, Fp, frame::FIELDS + 56, 0),
+                ]
+            ),
             store_imm(B8, Fp, frame::KEEPS, -1),
             load(B8, R1, R6, 0).at(SKB_DATA),
             store(B8, Fp, frame::DATA, R1),
@@ -90,14 +167,10 @@ impl Builder<'_> {
             mov(R8, R9),
             rsh_imm(R8, 8),
             and_imm(R8, class::PROTOCOL as i32),
-        ]);
-        if self.uses(Field::Ttl) {
-            self.put(block![
-                and_imm(R9, 0xff),
-                store(B4, Fp, field(Field::Ttl), R9)
-            ]);
-        }
-        self.put(block![
+            when(
+                need::field(Field::Ttl),
+                &[and_imm(R9, 0xff), store(B4, Fp, field(Field::Ttl), R9)]
+            ),
             // R9 = source and destination
             load(B8, R1, Fp, frame::DATA),
             add_imm(R1, 12),
@@ -143,7 +216,6 @@ impl Builder<'_> {
 
     /// Makes everything that the loop writes to unknown; see `frame`.
     fn loop_entry(&mut self) {
-        let uses = *self.ruleset.uses();
         self.put(block![
             // Not known to be zero. Read anew for each place, or they
             // would be known to be equal.
@@ -160,183 +232,106 @@ impl Builder<'_> {
             mov(R2, Fp),
             add(R2, R1),
             store(B4, R2, frame::RETURNS, R7),
+            when(
+                need::INDEX,
+                &[
+                    load(B8, R1, R5, 0),
+                    store(B8, Fp, frame::BEST, R1),
+                    load(B8, R1, R5, 0),
+                    store(B8, Fp, frame::INDEX_AT, R1)
+                ]
+            )
         ]);
-        if self.ruleset.index().is_used() {
-            for place in [frame::BEST, frame::INDEX_AT] {
-                self.unknown(place);
-            }
-        }
         if let Some(rows) = self.ruleset.index().rows() {
             self.rows(rows);
         }
-        if self.ruleset.deep_places() != 0 {
-            self.put(block![
-                load(B8, R1, R5, 0),
-                store(B8, Fp, frame::PLACE, R1),
-                load(B8, R1, R5, 0),
-                store(B8, Fp, frame::SAVED, R1),
-                load(B8, R1, R5, 0),
-                store(B8, Fp, frame::OPTION_AT, R1),
-            ]);
-        }
-        if uses.transport {
-            for place in [frame::KEEPS, frame::GUARDS] {
-                self.put_with(
-                    block![
-                        load(B8, R1, Fp, 0).at(PLACE),
-                        load(B8, R2, R5, 0),
-                        xor(R1, R2),
-                        store(B8, Fp, 0, R1).at(PLACE),
-                    ],
-                    &[place.into()],
-                );
-            }
-        }
-        if uses.kinds != 0 {
-            for place in [
-                frame::OP,
-                frame::NEXT_OP,
-                frame::INVERT,
-                frame::SAVED,
-                frame::OPTION_AT,
-                frame::GAINED,
-            ] {
-                self.unknown(place);
-            }
-        }
-    }
-
-    /// Makes 8 bytes of the frame a number that the verifier does not know.
-    fn unknown(&mut self, place: i16) {
-        self.put_with(
-            block![load(B8, R1, R5, 0), store(B8, Fp, 0, R1).at(PLACE)],
-            &[place.into()],
-        );
-    }
-
-    fn uses(&self, field: Field) -> bool {
-        self.ruleset.uses().fields & 1 << field as u32 != 0
-    }
-
-    /// Names of the interfaces; no interface has an empty name, as a read
-    /// through a NULL pointer gives zeros.
-    fn interfaces(&mut self) {
-        let [incoming, outgoing] = self.ruleset.uses().interfaces;
-        if incoming || outgoing {
-            self.put(block![load(B8, R3, R1, 0)]);
-        }
-        for (used, member, at) in [
-            (incoming, STATE_IN, frame::NAMES),
-            (outgoing, STATE_OUT, frame::NAMES + 16),
-        ] {
-            if used {
-                let member = self.ruleset.kernel().fact(member);
-                self.put_with(
-                    block![
-                        load(B8, R1, R3, 0).at(Param::arg(1)),
-                        load(B8, R2, R1, 0).at(DEV_NAME),
-                        store(B8, Fp, 0, R2).at(PLACE),
-                        load(B8, R2, R1, 8).at(DEV_NAME),
-                        store(B8, Fp, 8, R2).at(PLACE),
-                    ],
-                    &[at.into(), member],
-                );
-            }
-        }
+        self.put(block![
+            when(
+                need::DEEP,
+                &[
+                    load(B8, R1, R5, 0),
+                    store(B8, Fp, frame::PLACE, R1),
+                    load(B8, R1, R5, 0),
+                    store(B8, Fp, frame::SAVED, R1),
+                    load(B8, R1, R5, 0),
+                    store(B8, Fp, frame::OPTION_AT, R1)
+                ]
+            ),
+            when(
+                need::TRANSPORT,
+                &[
+                    load(B8, R1, Fp, frame::KEEPS),
+                    load(B8, R2, R5, 0),
+                    xor(R1, R2),
+                    store(B8, Fp, frame::KEEPS, R1),
+                    load(B8, R1, Fp, frame::GUARDS),
+                    load(B8, R2, R5, 0),
+                    xor(R1, R2),
+                    store(B8, Fp, frame::GUARDS, R1)
+                ]
+            ),
+            when(
+                need::OPS,
+                &[
+                    load(B8, R1, R5, 0),
+                    store(B8, Fp, frame::OP, R1),
+                    load(B8, R1, R5, 0),
+                    store(B8, Fp, frame::NEXT_OP, R1),
+                    load(B8, R1, R5, 0),
+                    store(B8, Fp, frame::INVERT, R1),
+                    load(B8, R1, R5, 0),
+                    store(B8, Fp, frame::SAVED, R1),
+                    load(B8, R1, R5, 0),
+                    store(B8, Fp, frame::OPTION_AT, R1),
+                    load(B8, R1, R5, 0),
+                    store(B8, Fp, frame::GAINED, R1)
+                ]
+            )
+        ]);
     }
 
     /// The fields that need nothing but R7, R8, R9 and the packet.
     fn fields(&mut self) {
-        if self.uses(Field::Source) {
-            self.put(block![
-                mov(R1, R9),
-                swap(R1, 32),
-                store(B4, Fp, field(Field::Source), R1),
-            ]);
-        }
-        if self.uses(Field::Destination) || self.uses(Field::PacketType) {
-            self.put(block![
-                mov(R1, R9),
-                rsh_imm(R1, 32),
-                swap(R1, 32),
-                store(B4, Fp, field(Field::Destination), R1),
-            ]);
-        }
-        if self.uses(Field::Protocol) {
-            self.put(block![store(B4, Fp, field(Field::Protocol), R8)]);
-        }
-        if self.uses(Field::Tos) {
-            self.put(block![
-                mov(R1, R7),
-                rsh_imm(R1, 8),
-                and_imm(R1, 0xff),
-                store(B4, Fp, field(Field::Tos), R1),
-            ]);
-        }
-        if self.uses(Field::Mark) {
-            self.put(block![
-                load(B4, R1, R6, 0).at(SKB_MARK),
-                store(B4, Fp, field(Field::Mark), R1),
-            ]);
-        }
-        if self.uses(Field::Length) {
-            self.length();
-        }
-        if self.uses(Field::PacketType) {
-            self.packet_type();
-        }
-    }
-
-    /// iph_totlen: zero stands for a packet of TCP segments that is too big
-    /// for the header's field.
-    fn length(&mut self) {
         self.put(block![
-            mov(R1, R7),
-            rsh_imm(R1, 16),
-            swap(R1, 16),
-            store(B4, Fp, field(Field::Length), R1),
-            jump_if_imm(R1, Cond::Ne, 0, END),
-            // skb_is_gso, skb_is_gso_tcp
-            load(B8, R1, R6, 0).at(SKB_HEAD),
-            load(B4, R2, R6, 0).at(SKB_END),
-            add(R1, R2),
-            store(B8, Fp, frame::SCRATCH, R1),
-            add_imm(R1, 0).imm(GSO_SIZE),
-            mov_imm(R2, 0).imm(WORD),
-            call_kfunc(CAST),
-            load(B4, R1, R0, 0),
-            and_imm(R1, 0xffff),
-            jump_if_imm(R1, Cond::Eq, 0, END),
-            load(B8, R1, Fp, frame::SCRATCH),
-            add_imm(R1, 0).imm(GSO_TYPE),
-            mov_imm(R2, 0).imm(WORD),
-            call_kfunc(CAST),
-            load(B4, R1, R0, 0),
-            // SKB_GSO_TCPV4 | SKB_GSO_TCPV6
-            and_imm(R1, 0x11),
-            jump_if_imm(R1, Cond::Eq, 0, END),
-            load(B4, R1, R6, 0).at(SKB_LEN),
-            store(B4, Fp, field(Field::Length), R1),
-            bind(END),
-        ]);
-    }
-
-    /// pkttype_mt: a packet over the loopback interface is never unicast.
-    fn packet_type(&mut self) {
-        const LOOPBACK: i32 = 5;
-        const BROADCAST: i32 = 1;
-        const MULTICAST: i32 = 2;
-        self.put(block![
-            load(B1, R1, R6, 0).at(SKB_PKT_TYPE),
-            and_imm(R1, 7),
-            jump_if_imm(R1, Cond::Ne, LOOPBACK, END),
-            load(B4, R2, Fp, field(Field::Destination)),
-            rsh_imm(R2, 28),
-            mov_imm(R1, MULTICAST),
-            jump_if_imm(R2, Cond::Eq, 0xe, END),
-            mov_imm(R1, BROADCAST),
-            bind(END),
-            store(B4, Fp, field(Field::PacketType), R1),
+            when(
+                need::field(Field::Source),
+                &[
+                    mov(R1, R9),
+                    swap(R1, 32),
+                    store(B4, Fp, field(Field::Source), R1)
+                ]
+            ),
+            when(
+                need::field(Field::Destination),
+                &[
+                    mov(R1, R9),
+                    rsh_imm(R1, 32),
+                    swap(R1, 32),
+                    store(B4, Fp, field(Field::Destination), R1)
+                ]
+            ),
+            when(
+                need::field(Field::Protocol),
+                &[store(B4, Fp, field(Field::Protocol), R8)]
+            ),
+            when(
+                need::field(Field::Tos),
+                &[
+                    mov(R1, R7),
+                    rsh_imm(R1, 8),
+                    and_imm(R1, 0xff),
+                    store(B4, Fp, field(Field::Tos), R1)
+                ]
+            ),
+            when(
+                need::field(Field::Mark),
+                &[
+                    load(B4, R1, R6, 0).at(SKB_MARK),
+                    store(B4, Fp, field(Field::Mark), R1)
+                ]
+            ),
+            when(need::field(Field::Length), LENGTH),
+            when(need::field(Field::PacketType), PACKET_TYPE),
         ]);
     }
 
@@ -348,13 +343,16 @@ impl Builder<'_> {
             mov(R1, R7),
             rsh_imm(R1, 48),
             and_imm(R1, 0xff1f),
+            unless(
+                need::TRANSPORT,
+                &[
+                    jump_if_imm(R1, Cond::Eq, 0, END),
+                    or_imm(R8, class::FRAGMENT as i32),
+                    bind(END),
+                ]
+            ),
         ]);
         if !self.ruleset.uses().transport {
-            self.put(block![
-                jump_if_imm(R1, Cond::Eq, 0, END),
-                or_imm(R8, class::FRAGMENT as i32),
-                bind(END),
-            ]);
             return;
         }
         self.put(block![
@@ -448,107 +446,108 @@ impl Builder<'_> {
             swap(R3, 16),
             rsh_imm(R1, 16),
             swap(R1, 16),
-        ]);
-        if self.uses(Field::SourcePort) {
-            self.put(block![store(B4, Fp, field(Field::SourcePort), R3)]);
-        }
-        if self.uses(Field::DestinationPort) {
-            self.put(block![store(B4, Fp, field(Field::DestinationPort), R1)]);
-        }
-        self.put(block![
+            when(
+                need::field(Field::SourcePort),
+                &[store(B4, Fp, field(Field::SourcePort), R3)]
+            ),
+            when(
+                need::field(Field::DestinationPort),
+                &[store(B4, Fp, field(Field::DestinationPort), R1)]
+            ),
             lsh_imm(R3, class::SOURCE_PORT as i32),
             or(R8, R3),
             lsh_imm(R1, class::DESTINATION_PORT as i32),
             or(R8, R1),
+            when(
+                need::field(Field::TcpFlags),
+                &[
+                    mov(R3, R2),
+                    rsh_imm(R3, 40),
+                    and_imm(R3, 0xff),
+                    store(B4, Fp, field(Field::TcpFlags), R3)
+                ]
+            ),
+            when(
+                need::op(kind::TCP_OPTION),
+                &[
+                    // The upper half of byte 12, in units of 4 bytes.
+                    rsh_imm(R2, 34),
+                    and_imm(R2, 0x3c),
+                    store(B8, Fp, frame::TCP_LEN, R2),
+                    // Options, if there are any.
+                    jump_if_imm(R2, Cond::Le, 20, END),
+                    mov(R1, R8),
+                    and_imm(R1, TCP),
+                    jump_if_imm(R1, Cond::Ne, TCP, END),
+                    mov(R1, R6),
+                    mov_imm(R2, 0),
+                    mov(R3, Fp),
+                    add_imm(R3, frame::DYNPTR as i32),
+                    call_kfunc(DYNPTR),
+                    mov(R1, Fp),
+                    add_imm(R1, frame::OPTIONS as i32),
+                    load(B8, R2, Fp, frame::TCP_LEN),
+                    sub_imm(R2, 20),
+                    jump_if_imm(R2, Cond::Gt, 40, label::DROP),
+                    mov(R3, Fp),
+                    add_imm(R3, frame::DYNPTR as i32),
+                    load(B8, R4, Fp, frame::TRANSPORT_AT),
+                    add_imm(R4, 20),
+                    mov_imm(R5, 0),
+                    call(DYNPTR_READ),
+                    jump_if_imm(R0, Cond::Eq, 0, END),
+                    store_imm(B8, Fp, frame::TCP_LEN, 0)
+                ]
+            ),
+            bind(END)
         ]);
-        if self.uses(Field::TcpFlags) {
-            self.put(block![
-                mov(R3, R2),
-                rsh_imm(R3, 40),
-                and_imm(R3, 0xff),
-                store(B4, Fp, field(Field::TcpFlags), R3),
-            ]);
-        }
-        if self.ruleset.uses().kinds & 1 << kind::TCP_OPTION != 0 {
-            self.put(block![
-                // The upper half of byte 12, in units of 4 bytes.
-                rsh_imm(R2, 34),
-                and_imm(R2, 0x3c),
-                store(B8, Fp, frame::TCP_LEN, R2),
-                // Options, if there are any.
-                jump_if_imm(R2, Cond::Le, 20, END),
-                mov(R1, R8),
-                and_imm(R1, TCP),
-                jump_if_imm(R1, Cond::Ne, TCP, END),
-                mov(R1, R6),
-                mov_imm(R2, 0),
-                mov(R3, Fp),
-                add_imm(R3, frame::DYNPTR as i32),
-                call_kfunc(DYNPTR),
-                mov(R1, Fp),
-                add_imm(R1, frame::OPTIONS as i32),
-                load(B8, R2, Fp, frame::TCP_LEN),
-                sub_imm(R2, 20),
-                jump_if_imm(R2, Cond::Gt, 40, label::DROP),
-                mov(R3, Fp),
-                add_imm(R3, frame::DYNPTR as i32),
-                load(B8, R4, Fp, frame::TRANSPORT_AT),
-                add_imm(R4, 20),
-                mov_imm(R5, 0),
-                call(DYNPTR_READ),
-                jump_if_imm(R0, Cond::Eq, 0, END),
-                store_imm(B8, Fp, frame::TCP_LEN, 0),
-            ]);
-        }
-        self.put(block![bind(END)]);
     }
 
     /// nf_ct_get, and the bits of conntrack_mt.
     fn connection(&mut self) {
-        if !self.uses(Field::Connection) {
-            return;
-        }
-        self.put(block![
-            load(B8, R1, R6, 0).at(SKB_NFCT),
-            mov(R2, R1),
-            and_imm(R2, 7),
-            and_imm(R1, !7),
-            store(B8, Fp, frame::CONNECTION, R1),
-            jump_if_imm(R1, Cond::Ne, 0, HAVE),
-            mov_imm(R3, CT_UNTRACKED as i32),
-            // IP_CT_UNTRACKED
-            jump_if_imm(R2, Cond::Eq, 7, END),
-            mov_imm(R3, CT_INVALID as i32),
-            jump(END),
-            bind(HAVE),
-            mov_imm(R3, CT_PRESENT as i32),
-            // IP_CT_IS_REPLY
-            jump_if_imm(R2, Cond::Ge, 3, FIRST),
-            or_imm(R3, CT_ORIGINAL as i32),
-            bind(FIRST),
-            modulo_imm(R2, 3),
-            mov_imm(R4, 2),
-            lsh(R4, R2),
-            or(R3, R4),
-        ]);
-        if self.ruleset.uses().nat {
-            self.put(block![
+        self.put(block![when(
+            need::field(Field::Connection),
+            &[
+                load(B8, R1, R6, 0).at(SKB_NFCT),
+                mov(R2, R1),
+                and_imm(R2, 7),
+                and_imm(R1, !7),
+                store(B8, Fp, frame::CONNECTION, R1),
+                jump_if_imm(R1, Cond::Ne, 0, HAVE),
+                mov_imm(R3, CT_UNTRACKED as i32),
+                // IP_CT_UNTRACKED
+                jump_if_imm(R2, Cond::Eq, 7, END),
+                mov_imm(R3, CT_INVALID as i32),
+                jump(END),
+                bind(HAVE),
+                mov_imm(R3, CT_PRESENT as i32),
+                // IP_CT_IS_REPLY
+                jump_if_imm(R2, Cond::Ge, 3, FIRST),
+                or_imm(R3, CT_ORIGINAL as i32),
+                bind(FIRST),
+                modulo_imm(R2, 3),
+                mov_imm(R4, 2),
+                lsh(R4, R2),
+                or(R3, R4),
+                when(
+                    need::NAT,
+                    &[
+                        store(B4, Fp, field(Field::Connection), R3),
+                        add_imm(R1, 0).imm(CT_STATUS),
+                        mov_imm(R2, 0).imm(WORD),
+                        call_kfunc(CAST),
+                        load(B4, R1, R0, 0),
+                        // IPS_SRC_NAT and IPS_DST_NAT
+                        and_imm(R1, 0x30),
+                        lsh_imm(R1, 2),
+                        load(B4, R3, Fp, field(Field::Connection)),
+                        or(R3, R1)
+                    ]
+                ),
+                bind(END),
                 store(B4, Fp, field(Field::Connection), R3),
-                add_imm(R1, 0).imm(CT_STATUS),
-                mov_imm(R2, 0).imm(WORD),
-                call_kfunc(CAST),
-                load(B4, R1, R0, 0),
-                // IPS_SRC_NAT and IPS_DST_NAT
-                and_imm(R1, 0x30),
-                lsh_imm(R1, 2),
-                load(B4, R3, Fp, field(Field::Connection)),
-                or(R3, R1),
-            ]);
-        }
-        self.put(block![
-            bind(END),
-            store(B4, Fp, field(Field::Connection), R3)
-        ]);
+            ]
+        )]);
     }
 
     /// The predicates: each sets its bit where it does not hold.

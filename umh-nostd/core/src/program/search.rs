@@ -8,12 +8,12 @@
 use core::mem::offset_of;
 
 use super::asm::{
-    Cond, Label, Map, Param, Reg, Size, add, add_imm, and, and_imm, bind, jump, jump_if,
+    Cond, Label, Map, Param, Reg, Size, add, add_imm, and, and_imm, bind, insert, jump, jump_if,
     jump_if_imm, load, lsh, lsh_imm, map_value, mov, mov_imm, mov_wide, mul, mul_imm, neg, rsh,
-    rsh_imm, store, sub_imm, upper, xor,
+    rsh_imm, store, sub_imm, upper, when, xor,
 };
 use super::block::Block;
-use super::{Builder, frame, label, param};
+use super::{Builder, frame, label, need, param, shared};
 use crate::ruleset::{
     BUCKET_RULES, DE_BRUIJN, FACTORS, GROUP, Group, HASH_BUCKET, RECORD, ROW_BYTES_MAX, Record,
     Rows, SENTINELS,
@@ -46,7 +46,7 @@ const HIT: Label = Label(OTHER + SENTINELS as u8);
 const MOVE: Label = Label(OTHER + SENTINELS as u8 + 1);
 
 /// R1 = the number of the lowest bit of R0, which is not zero.
-const BIT_OF_R0: Block = block![
+pub(super) const BIT_OF_R0: Block = block![
     mov(R1, R0),
     neg(R1),
     and(R1, R0),
@@ -61,14 +61,13 @@ const BIT_OF_R0: Block = block![
 
 impl Builder<'_> {
     pub(super) fn search(&mut self) {
-        self.put(block![bind(label::SEARCH)]);
+        self.put(block![bind(label::SEARCH),]);
         let indexed = self.ruleset.index().is_used();
         if indexed {
             self.indexed();
         }
         // Odd packets go this way in any case.
         if !indexed || self.ruleset.uses().transport {
-            self.put(block![bind(label::LINEAR)]);
             self.linear();
         }
         self.candidate();
@@ -77,12 +76,6 @@ impl Builder<'_> {
     /// Asks the index, for a packet that is not odd. What it finds goes on at
     /// CANDIDATE.
     fn indexed(&mut self) {
-        if self.ruleset.uses().transport {
-            self.put(block![
-                load(B8, R1, Fp, frame::KEEPS),
-                jump_if_imm(R1, Cond::Ne, -1, label::LINEAR),
-            ]);
-        }
         self.groups();
         match self.ruleset.index().rows() {
             Some(rows) => self.list_by_rows(rows),
@@ -95,6 +88,13 @@ impl Builder<'_> {
         const SHIFT: i16 = offset_of!(Group, shift) as i16;
         const FIRST: i16 = offset_of!(Group, first) as i16;
         self.put(block![
+            when(
+                need::TRANSPORT,
+                &[
+                    load(B8, R1, Fp, frame::KEEPS),
+                    jump_if_imm(R1, Cond::Ne, -1, label::LINEAR),
+                ]
+            ),
             jump_if_imm(R7, Cond::Gt, 0, label::DROP).imm(param::RULES),
             map_value(R1, Map::Data, param::ZERO),
             load(B8, R2, R1, 0),
@@ -103,9 +103,7 @@ impl Builder<'_> {
             add_imm(R2, 0).imm(param::RULES),
             store(B8, Fp, frame::BEST, R2),
             bind(label::NEXT_GROUP),
-        ]);
-        self.again();
-        self.put(block![
+            insert(shared::AGAIN),
             load(B8, R1, Fp, frame::INDEX_AT),
             jump_if_imm(R1, Cond::Ge, 0, label::GROUPS_DONE).imm(param::GROUPS_LEN),
             map_value(R5, Map::Data, param::GROUPS),
@@ -174,13 +172,13 @@ impl Builder<'_> {
     /// INDEX_AT = the place in the list of the first rule from R7 on; a round
     /// of the loop starts.
     fn enter_list(&mut self) {
-        self.put(RECORD_OF_R7);
         self.put(block![
+            insert(shared::RECORD_OF_R7),
             load(B4, R1, R2, offset_of!(Record, indexed) as i16),
             store(B8, Fp, frame::INDEX_AT, R1),
             bind(label::NEXT_LISTED),
+            insert(shared::AGAIN)
         ]);
-        self.again();
     }
 
     /// The first rule of the list from R7 on that matches, or the best of the
@@ -274,18 +272,14 @@ impl Builder<'_> {
             // Nothing in these 64 words?
             mov_imm(R1, 64),
             jump_if_imm(R0, Cond::Eq, 0, MOVE),
-        ]);
-        self.put(BIT_OF_R0);
-        self.put(block![
+            insert(shared::BIT_OF_R0),
             bind(MOVE),
             add(R5, R1),
             lsh_imm(R5, 6),
             store(B8, Fp, frame::INDEX_AT, R5),
             jump(label::NEXT_LISTED),
             bind(HIT),
-        ]);
-        self.put(BIT_OF_R0);
-        self.put(block![
+            insert(shared::BIT_OF_R0),
             // R5 = the place in the list
             lsh_imm(R5, 3),
             add(R5, R1),
@@ -353,11 +347,12 @@ impl Builder<'_> {
     /// One record after the other, a few at each round: fastest for short
     /// tables. The first of the sentinels always matches.
     fn linear(&mut self) {
-        self.again();
         self.put(block![
-            jump_if_imm(R7, Cond::Gt, 0, label::DROP).imm(param::RULES)
+            bind(label::LINEAR),
+            insert(shared::AGAIN),
+            jump_if_imm(R7, Cond::Gt, 0, label::DROP).imm(param::RULES),
+            insert(shared::RECORD_OF_R7)
         ]);
-        self.put(RECORD_OF_R7);
         for index in 0..SENTINELS as u8 {
             let at = i32::from(index) * RECORD as i32;
             let other = i32::from(OTHER + index);
@@ -372,9 +367,10 @@ impl Builder<'_> {
                 and(R3, R4),
             ];
             self.put_with(text, &[at, other]);
-            if self.ruleset.uses().transport {
-                self.put(block![load(B8, R4, Fp, frame::KEEPS), and(R3, R4)]);
-            }
+            self.put(block![when(
+                need::TRANSPORT,
+                &[load(B8, R4, Fp, frame::KEEPS), and(R3, R4)]
+            )]);
             // The verifier takes the first of these ways first, and sees then
             // that the others, with a position that is known better, are safe.
             let text = block![
@@ -394,29 +390,28 @@ impl Builder<'_> {
             bind(label::CANDIDATE),
             // A sentinel: control fell off the table.
             jump_if_imm(R7, Cond::Ge, 0, label::DROP).imm(param::RULES),
-        ]);
-        if self.ruleset.uses().kinds == 0 {
-            return;
-        }
-        self.put(RECORD_OF_R7);
-        self.put(block![load(B4, R1, R2, offset_of!(Record, ops) as i16)]);
-        if self.ruleset.uses().transport {
-            self.put(block![
-                load(B8, R3, Fp, frame::KEEPS),
-                jump_if_imm(R3, Cond::Eq, -1, READY),
-                bind(ODD),
-                load(B4, R1, R2, offset_of!(Record, odd_ops) as i16),
-                bind(READY),
-            ]);
-        }
-        self.put(block![
-            jump_if_imm(R1, Cond::Ne, 0, label::ASK),
-            jump(label::MATCHED),
-        ]);
-        self.put(block![
-            bind(label::FAILED),
-            add_imm(R7, 1),
-            jump(label::SEARCH)
+            when(
+                need::OPS,
+                &[
+                    insert(shared::RECORD_OF_R7),
+                    load(B4, R1, R2, offset_of!(Record, ops) as i16),
+                    when(
+                        need::TRANSPORT,
+                        &[
+                            load(B8, R3, Fp, frame::KEEPS),
+                            jump_if_imm(R3, Cond::Eq, -1, READY),
+                            bind(ODD),
+                            load(B4, R1, R2, offset_of!(Record, odd_ops) as i16),
+                            bind(READY)
+                        ]
+                    ),
+                    jump_if_imm(R1, Cond::Ne, 0, label::ASK),
+                    jump(label::MATCHED),
+                    bind(label::FAILED),
+                    add_imm(R7, 1),
+                    jump(label::SEARCH),
+                ]
+            )
         ]);
     }
 }
