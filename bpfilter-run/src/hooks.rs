@@ -2,23 +2,29 @@
 //! The packet hooks of one network namespace.
 //!
 //! Owns: three netfilter links, each with a permanent root program that
-//! tail-calls the active program of its hook. The slots of the array that they
-//! call into are six: two sets of three, so that a set is complete before it
-//! becomes active. One word says which set is active, for all three hooks.
+//! tail-calls the active program of its hook (`roots`). The slots of the array
+//! that they call into hold two sets of programs, so that a set is complete
+//! before it becomes active. One word says which set is active, for all three
+//! hooks.
 //!
 //! Promises: no packet sees programs of two sets on one hook; the change is one
-//! store for all hooks. An active set without a program drops.
+//! store for all hooks; when it returns no packet is in the programs of before.
+//! An active set without a program drops.
 //!
-//! Leaves to others: when to change, and to wait for packets that are still in
-//! the programs of before (`sys::bpf::Grace`).
+//! Leaves to others: when to change.
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use bpfilter_msgfmt::HOOKS;
 
-use crate::sys::bpf::{self, Instruction, ProgramArray, Word};
+use crate::roots::{self, Maps, NONE, SET, SETS, SLOTS, STATE, WORDS};
+use crate::sys::bpf::{self, Grace, ProgramArray, Words};
 use crate::sys::namespace::Namespace;
+use crate::watch::Watch;
 
 /// `NF_INET_LOCAL_IN`, `_FORWARD` and `_LOCAL_OUT`, in the order of a
 /// generation's programs.
@@ -27,39 +33,37 @@ const NETFILTER_HOOKS: [u32; HOOKS] = [1, 2, 3];
 /// priority with a hook that is there already, ip_tables' own for one.
 const PRIORITIES: std::ops::Range<i32> = 0..10;
 
-/// One of the two sets of slots.
+/// For how long after a request its namespace's packets are counted in and
+/// out: who works on rules makes several requests.
+const WORK: Duration = Duration::from_secs(1);
+
+/// One of the two sets of programs.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Set {
-    /// Slots 0 to 2.
-    A,
-    /// Slots 3 to 5.
-    B,
+    /// The first.
+    A = 0,
+    /// The second.
+    B = 1,
 }
 
 impl Set {
-    fn first_slot(self) -> u32 {
-        match self {
-            Self::A => 0,
-            Self::B => HOOKS as u32,
-        }
-    }
-
     fn slots(self) -> std::ops::Range<u32> {
-        self.first_slot()..self.first_slot() + HOOKS as u32
+        let first = roots::first_slot(self as u32, false);
+        first..first + SET
     }
 }
-
-/// What the word says where no set is active: accept. Otherwise it is the
-/// first slot plus [`FIRST`].
-const NONE: u32 = 0;
-const FIRST: u32 = 1;
 
 /// The hooks.
 #[derive(Debug)]
 pub(crate) struct Hooks {
     programs: ProgramArray,
-    word: Word,
+    words: Words,
     active: Option<Set>,
+    /// There are counted roots: this kernel can have them.
+    countable: bool,
+    watch: Watch,
+    /// When somebody last worked on the rules.
+    worked: Instant,
     /// They hold the root programs, and are removed when closed.
     _links: Vec<OwnedFd>,
 }
@@ -67,11 +71,15 @@ pub(crate) struct Hooks {
 impl Hooks {
     /// Attaches the hooks in `net`. They accept until a set is active.
     pub(crate) fn attach(net: &Namespace) -> io::Result<Self> {
-        let programs = ProgramArray::new(2 * HOOKS as u32)?;
-        let word = Word::new()?;
+        let programs = ProgramArray::new(SLOTS)?;
+        let words = Words::new::<WORDS>()?;
+        let maps = Maps {
+            words: words.raw(),
+            programs: programs.raw(),
+        };
         let mut roots = Vec::new();
-        for hook in 0..HOOKS {
-            roots.push(bpf::load(&root(word.raw(), programs.raw(), hook))?);
+        for hook in 0..SET {
+            roots.push(bpf::load(&maps.root(hook))?);
         }
         let attach = || {
             let mut links = Vec::new();
@@ -82,9 +90,12 @@ impl Hooks {
         };
         let links = net.inside(attach)?;
         Ok(Self {
+            countable: add_counted(maps, &programs).is_ok(),
             programs,
-            word,
+            words,
             active: None,
+            watch: Watch::Off,
+            worked: Instant::now(),
             _links: links,
         })
     }
@@ -106,11 +117,47 @@ impl Hooks {
         Ok(set)
     }
 
-    /// Makes a set the active one.
-    pub(crate) fn activate(&mut self, set: Option<Set>) {
-        self.word
-            .store(set.map_or(NONE, |set| FIRST + set.first_slot()));
-        self.active = set;
+    /// Somebody works on the rules: they may soon be replaced.
+    pub(crate) fn work(&mut self, grace: &Arc<Grace>) {
+        self.worked = Instant::now();
+        if !self.countable || self.active.is_none() || self.watch.counts() {
+            return;
+        }
+        self.store(true);
+        match Watch::start(grace) {
+            Ok(watch) => self.watch = watch,
+            Err(_) => self.store(false),
+        }
+    }
+
+    /// Time passes: packets are not counted in and out for nothing.
+    pub(crate) fn rest(&mut self) {
+        if self.watch.counts() && self.worked.elapsed() > WORK {
+            self.store(false);
+            self.watch = Watch::Off;
+        }
+    }
+
+    /// Makes a set the active one. When this returns no packet is in the
+    /// programs of the one before; after an error there may be.
+    pub(crate) fn activate(&mut self, set: Option<Set>, grace: &Grace) -> io::Result<()> {
+        let before = std::mem::replace(&mut self.active, set);
+        self.store(self.watch.counts());
+        match before {
+            Some(before) if set != Some(before) => {
+                let inside = self.words.word(roots::inside(before as u32));
+                self.watch.drain(inside, grace)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Tells the roots what is active.
+    fn store(&self, counted: bool) {
+        let state = self
+            .active
+            .map_or(NONE, |set| roots::state(set as u32, counted));
+        self.words.word(STATE).store(state, Ordering::SeqCst);
     }
 
     /// Lets go of the programs of a set that no packet can see any more.
@@ -123,6 +170,18 @@ impl Hooks {
     }
 }
 
+/// Puts the counted roots into their slots. The array keeps them.
+fn add_counted(maps: Maps, programs: &ProgramArray) -> io::Result<()> {
+    for set in 0..SETS {
+        for hook in 0..SET {
+            let (text, function) = maps.counted(set, hook);
+            let counted = bpf::load_with_function(&text, function)?;
+            programs.set(roots::first_slot(set, true) + hook, &counted)?;
+        }
+    }
+    Ok(())
+}
+
 fn attach_near(root: &OwnedFd, hook: u32) -> io::Result<OwnedFd> {
     let mut result = Err(io::ErrorKind::ResourceBusy.into());
     for priority in PRIORITIES {
@@ -133,50 +192,6 @@ fn attach_near(root: &OwnedFd, hook: u32) -> io::Result<OwnedFd> {
         }
     }
     result
-}
-
-/// The root program of a hook.
-fn root(word: i32, programs: i32, hook: usize) -> [Instruction; 14] {
-    const R0: u8 = 0;
-    const CONTEXT: u8 = 1;
-    const R2: u8 = 2;
-    const INDEX: u8 = 3;
-    const SAVED: u8 = 6;
-    /// Register 1 is also where the word's address goes.
-    const ADDRESS: u8 = 1;
-    const PSEUDO_MAP_FD: u8 = 1;
-    const PSEUDO_MAP_VALUE: u8 = 2;
-    const TAIL_CALL: i32 = 12;
-    const DROP: i32 = 0;
-    const ACCEPT: i32 = 1;
-
-    let insn = |code, dst: u8, src: u8, offset, constant| Instruction {
-        code,
-        registers: if cfg!(target_endian = "little") {
-            src << 4 | dst
-        } else {
-            dst << 4 | src
-        },
-        offset,
-        constant,
-    };
-    let index = hook as i32 - FIRST as i32;
-    [
-        insn(0xbf, SAVED, CONTEXT, 0, 0),               // saved = context
-        insn(0x18, ADDRESS, PSEUDO_MAP_VALUE, 0, word), // address = &word
-        insn(0x00, 0, 0, 0, 0),                         //   (second half)
-        insn(0x61, INDEX, ADDRESS, 0, 0),               // index = *address
-        insn(0x15, INDEX, 0, 7, NONE as i32),           // if index == NONE goto accept
-        insn(0x07, INDEX, 0, 0, index),                 // index += hook - FIRST
-        insn(0x18, R2, PSEUDO_MAP_FD, 0, programs),     // r2 = programs
-        insn(0x00, 0, 0, 0, 0),                         //   (second half)
-        insn(0xbf, CONTEXT, SAVED, 0, 0),               // context = saved
-        insn(0x85, 0, 0, 0, TAIL_CALL),                 // tail_call(context, programs, index)
-        insn(0xb7, R0, 0, 0, DROP),                     // it came back: fail closed
-        insn(0x95, 0, 0, 0, 0),                         // exit
-        insn(0xb7, R0, 0, 0, ACCEPT),                   // accept:
-        insn(0x95, 0, 0, 0, 0),                         // exit
-    ]
 }
 
 #[cfg(test)]
@@ -219,11 +234,12 @@ mod tests {
                 let socket = UdpSocket::bind("127.0.0.1:0")?;
                 let mut hooks = Hooks::attach(&Namespace::of_socket(socket.as_fd())?)?;
                 send()?;
-                hooks.activate(Some(Set::A));
+                let grace = Arc::new(Grace::new()?);
+                hooks.activate(Some(Set::A), &grace)?;
                 assert_eq!(send().unwrap_err().raw_os_error(), Some(libc::EPERM));
-                hooks.activate(Some(Set::B));
+                hooks.activate(Some(Set::B), &grace)?;
                 assert_eq!(send().unwrap_err().raw_os_error(), Some(libc::EPERM));
-                hooks.activate(None);
+                hooks.activate(None, &grace)?;
                 send()?;
                 Ok(())
             })

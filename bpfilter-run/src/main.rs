@@ -18,14 +18,17 @@ mod liveness;
 mod mailbox;
 mod network;
 mod procfs;
+mod roots;
 mod supervisor;
 mod sys;
 mod transaction;
 mod trap;
+mod watch;
 
 use std::io::{self, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitCode};
+use std::sync::Arc;
 use std::thread;
 
 use bpfilter_msgfmt as msg;
@@ -108,7 +111,7 @@ fn run(arguments: Arguments) -> Result<ExitCode, Fatal> {
         get: msg::IPT_SO_GET_INFO..msg::IPT_GET_MAX,
     };
     let command = Trap::new(ALL_DOORS, public).map_err(explain_filter)?;
-    let grace = Grace::new().map_err(|e| {
+    let grace = Grace::new().map(Arc::new).map_err(|e| {
         Fatal::new(format!(
             "cannot create BPF maps ({e}): run it as root, not in a container"
         ))

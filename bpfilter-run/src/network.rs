@@ -11,6 +11,7 @@
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
 use bpfilter_msgfmt as msg;
 
@@ -68,6 +69,13 @@ impl Network {
     /// The active generation.
     pub(crate) fn active(&self) -> Option<&Generation> {
         self.active.as_ref()
+    }
+
+    /// A request about it begins.
+    pub(crate) fn work(&mut self, grace: &Arc<Grace>) {
+        if let Some(hooks) = &mut self.hooks {
+            hooks.work(grace);
+        }
     }
 
     /// Makes `generation` the active one. When this returns no packet runs in
@@ -161,11 +169,7 @@ impl Network {
 
     fn activate(&mut self, set: Option<Set>, grace: &Grace) -> io::Result<()> {
         match &mut self.hooks {
-            Some(hooks) if hooks.active() != set => {
-                let programs_ran = hooks.active().is_some();
-                hooks.activate(set);
-                if programs_ran { grace.wait() } else { Ok(()) }
-            }
+            Some(hooks) if hooks.active() != set => hooks.activate(set, grace),
             _ => Ok(()),
         }
     }
@@ -209,6 +213,12 @@ impl Networks {
             self.deserted.remove(&id);
             self.held.insert(id, network);
         }
+    }
+
+    /// Time passes in all of them.
+    pub(crate) fn rest(&mut self) {
+        let hooks = self.held.values_mut().flat_map(|net| &mut net.hooks);
+        hooks.for_each(Hooks::rest);
     }
 
     /// Lets namespaces die that nobody but us holds: those in which nobody is

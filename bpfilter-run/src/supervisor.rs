@@ -6,6 +6,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bpfilter_msgfmt as msg;
@@ -34,7 +35,7 @@ pub(crate) struct Supervisor {
     /// What the network namespaces hold.
     pub(crate) networks: Networks,
     /// For swaps.
-    pub(crate) grace: Grace,
+    pub(crate) grace: Arc<Grace>,
 }
 
 /// Why a caller gets no answer from the helper.
@@ -64,6 +65,7 @@ impl Supervisor {
                 let left = next_look.saturating_duration_since(Instant::now());
                 if left.is_zero() {
                     self.networks.bury();
+                    self.networks.rest();
                     next_look = Instant::now() + LOOK_FOR_DEAD;
                 }
                 Some(Timespec::try_from(left).map_err(io::Error::other)?)

@@ -7,6 +7,7 @@
 
 use std::io;
 use std::os::fd::AsFd;
+use std::sync::Arc;
 
 use bpfilter_msgfmt as msg;
 
@@ -37,13 +38,14 @@ impl PrivateOptions for Idle {
 /// A caller's request.
 pub(crate) struct Transaction<'a> {
     network: Network,
-    grace: &'a Grace,
+    grace: &'a Arc<Grace>,
     replaced: Option<Replaced>,
 }
 
 impl<'a> Transaction<'a> {
     /// Begins a request about `network`.
-    pub(crate) fn new(network: Network, grace: &'a Grace) -> Self {
+    pub(crate) fn new(mut network: Network, grace: &'a Arc<Grace>) -> Self {
+        network.work(grace);
         Self {
             network,
             grace,

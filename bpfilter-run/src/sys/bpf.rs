@@ -4,7 +4,7 @@
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::AtomicU32;
 
 use zerocopy::{FromZeros, Immutable, IntoBytes};
 
@@ -12,6 +12,7 @@ const BPF_MAP_CREATE: libc::c_int = 0;
 const BPF_MAP_UPDATE_ELEM: libc::c_int = 2;
 const BPF_MAP_DELETE_ELEM: libc::c_int = 3;
 const BPF_PROG_LOAD: libc::c_int = 5;
+const BPF_BTF_LOAD: libc::c_int = 18;
 const BPF_LINK_CREATE: libc::c_int = 28;
 
 const BPF_MAP_TYPE_ARRAY: u32 = 2;
@@ -72,6 +73,30 @@ struct ProgLoad {
     prog_name: [u8; 16],
     prog_ifindex: u32,
     expected_attach_type: u32,
+    prog_btf_fd: i32,
+    func_info_rec_size: u32,
+    func_info: u64,
+    func_info_cnt: u32,
+    line_info_rec_size: u32,
+}
+
+#[derive(FromZeros, IntoBytes, Immutable)]
+#[repr(C)]
+struct BtfLoad {
+    btf: u64,
+    btf_log_buf: u64,
+    btf_size: u32,
+    btf_log_size: u32,
+    btf_log_level: u32,
+    pad: u32,
+}
+
+/// `struct bpf_func_info`.
+#[derive(IntoBytes, Immutable)]
+#[repr(C)]
+struct FuncInfo {
+    insn_off: u32,
+    type_id: u32,
 }
 
 #[derive(IntoBytes, Immutable)]
@@ -164,22 +189,35 @@ impl ProgramArray {
     }
 }
 
-/// One word that programs read and we write, in one store.
+/// A few words that programs and we share, each in a cache line of its own.
 #[derive(Debug)]
-pub(crate) struct Word {
+pub(crate) struct Words {
     map: OwnedFd,
     memory: NonNull<AtomicU32>,
 }
 
-impl Word {
-    const MAPPED: usize = 4096;
+/// Which of the words.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct WordIndex(pub(crate) usize);
 
-    /// A word, zero.
-    pub(crate) fn new() -> io::Result<Self> {
+impl WordIndex {
+    /// Where it is, in bytes.
+    pub(crate) const fn offset(self) -> i32 {
+        (self.0 * Words::STRIDE) as i32
+    }
+}
+
+impl Words {
+    const MAPPED: usize = 4096;
+    const STRIDE: usize = 64;
+
+    /// `COUNT` words, zero.
+    pub(crate) fn new<const COUNT: usize>() -> io::Result<Self> {
+        const { assert!(COUNT * Self::STRIDE <= Self::MAPPED) };
         let map = create_map(&MapCreate {
             map_type: BPF_MAP_TYPE_ARRAY,
             key_size: 4,
-            value_size: 4,
+            value_size: (COUNT * Self::STRIDE) as u32,
             max_entries: 1,
             map_flags: BPF_F_MMAPABLE,
             inner_map_fd: 0,
@@ -203,11 +241,13 @@ impl Word {
         Ok(Self { map, memory })
     }
 
-    /// Programs that start after this see `value`.
-    pub(crate) fn store(&self, value: u32) {
+    /// One of them. Panics past the end of the page that they are in.
+    pub(crate) fn word(&self, index: WordIndex) -> &AtomicU32 {
+        let at = index.0 * Self::STRIDE;
+        assert!(at < Self::MAPPED, "word {index:?}");
         // SAFETY: the mapping lives as long as self, is writable, aligned to
-        // a page, and holds the map's one value at its start.
-        unsafe { self.memory.as_ref() }.store(value, Ordering::Release);
+        // a page, and a page long, which `at` and the stride stay within.
+        unsafe { self.memory.byte_add(at).as_ref() }
     }
 
     /// For an instruction that refers to it.
@@ -216,7 +256,7 @@ impl Word {
     }
 }
 
-impl Drop for Word {
+impl Drop for Words {
     fn drop(&mut self) {
         // SAFETY: exactly the mapping that `new` made, which nothing refers to
         // any more.
@@ -263,8 +303,31 @@ impl Grace {
 
 /// Loads a program of type NETFILTER.
 pub(crate) fn load(instructions: &[Instruction]) -> io::Result<OwnedFd> {
+    load_typed(instructions, &[], -1)
+}
+
+/// Loads one that consists of two functions, of which the second makes a tail
+/// call: for that the kernel wants to know that they return numbers.
+pub(crate) fn load_with_function(
+    instructions: &[Instruction],
+    function: usize,
+) -> io::Result<OwnedFd> {
+    let function = u32::try_from(function).map_err(|_| io::ErrorKind::InvalidInput)?;
+    let functions = [0, function].map(|insn_off| FuncInfo {
+        insn_off,
+        type_id: FUNCTION,
+    });
+    let types = load_types()?;
+    load_typed(instructions, &functions, types.as_raw_fd())
+}
+
+fn load_typed(
+    instructions: &[Instruction],
+    functions: &[FuncInfo],
+    types: i32,
+) -> io::Result<OwnedFd> {
     let license = c"GPL";
-    let attr = ProgLoad {
+    let mut attr = ProgLoad {
         prog_type: BPF_PROG_TYPE_NETFILTER,
         insn_cnt: u32::try_from(instructions.len()).map_err(|_| io::ErrorKind::InvalidInput)?,
         insns: instructions.as_ptr().expose_provenance() as u64,
@@ -273,8 +336,63 @@ pub(crate) fn load(instructions: &[Instruction]) -> io::Result<OwnedFd> {
         expected_attach_type: BPF_NETFILTER,
         ..ProgLoad::new_zeroed()
     };
-    // SAFETY: reads `insn_cnt` instructions and a C string, both live.
+    if !functions.is_empty() {
+        attr.prog_btf_fd = types;
+        attr.func_info_rec_size = size_of::<FuncInfo>() as u32;
+        attr.func_info = functions.as_ptr().expose_provenance() as u64;
+        attr.func_info_cnt = functions.len() as u32;
+    }
+    // SAFETY: reads `insn_cnt` instructions, `func_info_cnt` functions and a C
+    // string, all live.
     new_descriptor(unsafe { bpf(BPF_PROG_LOAD, &attr) })
+}
+
+/// The type `int f()` among those of [`load_types`].
+const FUNCTION: u32 = 3;
+
+/// Loads the types of a program.
+fn load_types() -> io::Result<OwnedFd> {
+    const MAGIC_AND_VERSION: u32 = if cfg!(target_endian = "little") {
+        0x0001_eb9f
+    } else {
+        0xeb9f_0100
+    };
+    const HEADER: u32 = 24;
+    const TYPES: u32 = 40;
+    const NAMES: u32 = 8;
+    const KIND: u32 = 24;
+    const NAME_INT: u32 = 1;
+    const NAME_F: u32 = 5;
+    let words: [u32; 16] = [
+        MAGIC_AND_VERSION,
+        HEADER,
+        0,
+        TYPES,
+        TYPES,
+        NAMES,
+        // 1: int, of 32 bits, signed
+        NAME_INT,
+        1 << KIND,
+        4,
+        1 << 24 | 32,
+        // 2: int ()
+        0,
+        13 << KIND,
+        1,
+        // 3: f, of type 2
+        NAME_F,
+        12 << KIND,
+        2,
+    ];
+    let mut bytes = words.as_bytes().to_vec();
+    bytes.extend_from_slice(b"\0int\0f\0\0");
+    let attr = BtfLoad {
+        btf: bytes.as_ptr().expose_provenance() as u64,
+        btf_size: HEADER + TYPES + NAMES,
+        ..BtfLoad::new_zeroed()
+    };
+    // SAFETY: reads `btf_size` bytes, which are live and as many as there are.
+    new_descriptor(unsafe { bpf(BPF_BTF_LOAD, &attr) })
 }
 
 /// Attaches a program to an IPv4 hook of the calling thread's network

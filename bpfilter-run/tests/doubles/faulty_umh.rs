@@ -180,7 +180,7 @@ static TIME: OnceLock<i32> = OnceLock::new();
 
 fn time_map() -> i32 {
     // Its descriptor is all that is needed of it, for ever.
-    *TIME.get_or_init(|| std::mem::ManuallyDrop::new(sys::bpf::Word::new().unwrap()).raw())
+    *TIME.get_or_init(|| std::mem::ManuallyDrop::new(sys::bpf::Words::new::<1>().unwrap()).raw())
 }
 
 fn last_seen() -> u32 {
