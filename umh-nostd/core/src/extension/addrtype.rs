@@ -40,7 +40,7 @@ pub const LIMIT_IN: u32 = 0x04;
 /// Asks for the outgoing interface's addresses.
 pub const LIMIT_OUT: u32 = 0x08;
 
-pub(super) static EXTENSIONS: [Extension; 2] = [
+pub(super) const EXTENSIONS: [Extension; 2] = [
     Extension {
         needs: Features::ROUTES,
         ..Extension::matching::<AddrType0>("addrtype")

@@ -6,7 +6,7 @@ use crate::errno::Result;
 use crate::ruleset::Draft;
 
 /// The data is the comment, `XT_MAX_COMMENT_LEN` bytes; nobody reads them.
-pub(super) static EXTENSIONS: [Extension; 1] = [Extension {
+pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
     family: Family::Any,
     lower,
     ..Extension::matching::<[u8; 256]>("comment")

@@ -97,7 +97,7 @@ const DETAILS: u16 = DIRECTION | (DIRECTION - 1) & !STATE;
 /// INVALID, ESTABLISHED, RELATED and NEW, and two that do not exist.
 const CT_STATES: u32 = 0x3f;
 
-pub(super) static EXTENSIONS: [Extension; 3] =
+pub(super) const EXTENSIONS: [Extension; 3] =
     [revision::<152>(1), revision::<156>(2), revision::<164>(3)];
 
 const fn revision<const SIZE: usize>(revision: u8) -> Extension {

@@ -20,7 +20,7 @@ layout! {
 /// `XT_DSCP_MAX`.
 const MAX: u8 = 0x3f;
 
-pub(super) static EXTENSIONS: [Extension; 1] = [Extension {
+pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
     check,
     lower,
     ..Extension::matching::<Dscp>("dscp")

@@ -8,4 +8,4 @@ pub const NAME: &str = "ERROR";
 
 /// The data is the chain's name, `XT_FUNCTION_MAXNAMELEN` bytes; that it has
 /// a NUL has been checked with the entry's offsets.
-pub(super) static EXTENSIONS: [Extension; 1] = [Extension::target::<[u8; 30]>(NAME)];
+pub(super) const EXTENSIONS: [Extension; 1] = [Extension::target::<[u8; 30]>(NAME)];

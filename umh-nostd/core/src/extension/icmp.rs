@@ -24,7 +24,7 @@ const ANY: u8 = 0xff;
 /// Inverts type and code.
 pub const INV: u8 = 0x01;
 
-pub(super) static EXTENSIONS: [Extension; 1] = [Extension {
+pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
     protocol: 1,
     check,
     lower,

@@ -35,7 +35,7 @@ pub const INV_SOURCE: u8 = 0x10;
 /// Inverts the destination.
 pub const INV_DESTINATION: u8 = 0x20;
 
-pub(super) static EXTENSIONS: [Extension; 1] = [Extension {
+pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
     revision: 1,
     lower,
     ..Extension::matching::<IpRange>("iprange")

@@ -21,7 +21,7 @@ layout! {
     }
 }
 
-pub(super) static EXTENSIONS: [Extension; 1] = [Extension {
+pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
     lower,
     ..Extension::matching::<Length>("length")
 }];

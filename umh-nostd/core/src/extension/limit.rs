@@ -36,9 +36,9 @@ layout! {
 /// `XT_LIMIT_SCALE`.
 const SCALE: u32 = 10_000;
 
-pub(super) static EXTENSIONS: [Extension; 1] = [Extension {
+pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
     family: Family::Any,
-    user_size: offset_of!(Limit, previous),
+    user_size: offset_of!(Limit, previous) as u16,
     check,
     lower,
     ..Extension::matching::<Limit>("limit")

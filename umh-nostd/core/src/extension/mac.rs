@@ -17,9 +17,9 @@ layout! {
     }
 }
 
-pub(super) static EXTENSIONS: [Extension; 1] = [Extension {
+pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
     // PREROUTING too, which no rule of this table is reached from.
-    hooks: Hook::LocalIn.mask() | Hook::Forward.mask() | 1,
+    hooks: (Hook::LocalIn.mask() | Hook::Forward.mask() | 1) as u8,
     needs: Features::LINK_LAYER,
     ..Extension::matching::<Mac>("mac")
 }];

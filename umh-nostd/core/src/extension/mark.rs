@@ -21,7 +21,7 @@ layout! {
     }
 }
 
-pub(super) static EXTENSIONS: [Extension; 1] = [Extension {
+pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
     revision: 1,
     family: Family::Any,
     lower,

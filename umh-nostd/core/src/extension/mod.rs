@@ -38,8 +38,8 @@ use crate::ruleset::Draft;
 
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
-/// Everything that this helper can enforce.
-static REGISTRY: [&[Extension]; 20] = [
+/// Everything that this helper can enforce, file by file.
+const FILES: &[&[Extension]] = &[
     &standard::EXTENSIONS,
     &error::EXTENSIONS,
     &addrtype::EXTENSIONS,
@@ -62,6 +62,33 @@ static REGISTRY: [&[Extension]; 20] = [
     &udp::EXTENSIONS,
 ];
 
+#[allow(clippy::indexing_slicing, reason = "run by the compiler alone")]
+const REGISTERED: usize = {
+    let (mut file, mut sum) = (0, 0);
+    while file < FILES.len() {
+        sum += FILES[file].len();
+        file += 1;
+    }
+    sum
+};
+
+/// The same, one after the other.
+#[allow(clippy::indexing_slicing, reason = "run by the compiler alone")]
+static REGISTRY: [Extension; REGISTERED] = {
+    let mut registry = [Extension::target::<i32>(""); REGISTERED];
+    let (mut file, mut number) = (0, 0);
+    while file < FILES.len() {
+        let mut index = 0;
+        while index < FILES[file].len() {
+            registry[number] = FILES[file][index];
+            number += 1;
+            index += 1;
+        }
+        file += 1;
+    }
+    registry
+};
+
 /// The two name spaces of extensions.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Kind {
@@ -83,7 +110,7 @@ pub enum Family {
 
 /// Abilities of a kernel that some extensions need: a set of bits.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Features(pub u32);
+pub struct Features(pub u16);
 
 impl Features {
     /// Needs nothing.
@@ -97,7 +124,7 @@ impl Features {
     /// The link layer's header can be read. No kernel yet.
     pub const LINK_LAYER: Self = Self(1 << 3);
     /// All that there are.
-    pub const ALL: Self = Self(u32::MAX);
+    pub const ALL: Self = Self(u16::MAX);
 
     /// Both sets together.
     pub const fn with(self, other: Self) -> Self {
@@ -138,44 +165,56 @@ type Check = fn(&Rule<'_>, &[u8]) -> Result<()>;
 /// What an extension asks of packets: the port of its `match` function.
 type Lower = fn(&mut Draft<'_, '_>, &[u8]) -> Result<()>;
 
-/// The registration of one revision of a match or target.
-#[derive(Debug)]
+/// Bytes that an extension's name has room in here, with a NUL.
+const NAME_LEN: usize = 12;
+
+/// The registration of one revision of a match or target: 40 bytes.
+#[derive(Clone, Copy, Debug)]
 pub struct Extension {
     /// Match or target.
     pub kind: Kind,
-    /// Its name, without a NUL.
-    pub name: &'static str,
+    name: [u8; NAME_LEN],
     /// Its revision.
     pub revision: u8,
     /// For whom the kernel has it.
     pub family: Family,
     /// Bytes of its data, without the padding to a multiple of [`ALIGN`].
-    pub size: usize,
+    pub size: u16,
     /// Bytes of its data that are given back; the rest reads as zero.
-    pub user_size: usize,
-    /// The only table that may use it.
-    pub table: Option<&'static str>,
+    pub user_size: u16,
+    /// Only the table `filter` may use it.
+    pub filter_only: bool,
     /// The only hooks that may reach it, 0 for all.
-    pub hooks: u32,
+    pub hooks: u8,
     /// The only protocol whose rules may use it, 0 for all.
-    pub protocol: u16,
+    pub protocol: u8,
     /// What it needs of the kernel.
     pub needs: Features,
     check: Check,
     pub(crate) lower: Lower,
 }
 
+const _: () = assert!(size_of::<Extension>() == 40);
+
 impl Extension {
     /// A match of revision 0 with `T` as its data, for all rules.
-    const fn matching<T>(name: &'static str) -> Self {
+    #[allow(clippy::indexing_slicing, reason = "run by the compiler alone")]
+    const fn matching<T>(name: &str) -> Self {
+        let (from, mut to) = (name.as_bytes(), [0; NAME_LEN]);
+        let mut index = 0;
+        while index < from.len() {
+            to[index] = from[index];
+            index += 1;
+        }
+        assert!(index < NAME_LEN && size_of::<T>() <= u16::MAX as usize);
         Self {
             kind: Kind::Match,
-            name,
+            name: to,
             revision: 0,
             family: Family::Ipv4,
-            size: size_of::<T>(),
-            user_size: size_of::<T>(),
-            table: None,
+            size: size_of::<T>() as u16,
+            user_size: size_of::<T>() as u16,
+            filter_only: false,
             hooks: 0,
             protocol: 0,
             needs: Features::NONE,
@@ -185,23 +224,26 @@ impl Extension {
     }
 
     /// A target of revision 0 with `T` as its data, for all rules.
-    const fn target<T>(name: &'static str) -> Self {
+    const fn target<T>(name: &str) -> Self {
         Self {
             kind: Kind::Target,
             ..Self::matching::<T>(name)
         }
     }
 
+    /// Its name, without a NUL.
+    pub fn name(&self) -> &[u8] {
+        c_string(&self.name).unwrap_or_default()
+    }
+
     /// xt_check_match and xt_check_target: whether it may stand in `rule`
     /// with `data`.
     pub fn check(&self, rule: &Rule<'_>, data: &[u8]) -> Result<()> {
-        let other_table = self
-            .table
-            .is_some_and(|table| table.as_bytes() != rule.table);
-        let other_hook = self.hooks != 0 && rule.hooks & !self.hooks != 0;
+        let other_table = self.filter_only && rule.table != b"filter";
+        let other_hook = self.hooks != 0 && rule.hooks & !u32::from(self.hooks) != 0;
         let other_protocol = self.protocol != 0
-            && (self.protocol != rule.ip.proto || rule.ip.invflags & IPT_INV_PROTO != 0);
-        if data.len() != self.size.next_multiple_of(ALIGN)
+            && (u16::from(self.protocol) != rule.ip.proto || rule.ip.invflags & IPT_INV_PROTO != 0);
+        if data.len() != usize::from(self.size).next_multiple_of(ALIGN)
             || other_table
             || other_hook
             || other_protocol
@@ -222,31 +264,50 @@ fn refused(_: &mut Draft<'_, '_>, _: &[u8]) -> Result<()> {
     Err(Errno::ENOENT)
 }
 
-/// Every extension that `host` can enforce.
-fn enforced(host: &Host, kind: Kind) -> impl Iterator<Item = &'static Extension> + use<> {
+/// Every extension that `host` can enforce, with its place.
+fn enforced(host: &Host, kind: Kind) -> impl Iterator<Item = (Place, &'static Extension)> + use<> {
     let features = host.features;
-    REGISTRY
-        .iter()
-        .copied()
-        .flatten()
-        .filter(move |extension| extension.kind == kind && features.contains(extension.needs))
+    (0..)
+        .map(Place)
+        .zip(&REGISTRY)
+        .filter(move |(_, found)| found.kind == kind && features.contains(found.needs))
 }
 
 /// Where in the registry an extension is, so that a rule that has been checked
 /// need not be searched for by name again.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, FromBytes, IntoBytes, Immutable)]
 #[repr(C)]
-pub(crate) struct Place {
-    file: u8,
-    number: u8,
-}
+pub(crate) struct Place(u8);
 
 impl Place {
     /// The extension that is there.
     pub(crate) fn extension(self) -> Option<&'static Extension> {
-        let file = REGISTRY.get(usize::from(self.file))?;
-        file.get(usize::from(self.number))
+        REGISTRY.get(usize::from(self.0))
     }
+}
+
+/// What came of a search by name.
+enum Found {
+    /// The revision that was asked for.
+    Exactly(Place, &'static Extension),
+    /// Another revision, for whom the kernel has it.
+    Other(Family),
+    /// None of that name.
+    Nothing,
+}
+
+fn search(host: &Host, kind: Kind, name: &[u8], revision: u8) -> Found {
+    let mut found = Found::Nothing;
+    for (place, extension) in enforced(host, kind) {
+        if extension.name() != name {
+            continue;
+        }
+        if extension.revision == revision {
+            return Found::Exactly(place, extension);
+        }
+        found = Found::Other(extension.family);
+    }
+    found
 }
 
 /// xt_find_match and xt_find_target: the extension that a rule names.
@@ -257,25 +318,12 @@ pub(crate) fn find(
     revision: u8,
 ) -> Result<(Place, &'static Extension)> {
     let name = c_string(name).ok_or(Errno::EINVAL)?;
-    let mut error = Errno::ENOENT;
-    for (file, extensions) in (0u8..).zip(&REGISTRY) {
-        for (number, extension) in (0u8..).zip(*extensions) {
-            if extension.kind != kind
-                || extension.name.as_bytes() != name
-                || !host.features.contains(extension.needs)
-            {
-                continue;
-            }
-            if extension.revision == revision {
-                return Ok((Place { file, number }, extension));
-            }
-            // The kernel looks among IPv4's own first, and forgets what it saw.
-            if extension.family == Family::Any {
-                error = Errno::EPROTOTYPE;
-            }
-        }
+    match search(host, kind, name, revision) {
+        Found::Exactly(place, extension) => Ok((place, extension)),
+        // The kernel looks among IPv4's own first, and forgets what it saw.
+        Found::Other(Family::Any) => Err(Errno::EPROTOTYPE),
+        Found::Other(Family::Ipv4) | Found::Nothing => Err(Errno::ENOENT),
     }
-    Err(error)
 }
 
 /// GET_REVISION_MATCH and GET_REVISION_TARGET: whether there is this
@@ -288,29 +336,34 @@ pub fn check_revision(
 ) -> Result<()> {
     let name = name.split_last().map_or(&[][..], |(_, name)| name);
     let name = c_string(name).unwrap_or(name);
-    let mut error = Errno::ENOENT;
-    for extension in enforced(host, kind).filter(|found| found.name.as_bytes() == name) {
-        if extension.revision == revision {
-            return Ok(());
-        }
-        error = Errno::EPROTONOSUPPORT;
+    match search(host, kind, name, revision) {
+        Found::Exactly(..) => Ok(()),
+        Found::Other(_) => Err(Errno::EPROTONOSUPPORT),
+        Found::Nothing => Err(Errno::ENOENT),
     }
-    Err(error)
 }
 
 /// What /proc/net/ip_tables_matches or _targets prints: a line for each
 /// revision of each extension that has a name. Whole lines, as many as fit.
 pub fn write_names<'b>(host: &Host, kind: Kind, text: &'b mut [u8]) -> &'b [u8] {
     let mut used = 0;
-    for extension in enforced(host, kind).filter(|found| !found.name.is_empty()) {
-        let name = extension.name.as_bytes();
-        let Some(room) = text.get_mut(used..used + name.len() + 1) else {
-            break;
-        };
-        for (to, from) in room.iter_mut().zip(name.iter().chain(b"\n")) {
-            *to = *from;
+    for (_, extension) in enforced(host, kind) {
+        let name = extension.name();
+        if name.is_empty() {
+            continue;
         }
-        used += room.len();
+        let line = text.get_mut(used..).and_then(|rest| {
+            let (room, newline) = rest
+                .get_mut(..=name.len())?
+                .split_at_mut_checked(name.len())?;
+            room.copy_from_slice(name);
+            newline.fill(b'\n');
+            Some(())
+        });
+        if line.is_none() {
+            break;
+        }
+        used += name.len() + 1;
     }
     text.get(..used).unwrap_or_default()
 }
@@ -339,18 +392,17 @@ mod tests {
     #[test]
     fn registrations_differ() {
         for kind in [Kind::Match, Kind::Target] {
-            for extension in enforced(&ALL, kind) {
+            for (_, extension) in enforced(&ALL, kind) {
                 let same = enforced(&ALL, kind)
-                    .filter(|other| other.name == extension.name)
-                    .filter(|other| other.revision == extension.revision);
+                    .filter(|(_, other)| other.name == extension.name)
+                    .filter(|(_, other)| other.revision == extension.revision);
                 assert_eq!(same.count(), 1, "{extension:?}");
                 let family = enforced(&ALL, kind)
-                    .filter(|other| other.name == extension.name)
-                    .filter(|other| other.family != extension.family);
+                    .filter(|(_, other)| other.name == extension.name)
+                    .filter(|(_, other)| other.family != extension.family);
                 assert_eq!(family.count(), 0, "{extension:?}");
                 // Behind the NUL there is room for a place.
-                let room = EXTENSION_NAME_LEN - size_of::<Place>();
-                assert!(extension.name.len() < room, "{extension:?}");
+                const { assert!(NAME_LEN + size_of::<Place>() <= EXTENSION_NAME_LEN) };
                 assert!(extension.user_size <= extension.size, "{extension:?}");
             }
         }

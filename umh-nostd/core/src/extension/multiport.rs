@@ -33,7 +33,7 @@ pub const EITHER: u8 = 2;
 /// TCP, UDP, UDP-Lite, SCTP, DCCP: where ports are where TCP has them.
 const PROTOCOLS: [u16; 5] = [6, 17, 136, 132, 33];
 
-pub(super) static EXTENSIONS: [Extension; 1] = [Extension {
+pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
     revision: 1,
     check,
     lower,

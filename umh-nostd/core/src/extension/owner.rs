@@ -37,10 +37,10 @@ pub const SOCKET: u8 = 0x04;
 pub const SUPPLEMENTARY: u8 = 0x08;
 const MASK: u8 = 0x0f;
 
-pub(super) static EXTENSIONS: [Extension; 1] = [Extension {
+pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
     revision: 1,
     // POSTROUTING too, which no rule of this table is reached from.
-    hooks: Hook::LocalOut.mask() | 1 << 4,
+    hooks: (Hook::LocalOut.mask() | 1 << 4) as u8,
     needs: Features::SOCKETS,
     check,
     ..Extension::matching::<Owner>("owner")

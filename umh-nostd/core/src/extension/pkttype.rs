@@ -17,7 +17,7 @@ layout! {
     }
 }
 
-pub(super) static EXTENSIONS: [Extension; 1] = [Extension {
+pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
     family: Family::Any,
     lower,
     ..Extension::matching::<PktType>("pkttype")

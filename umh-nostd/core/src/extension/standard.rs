@@ -9,7 +9,7 @@ use crate::errno::{Errno, Result};
 /// `XT_STANDARD_TARGET`.
 pub const NAME: &str = "";
 
-pub(super) static EXTENSIONS: [Extension; 1] = [Extension {
+pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
     check,
     ..Extension::target::<i32>(NAME)
 }];

@@ -18,7 +18,7 @@ layout! {
 /// `XT_STATE_UNTRACKED`.
 const UNTRACKED: u32 = 1 << 6;
 
-pub(super) static EXTENSIONS: [Extension; 1] = [Extension {
+pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
     family: Family::Any,
     needs: Features::CONNTRACK,
     lower,

@@ -35,7 +35,7 @@ pub const INV_FLAGS: u8 = 0x04;
 pub const INV_OPTION: u8 = 0x08;
 const INV_MASK: u8 = 0x0f;
 
-pub(super) static EXTENSIONS: [Extension; 1] = [Extension {
+pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
     protocol: 6,
     check,
     lower,

@@ -19,7 +19,7 @@ layout! {
     }
 }
 
-pub(super) static EXTENSIONS: [Extension; 1] = [Extension {
+pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
     revision: 1,
     lower,
     ..Extension::matching::<Tos>("tos")

@@ -26,7 +26,7 @@ pub const LESS: u8 = 2;
 /// It is greater.
 pub const GREATER: u8 = 3;
 
-pub(super) static EXTENSIONS: [Extension; 1] = [Extension {
+pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
     check,
     lower,
     ..Extension::matching::<Ttl>("ttl")

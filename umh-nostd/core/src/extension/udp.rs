@@ -27,7 +27,7 @@ pub const INV_SOURCE: u8 = 0x01;
 pub const INV_DESTINATION: u8 = 0x02;
 const INV_MASK: u8 = 0x03;
 
-pub(super) static EXTENSIONS: [Extension; 1] = [Extension {
+pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
     protocol: 17,
     check,
     lower,

@@ -118,16 +118,16 @@ pub(super) fn entry<'a>(
     let target_at = usize::from(head.target_offset);
     let matches = bytes.get(ENTRY..target_at)?;
     let (found, _) = instance(bytes.get(target_at..)?)?;
-    let target = match found.extension.name {
-        extension::standard::NAME => {
-            let verdict = read(found.data, 0)?;
-            let goto = head.ip.flags & IPT_F_GOTO != 0;
-            Target::Standard(self::verdict(offsets, verdict, goto))
-        }
-        extension::error::NAME => Target::Error {
-            name: c_string(found.data)?,
-        },
-        _ => Target::Extension(found),
+    let name = found.extension.name();
+    let target = if name == extension::standard::NAME.as_bytes() {
+        let verdict = read(found.data, 0)?;
+        let goto = head.ip.flags & IPT_F_GOTO != 0;
+        Target::Standard(self::verdict(offsets, verdict, goto))
+    } else if name == extension::error::NAME.as_bytes() {
+        let name = c_string(found.data)?;
+        Target::Error { name }
+    } else {
+        Target::Extension(found)
     };
     Some(Entry {
         index,
@@ -191,8 +191,8 @@ fn normalise_entry(entry: &mut [u8]) -> Option<()> {
 /// Returns the size of the match or target at the start of `bytes`.
 fn normalise_extension(bytes: &mut [u8]) -> Option<usize> {
     let (found, size) = instance(bytes)?;
-    let name = found.extension.name.len();
-    let user_size = found.extension.user_size;
+    let name = found.extension.name().len();
+    let user_size = usize::from(found.extension.user_size);
     bytes
         .get_mut(NAME + name..NAME + EXTENSION_NAME_LEN)?
         .fill(0);
