@@ -11,7 +11,7 @@ use umh_core::abi::Counters;
 
 use crate::measure::Kind;
 use crate::stage::{Peer, Stage};
-use crate::traffic::Traffic;
+use crate::traffic::{BATCH, Traffic};
 
 /// Batches of each traffic that both are sent.
 const BATCHES: usize = 16;
@@ -41,7 +41,7 @@ pub(crate) fn check(
         for place in [judge, place] {
             for (kind, mut traffic) in traffic(stage, place) {
                 for _ in 0..traffic.batches().min(BATCHES) {
-                    let sent = traffic.batch(&stage.stations[place].sockets);
+                    let sent = traffic.send(&stage.stations[place].sockets, BATCH);
                     sent.map_err(|error| io::Error::other(format!("{config}, {kind}: {error}")))?;
                 }
             }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 
 use crate::stage::{Config, Stage};
-use crate::traffic::Traffic;
+use crate::traffic::{BATCH, Traffic};
 
 /// Which packets are sent.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -60,6 +60,9 @@ pub(crate) struct Effort {
 
 /// Nanoseconds.
 const SLOW: f64 = 5_000.0;
+/// Nanoseconds in which this thread is seldom interrupted on a busy machine.
+/// Where a batch takes longer, a part of one is sent.
+const LONG: f64 = 500_000.0;
 /// Batches of one configuration in a row.
 const IN_A_ROW: usize = 8;
 
@@ -175,20 +178,24 @@ fn one_turn(stage: &Stage, turn: &mut Turn, effort: Effort) -> io::Result<Found>
     let sockets = &stage.stations[turn.place].sockets;
     let limit = &stage.stations[turn.limit].sockets;
     // The first one finds the caches as the last configuration left them.
-    let first = turn.traffic.batch(sockets)?;
-    let in_a_row = if first > SLOW { 1 } else { IN_A_ROW };
+    let first = turn.traffic.send(sockets, BATCH)?;
+    let slow = first > SLOW;
+    let in_a_row = if slow { 1 } else { IN_A_ROW };
+    let mut count = BATCH;
+    while slow && count > 1 && first * count as f64 > LONG {
+        count /= 2;
+    }
     let mut pairs = Vec::new();
     let start = Instant::now();
     while pairs.len() < 3 || start.elapsed() < effort.turn {
         let pair = [
-            (&mut turn.traffic, sockets),
-            (&mut turn.limit_traffic, limit),
+            (&mut turn.traffic, sockets, count),
+            (&mut turn.limit_traffic, limit, BATCH),
         ]
-        .map(|(traffic, sockets)| {
-            let batches = (0..in_a_row).map(|_| traffic.batch(sockets));
-            batches
-                .collect::<io::Result<Vec<f64>>>()
-                .map(|all| Median::of(all).value)
+        .map(|(traffic, sockets, count)| {
+            let batches = (0..in_a_row).map(|_| traffic.send(sockets, count));
+            let batches = batches.collect::<io::Result<Vec<f64>>>();
+            batches.map(|all| Median::of(all).value)
         });
         let [own, limit] = pair;
         pairs.push((own?, limit?));

@@ -7,7 +7,7 @@
 
 use umh_core::table::Hook;
 
-use crate::measure::Kind;
+use crate::measure::{Kind, Median};
 use crate::plan::{MANY, Results};
 use crate::shapes::Shape;
 use crate::stage::{Config, Peer};
@@ -176,24 +176,20 @@ impl Results {
                 helper.map(|time| (format!("{:.1} ms", time.value), time.value <= target)),
             ));
         }
-        let ratio = |what: &std::collections::BTreeMap<(Shape, usize, Peer), _>, shape| {
-            let time = |peer| {
-                what.get(&(shape, MANY, peer))
-                    .map(|m: &crate::measure::Median| m.value)
-            };
-            time(Peer::Bpfilter).zip(time(Peer::IpTables))
+        let times = |what: Option<&Median>, target| {
+            what.map(|times| (format!("{:.2}x", times.value), times.value <= target))
         };
         for (shape, name) in AB {
             rows.push(row(
                 format!("iptables-legacy-restore of 10,000, {name}"),
                 "<= 1.25x ip_tables'".into(),
-                ratio(&self.updates.load, shape).map(|(own, other)| times(own, other, 1.25)),
+                times(self.updates.load_ratio.get(&shape), 1.25),
             ));
         }
         rows.push(row(
             "one iptables -A at 10,000 rules, A".into(),
             "<= 1.5x ip_tables'".into(),
-            ratio(&self.updates.append, Shape::Sources).map(|(own, other)| times(own, other, 1.5)),
+            times(self.updates.append_ratio.get(&Shape::Sources), 1.5),
         ));
         rows.push(row(
             "GET_INFO through the mailbox, in the VM".into(),
@@ -223,14 +219,6 @@ impl Results {
             }),
         ));
     }
-}
-
-fn times(own: f64, other: f64, target: f64) -> (String, bool) {
-    let times = own / other;
-    (
-        format!("{own:.1} / {other:.1} ms = {times:.2}x"),
-        times <= target,
-    )
 }
 
 fn row(what: String, target: String, found: Option<(String, bool)>) -> Row {

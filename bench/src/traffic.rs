@@ -97,21 +97,21 @@ impl Messages {
         Rc::new(Self::new(bytes.collect(), None))
     }
 
-    /// Sends the batch that starts at `at`.
-    fn send(&self, socket: &impl AsRawFd, at: usize) -> io::Result<()> {
-        let headers = &self.headers[at..at + BATCH];
+    /// Sends so many, from `at` on.
+    fn send(&self, socket: &impl AsRawFd, at: usize, count: usize) -> io::Result<()> {
+        let headers = &self.headers[at..at + count];
         // SAFETY: the headers and all that they point to live as long as self;
         // the kernel writes only their msg_len, which nobody reads.
         let sent = unsafe {
             libc::sendmmsg(
                 socket.as_raw_fd(),
                 headers.as_ptr().cast_mut(),
-                BATCH as u32,
+                count as u32,
                 0,
             )
         };
         match sent {
-            _ if sent == BATCH as i32 => Ok(()),
+            _ if sent == count as i32 => Ok(()),
             ..0 => Err(io::Error::last_os_error()),
             _ => Err(io::Error::other(format!("{sent} of a batch were sent"))),
         }
@@ -152,9 +152,9 @@ impl Receiver {
         }
     }
 
-    /// Takes a batch, all of it.
-    fn take(&mut self, socket: &UdpSocket) -> io::Result<()> {
-        let mut missing = BATCH;
+    /// Takes so many, at most a batch.
+    fn take(&mut self, socket: &UdpSocket, count: usize) -> io::Result<()> {
+        let mut missing = count;
         let mut since: Option<Instant> = None;
         while missing > 0 {
             // SAFETY: `missing` headers at most, which live as long as self,
@@ -284,22 +284,29 @@ impl Traffic {
         self.messages.headers.len() / BATCH
     }
 
-    /// Sends one batch and takes it. Returns the nanoseconds for a packet.
-    pub(crate) fn batch(&mut self, sockets: &Sockets) -> io::Result<f64> {
+    /// Sends so many packets and takes them; a batch, or a half of it, or a
+    /// quarter... Returns the nanoseconds for a packet.
+    pub(crate) fn send(&mut self, sockets: &Sockets, count: usize) -> io::Result<f64> {
+        let messages = &self.messages;
+        // Parts of batches of different sizes need not end together.
+        let at = match self.at + count <= messages.headers.len() {
+            true => self.at,
+            false => 0,
+        };
         let start = Instant::now();
         match sockets {
             Sockets::Loopback { flow, .. } if self.sockets => {
-                self.messages.send(flow, self.at)?;
-                self.receiver.take(flow)?;
+                messages.send(flow, at, count)?;
+                self.receiver.take(flow, count)?;
             }
             Sockets::Loopback { raw, sink, .. } => {
-                self.messages.send(raw, self.at)?;
-                self.receiver.take(sink)?;
+                messages.send(raw, at, count)?;
+                self.receiver.take(sink, count)?;
             }
-            Sockets::Ethernet { socket } => self.messages.send(socket, self.at)?,
+            Sockets::Ethernet { socket } => messages.send(socket, at, count)?,
         }
-        let nanos = start.elapsed().as_nanos() as f64 / BATCH as f64;
-        self.at = (self.at + BATCH) % self.messages.headers.len();
+        let nanos = start.elapsed().as_nanos() as f64 / count as f64;
+        self.at = at + count;
         Ok(nanos)
     }
 }

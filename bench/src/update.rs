@@ -12,6 +12,7 @@ use std::io;
 use std::time::Duration;
 
 use crate::measure::Median;
+use crate::plan::MANY;
 use crate::shapes::Shape;
 use crate::stage::{Config, Peer, Stage};
 
@@ -26,6 +27,24 @@ pub(crate) struct Updates {
     pub(crate) load: BTreeMap<(Shape, usize, Peer), Median>,
     /// `iptables-legacy -A`.
     pub(crate) append: BTreeMap<(Shape, usize, Peer), Median>,
+    /// bpfilter's time by ip_tables' time right before it: of loading, and of
+    /// `-A`.
+    pub(crate) load_ratio: BTreeMap<Shape, Median>,
+    pub(crate) append_ratio: BTreeMap<Shape, Median>,
+}
+
+/// Times of each peer, in the same order.
+type Took = BTreeMap<Peer, Vec<Duration>>;
+
+/// bpfilter's times by ip_tables', pair by pair.
+fn ratio(took: &Took) -> Option<Median> {
+    let pairs = took
+        .get(&Peer::Bpfilter)?
+        .iter()
+        .zip(took.get(&Peer::IpTables)?);
+    Some(Median::of(
+        pairs.map(|(own, other)| own.div_duration_f64(*other)),
+    ))
 }
 
 fn milliseconds(times: &[Duration]) -> Median {
@@ -65,7 +84,7 @@ impl Updates {
         times: usize,
     ) -> io::Result<()> {
         let places = places(stage, shape, count, &[Peer::IpTables, Peer::Bpfilter]);
-        let mut took: BTreeMap<Peer, Vec<Duration>> = BTreeMap::new();
+        let mut took = Took::new();
         let mut helper = Vec::new();
         for _ in 0..times {
             for &(peer, place) in &places {
@@ -101,12 +120,17 @@ impl Updates {
         times: usize,
     ) -> io::Result<()> {
         let places = places(stage, shape, count, peers);
-        let mut took: BTreeMap<Peer, Vec<Duration>> = BTreeMap::new();
+        let mut took = Took::new();
         for _ in 0..times {
             for &(peer, place) in &places {
                 let one = stage.load(place)?;
                 took.entry(peer).or_default().push(one);
             }
+        }
+        if count == MANY
+            && let Some(ratio) = ratio(&took)
+        {
+            self.load_ratio.insert(shape, ratio);
         }
         for (peer, took) in took {
             self.load.insert((shape, count, peer), milliseconds(&took));
@@ -123,7 +147,7 @@ impl Updates {
         times: usize,
     ) -> io::Result<()> {
         let places = places(stage, shape, count, &[Peer::IpTables, Peer::Bpfilter]);
-        let mut took: BTreeMap<Peer, Vec<Duration>> = BTreeMap::new();
+        let mut took = Took::new();
         for number in 0..times {
             for &(peer, place) in &places {
                 let chain = crate::rules::chain_name(stage.stations[place].config.hook);
@@ -140,6 +164,9 @@ impl Updates {
                 let one = stage.run(place, &argv)?;
                 took.entry(peer).or_default().push(one);
             }
+        }
+        if let Some(ratio) = ratio(&took) {
+            self.append_ratio.insert(shape, ratio);
         }
         for (peer, took) in took {
             self.append
