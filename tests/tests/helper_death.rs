@@ -11,6 +11,7 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bpfilter_tests::blob::{Extension, Rule, Table, Target, add_counters, get_entries, get_info};
@@ -68,6 +69,58 @@ fn between_raw_calls() {
     killed.sort_unstable();
     killed.dedup();
     assert_eq!(killed.len(), 15, "each time another helper");
+}
+
+/// A debugger, a freezer of processes: the kernel's verifier gives up when a
+/// signal comes, and the helper must not.
+#[test]
+fn stopped_in_the_middle_of_a_request() {
+    let mut side = Side::bpfilter(RAWCLIENT);
+    let mut table = Table::default();
+    for hook in 0..3 {
+        // Of many questions, so that loading the programs takes long.
+        for port in 0..40u16 {
+            let mut rule = Rule::any(Target::Verdict(VERDICT_DROP));
+            rule.ip.proto = 6;
+            rule.ip.src = [10, 0, 0, port as u8];
+            rule.ip.smsk = [255; 4];
+            let mut data = port.to_ne_bytes().to_vec();
+            data.extend_from_slice(&(port + 77).to_ne_bytes());
+            data.resize(12, 0xff);
+            data[10..].fill(0);
+            rule.matches.push(Extension::new("tcp", 0, data));
+            table.builtin[hook].push(rule);
+        }
+    }
+    let mut blob = table.blob();
+    blob.header.num_counters = 4;
+    assert_eq!(side.call(&blob.call()).errno, 0);
+    blob.header.num_counters = blob.header.num_entries;
+
+    let helper = side.helper().expect("a helper") as i32;
+    let done = AtomicBool::new(false);
+    let mut stops = 0;
+    std::thread::scope(|scope| {
+        let stopper = scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                // What it does in 5 ms must be enough to get on.
+                for (signal, pause) in [(libc::SIGSTOP, 200), (libc::SIGCONT, 5000)] {
+                    // SAFETY: no pointers are passed; the process is a child
+                    // of a child of this test's.
+                    assert_eq!(unsafe { libc::kill(helper, signal) }, 0);
+                    std::thread::sleep(Duration::from_micros(pause));
+                }
+                stops += 1;
+            }
+        });
+        let errnos: Vec<_> = (0..20).map(|_| side.call(&blob.call()).errno).collect();
+        done.store(true, Ordering::Relaxed);
+        stopper.join().expect("the stopper");
+        assert_eq!(errnos, [0; 20]);
+    });
+    println!("stopped {stops} times");
+    assert!(stops >= 10, "{stops}");
+    assert_eq!(side.helper(), Some(helper as u32));
 }
 
 /// Builds the library that kills the helper before each call of a client.

@@ -208,9 +208,16 @@ fn load_raw(insns: &[Insn]) -> Result<Fd> {
         expected_attach_type: ATTACH_NETFILTER,
         ..ProgLoad::new_zeroed()
     };
-    // SAFETY: the command reads as many instructions as there are and a
-    // string, writes no log, and opens a descriptor.
-    unsafe { raw::bpf_open(cmd::PROG_LOAD, &mut attr) }
+    loop {
+        // SAFETY: the command reads as many instructions as there are and a
+        // string, writes no log, and opens a descriptor.
+        match unsafe { raw::bpf_open(cmd::PROG_LOAD, &mut attr) } {
+            // A signal, even one of the freezer or a debugger, has disturbed
+            // the verifier.
+            Err(Errno::EAGAIN) => {}
+            loaded => return loaded,
+        }
+    }
 }
 
 /// The BTF object that comes after `id`.

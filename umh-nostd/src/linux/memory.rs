@@ -98,11 +98,12 @@ impl Draft {
         // touched, this takes all the memory now or fails.
         let allocated = fallocate(file.borrow(), FallocateFlags::empty(), 0, len as u64);
         allocated.map_err(|_| Errno::ENOMEM)?;
-        // As good as private: the file is known to nobody else yet.
+        // As good as private: the file is known to nobody else yet. All of it
+        // will be written: mapping its pages at once takes half the time.
         let memory = Memory(Mapping::new(
             len,
             READ_WRITE,
-            MapFlags::SHARED,
+            MapFlags::SHARED.union(MapFlags::POPULATE),
             Some(&file),
         )?);
         Ok(Self { memory, file })
