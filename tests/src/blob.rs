@@ -164,11 +164,21 @@ impl Default for Table {
 }
 
 impl Table {
-    /// Leaves out the matches that do not satisfy `wanted`.
-    pub fn keep(&mut self, wanted: impl Fn(&Extension) -> bool) {
+    /// Leaves out the matches that do not satisfy `wanted`, and the targets
+    /// that do not satisfy `wanted_target`.
+    pub fn keep(
+        &mut self,
+        wanted: impl Fn(&Extension) -> bool,
+        wanted_target: impl Fn(&Extension) -> bool,
+    ) {
         let chains = self.chains.iter_mut().map(|chain| &mut chain.rules);
         for rule in self.builtin.iter_mut().chain(chains).flatten() {
             rule.matches.retain(&wanted);
+            if let Target::Extension(target) = &rule.target
+                && !wanted_target(target)
+            {
+                rule.target = Target::Next;
+            }
         }
     }
 

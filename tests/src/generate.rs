@@ -402,6 +402,43 @@ fn candidate() -> impl Strategy<Value = Candidate> {
     ]
 }
 
+/// A target that is no verdict, and the protocol that it asks for. It may
+/// stand in any chain.
+fn action() -> impl Strategy<Value = (Extension, Option<u16>)> {
+    let reject = prop_oneof![
+        6 => select(&[0u32, 1, 2, 3, 5, 6, 8][..]).prop_map(|with| (with, None)),
+        2 => Just((7, Some(TCP))),
+        1 => (9u32..).prop_map(|with| (with, None)),
+    ]
+    .prop_map(|(with, proto)| (Extension::new("REJECT", 0, with.to_ne_bytes()), proto));
+    let log = (0u8..8, any::<u8>(), "[ -~]{0,29}").prop_map(|(level, flags, prefix)| {
+        let data = Data::default().u8(level).u8(flags).bytes(prefix).zeros(32);
+        (Extension::new("LOG", 0, data.0), None)
+    });
+    let nflog = (any::<u32>(), any::<(u16, u16)>(), 0u16..2, "[ -~]{0,63}").prop_map(
+        |(len, (group, threshold), flags, prefix)| {
+            let data = Data::default().u32(len).u16(group).u16(threshold);
+            let data = data.u16(flags).u16(0).bytes(prefix).zeros(76);
+            (Extension::new("NFLOG", 0, data.0), None)
+        },
+    );
+    let mark = any::<(u32, u32)>().prop_map(|(mark, mask)| {
+        let data = Data::default().u32(mark).u32(mask);
+        (Extension::new("MARK", 2, data.0), None)
+    });
+    let connmark = (1u8..3, any::<[u32; 3]>(), 0u8..2, 0u8..32, 0u8..4).prop_map(
+        |(revision, masks, right, bits, mode)| {
+            let data = masks.into_iter().fold(Data::default(), Data::u32);
+            let data = match revision {
+                1 => data.u8(mode).zeros(13),
+                _ => data.u8(right).u8(bits).u8(mode),
+            };
+            (Extension::new("CONNMARK", revision, data.0), None)
+        },
+    );
+    prop_oneof![4 => reject, 3 => log, 1 => nflog, 2 => mark, 1 => connmark]
+}
+
 /// The names and revisions that [`table`] uses.
 pub const MATCHES: [(&str, u8); 19] = [
     ("tcp", 0),
@@ -501,6 +538,7 @@ enum Aim {
         goto: bool,
     },
     Next,
+    Action(Extension, Option<u16>),
 }
 
 fn draft() -> impl Strategy<Value = Draft> {
@@ -510,6 +548,7 @@ fn draft() -> impl Strategy<Value = Draft> {
         2 => Just(Aim::Verdict(VERDICT_RETURN)),
         4 => (any::<u16>(), any::<bool>()).prop_map(|(pick, goto)| Aim::Chain { pick, goto }),
         2 => Just(Aim::Next),
+        4 => action().prop_map(|(target, proto)| Aim::Action(target, proto)),
     ];
     // Often nothing at all, because unconditional rules are special.
     let ip = prop_oneof![4 => ip(), 1 => Just(IptIp::new_zeroed())];
@@ -542,13 +581,21 @@ fn settle(draft: &Draft, hooks: Hooks, callable: &[usize]) -> Rule {
         ip.proto = proto;
         ip.invflags &= !IPT_INV_PROTO;
     }
-    let target = match draft.target {
-        Aim::Verdict(verdict) => Target::Verdict(verdict),
+    let target = match &draft.target {
+        Aim::Verdict(verdict) => Target::Verdict(*verdict),
         Aim::Next => Target::Next,
+        Aim::Action(extension, None) => Target::Extension(extension.clone()),
+        Aim::Action(extension, Some(proto)) => {
+            let wanted = ip.proto == *proto && ip.invflags & IPT_INV_PROTO == 0;
+            match wanted {
+                true => Target::Extension(extension.clone()),
+                false => Target::Next,
+            }
+        }
         Aim::Chain { pick, goto } => {
-            match callable.get(usize::from(pick) % callable.len().max(1)) {
+            match callable.get(usize::from(*pick) % callable.len().max(1)) {
                 None => Target::Next,
-                Some(&chain) if goto => Target::Goto(chain),
+                Some(&chain) if *goto => Target::Goto(chain),
                 Some(&chain) => Target::Jump(chain),
             }
         }

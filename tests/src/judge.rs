@@ -78,11 +78,23 @@ pub fn features_of(side: &mut Side) -> Features {
             Extension::new("owner", 1, [0; 20]),
         ),
     ];
-    let mut features = Features::NONE;
-    for (feature, chain, extension) in probes {
-        empty(side);
+    let matches = probes.into_iter().map(|(feature, chain, extension)| {
         let mut rule = Rule::any(Target::Next);
         rule.matches.push(extension);
+        (feature, chain, rule)
+    });
+    let targets = [
+        (Features::REJECT, Extension::new("REJECT", 0, [0; 4])),
+        (Features::LOG, Extension::new("LOG", 0, [0; 32])),
+        (Features::NFLOG, Extension::new("NFLOG", 0, [0; 76])),
+        (Features::MARK, Extension::new("MARK", 2, [0; 8])),
+        (Features::CONNMARK, Extension::new("CONNMARK", 2, [0; 15])),
+    ];
+    let targets =
+        targets.map(|(feature, target)| (feature, input, Rule::any(Target::Extension(target))));
+    let mut features = Features::NONE;
+    for (feature, chain, rule) in matches.chain(targets) {
+        empty(side);
         let mut table = blob::Table::default();
         table.builtin[chain].push(rule);
         match side.call(&table.blob().call()).errno {
@@ -95,8 +107,8 @@ pub fn features_of(side: &mut Side) -> Features {
     features
 }
 
-/// The matches that come and go with what a kernel can do, and which of them
-/// are missing.
+/// The extensions that come and go with what a kernel can do, and which of
+/// them are missing.
 pub fn lacking(features: Features) -> Vec<&'static str> {
     let gated = [
         (Features::CONNTRACK, "conntrack"),
@@ -104,6 +116,11 @@ pub fn lacking(features: Features) -> Vec<&'static str> {
         (Features::ROUTES, "addrtype"),
         (Features::LINK_LAYER, "mac"),
         (Features::SOCKETS, "owner"),
+        (Features::REJECT, "REJECT"),
+        (Features::LOG, "LOG"),
+        (Features::NFLOG, "NFLOG"),
+        (Features::MARK, "MARK"),
+        (Features::CONNMARK, "CONNMARK"),
     ];
     gated
         .into_iter()
@@ -176,10 +193,16 @@ pub fn empty(side: &mut Side) {
     assert_eq!(outcome.errno, 0, "an empty table");
 }
 
-/// Whether bpfilter has a match.
-pub fn has(host: &Host, extension: &Extension) -> bool {
-    let name = blob::padded(&extension.name);
-    revision(host, Kind::Match, &name, extension.revision) == 0
+/// Leaves out of a table what bpfilter has not got.
+pub fn keep_known(host: &Host, table: &mut blob::Table) {
+    let has = |kind, extension: &Extension| {
+        let name = blob::padded(&extension.name);
+        revision(host, kind, &name, extension.revision) == 0
+    };
+    table.keep(
+        |extension| has(Kind::Match, extension),
+        |extension| has(Kind::Target, extension),
+    );
 }
 
 /// Whether bpfilter has a match or target: 0, ENOENT or EPROTONOSUPPORT.

@@ -416,7 +416,7 @@ const EDGES: [u32; 25] = [
 
 /// Names that mean something to the kernel: those of generated tables, those
 /// of other tables, hooks and families, and such as nobody knows.
-const NAMES: [(&str, u8); 34] = [
+const NAMES: [(&str, u8); 36] = [
     ("tcp", 0),
     ("udp", 0),
     ("icmp", 0),
@@ -451,6 +451,8 @@ const NAMES: [(&str, u8); 34] = [
     ("TTL", 0),
     ("MASQUERADE", 0),
     ("NFLOG", 0),
+    ("CONNMARK", 1),
+    ("CONNMARK", 2),
 ];
 
 fn value() -> impl Strategy<Value = Value> {
@@ -511,7 +513,7 @@ pub fn mutation() -> impl Strategy<Value = Mutation> {
         3 => (entry(), name()).prop_map(|(entry, name)| Mutation::TargetName(entry, name)),
         5 => (entry(), nth, any::<u8>(), any::<u8>())
             .prop_map(|(entry, nth, at, value)| Mutation::MatchData(entry, nth, at, value)),
-        1 => (entry(), any::<u8>(), any::<u8>())
+        3 => (entry(), any::<u8>(), any::<u8>())
             .prop_map(|(entry, at, value)| Mutation::TargetData(entry, at, value)),
         1 => (entry(), any::<bool>()).prop_map(|(entry, honest)| Mutation::Remove(entry, honest)),
         1 => (entry(), any::<bool>()).prop_map(|(entry, honest)| Mutation::Double(entry, honest)),

@@ -292,6 +292,22 @@ impl Rows {
         self.rule(errno, what, 0, proto, extension);
     }
 
+    /// A table with one rule of a target in a built-in chain.
+    fn target(
+        &mut self,
+        errno: i32,
+        what: &'static str,
+        chain: usize,
+        (proto, invflags): (u16, u8),
+        extension: Extension,
+    ) {
+        let mut table = Table::default();
+        let mut rule = Rule::any(Target::Extension(extension));
+        (rule.ip.proto, rule.ip.invflags) = (proto, invflags);
+        table.builtin[chain].push(rule);
+        self.long(errno, what, table.blob(), 0);
+    }
+
     /// A table with one rule in a built-in chain.
     fn rule(
         &mut self,
@@ -616,6 +632,94 @@ fn extensions(rows: &mut Rows) {
         let extension = Extension::new(name, revision, vec![0; size]);
         rows.rule(errno, name, 1, 0, extension);
     }
+    for (name, revision, size) in [
+        ("REJECT", 1, 8),
+        ("LOG", 1, 32),
+        ("NFLOG", 1, 80),
+        ("MARK", 0, 8),
+        ("MARK", 1, 16),
+        ("MARK", 3, 8),
+        ("CONNMARK", 0, 24),
+        ("CONNMARK", 3, 16),
+    ] {
+        let extension = Extension::new(name, revision, vec![0; size]);
+        rows.target(ENOENT, name, 1, (0, 0), extension);
+    }
+}
+
+/// xt_check_target, and what targets check themselves.
+fn target_data(rows: &mut Rows) {
+    use libc::EINVAL;
+    const TCP: u16 = 6;
+    let any = (0, 0);
+
+    let reject = |with: u32| Extension::new("REJECT", 0, with.to_ne_bytes());
+    for chain in 0..3 {
+        for with in [0, 1, 2, 3, 5, 6, 8] {
+            rows.target(0, "REJECT", chain, any, reject(with));
+        }
+        rows.target(0, "REJECT, a reset for TCP", chain, (TCP, 0), reject(7));
+    }
+    rows.target(0, "REJECT with what is not", 0, any, reject(99));
+    rows.target(EINVAL, "REJECT with an echo", 0, any, reject(4));
+    rows.target(EINVAL, "REJECT, a reset for all", 0, any, reject(7));
+    rows.target(EINVAL, "REJECT, a reset for UDP", 0, (17, 0), reject(7));
+    rows.target(EINVAL, "REJECT, a reset past 255", 0, (0x106, 0), reject(7));
+    let inverted = (TCP, IPT_INV_PROTO);
+    rows.target(
+        EINVAL,
+        "REJECT, a reset for all but TCP",
+        0,
+        inverted,
+        reject(7),
+    );
+    rows.target(0, "REJECT for all but TCP", 0, inverted, reject(0));
+
+    let log = |level: u8, flags: u8, last: u8| {
+        let mut data = vec![b'x'; 32];
+        data[..2].copy_from_slice(&[level, flags]);
+        data[31] = last;
+        Extension::new("LOG", 0, data)
+    };
+    rows.target(0, "LOG", 1, any, log(7, 0x2f, 0));
+    rows.target(0, "LOG, unknown flags", 1, any, log(0, 0xff, 0));
+    rows.target(EINVAL, "LOG, level 8", 1, any, log(8, 0, 0));
+    rows.target(EINVAL, "LOG, endless prefix", 1, any, log(4, 0, b'x'));
+
+    let nflog = |flags: u16, last: u8| {
+        let mut data = vec![b'x'; 76];
+        data[8..10].copy_from_slice(&flags.to_ne_bytes());
+        data[75] = last;
+        Extension::new("NFLOG", 0, data)
+    };
+    rows.target(0, "NFLOG", 2, any, nflog(0, 0));
+    rows.target(0, "NFLOG, some bytes", 2, any, nflog(1, 0));
+    rows.target(EINVAL, "NFLOG, unknown flag", 2, any, nflog(2, 0));
+    rows.target(EINVAL, "NFLOG, endless prefix", 2, any, nflog(0, b'x'));
+
+    rows.target(0, "MARK", 0, any, Extension::new("MARK", 2, [0xa5; 8]));
+    let connmark = |revision, right: u8, bits: u8| {
+        let mut data = vec![0xa5; 16];
+        data[12..14].copy_from_slice(&[right, bits]);
+        Extension::new("CONNMARK", revision, data)
+    };
+    rows.target(0, "the old CONNMARK", 0, any, connmark(1, 0xff, 0xff));
+    rows.target(0, "CONNMARK to the left", 0, any, connmark(2, 0, 31));
+    rows.target(0, "CONNMARK to the right", 0, any, connmark(2, 1, 1));
+    rows.target(EINVAL, "CONNMARK upwards", 0, any, connmark(2, 2, 1));
+    rows.target(EINVAL, "CONNMARK too far", 0, any, connmark(2, 0, 32));
+
+    for (name, revision, size) in [
+        ("REJECT", 0, 4),
+        ("LOG", 0, 32),
+        ("NFLOG", 0, 76),
+        ("MARK", 2, 8),
+        ("CONNMARK", 1, 13),
+        ("CONNMARK", 2, 15),
+    ] {
+        let wrong = Extension::new(name, revision, vec![0; size + 8]);
+        rows.target(EINVAL, name, 0, any, wrong);
+    }
 }
 
 /// xt_check_match, and what extensions check themselves.
@@ -795,6 +899,8 @@ fn data(rows: &mut Rows) {
         let wrong = vec![0; size + 8];
         rows.input(EINVAL, name, 0, Extension::new(name, revision, wrong));
     }
+
+    target_data(rows);
 
     let mut table = Table::default();
     let mut rule = tcp();

@@ -61,7 +61,9 @@ fn revisions_are_those_of_the_kernel() {
         "ttl",
         "udp",
     ];
-    let targets = ["", "ERROR", "standard", "NOBODY", "tcp"];
+    let targets = [
+        "", "ERROR", "standard", "NOBODY", "tcp", "CONNMARK", "LOG", "MARK", "NFLOG", "REJECT",
+    ];
     let asked = matches
         .map(|name| (Kind::Match, GET_REVISION_MATCH, name))
         .into_iter()

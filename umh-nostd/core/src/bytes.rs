@@ -13,7 +13,7 @@ pub(crate) fn read<T: FromBytes>(bytes: &[u8], at: usize) -> Option<T> {
 }
 
 /// Puts `value` at `at`; `None` if it does not fit there.
-pub(crate) fn write<T: IntoBytes + Immutable>(
+pub(crate) fn write<T: IntoBytes + Immutable + ?Sized>(
     bytes: &mut [u8],
     at: usize,
     value: &T,

@@ -50,11 +50,11 @@ impl Log {
 
     /// A line that tells of a fault; it is given the helper's name.
     pub(super) fn error(&self, line: impl FnOnce(Line) -> Line) {
-        self.print(line(Line::new("<3>bpfilter: ")));
+        self.print(line(Line::error("")));
     }
 
     /// A line that cannot be written is lost: there is no one to tell.
-    fn print(&self, line: Line) {
+    pub(super) fn print(&self, line: Line) {
         // The level in front is for the kernel alone.
         let line = line.text("\n").0;
         let _ = match self {
@@ -81,9 +81,19 @@ impl Line {
         Self(String::new()).text(start)
     }
 
+    /// A line that tells of a fault and starts with `text`.
+    pub(super) fn error(text: &str) -> Self {
+        Self::new("<3>bpfilter: ").text(text)
+    }
+
+    /// Adds `text`.
+    pub(super) fn push(&mut self, text: &str) {
+        let _ = self.0.push_str(text);
+    }
+
     /// The line with `text` at its end.
     pub(super) fn text(mut self, text: &str) -> Self {
-        let _ = self.0.push_str(text);
+        self.push(text);
         self
     }
 

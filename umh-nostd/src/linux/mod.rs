@@ -21,7 +21,7 @@ use rustix::fd::BorrowedFd;
 use rustix::io;
 use rustix::time::{ClockId, Timespec, clock_getres};
 use umh_core::errno::{Errno, Result};
-use umh_core::extension::{Host, Kind};
+use umh_core::extension::{self, Host, Kind};
 use umh_core::program::Insn;
 
 use crate::serve::{End, Mailbox, serve};
@@ -29,7 +29,7 @@ use crate::system::{Generation, Machine, Maps, System, Tid, UserAddr};
 use btf::Missing;
 use control::Control;
 use fd::Fd;
-use log::Log;
+use log::{Line, Log};
 use memory::{CounterMap, Draft, Image, Memory};
 
 /// The kernel of this machine.
@@ -42,13 +42,15 @@ struct Linux {
 }
 
 impl Linux {
-    /// Finds out what the rules run on. Says so in the log if they cannot.
+    /// Finds out what the rules run on. Says in the log if they cannot, or
+    /// which of them cannot.
     fn find_out(&self) -> Option<Machine> {
         let missing = match btf::resolve() {
             Ok(kernel) => match bpf::possible_cpus() {
                 Ok(cpus) => {
                     let features = kernel.features();
                     let host = Host { features, hz: hz() };
+                    self.tell_lacking(&host);
                     return Some(Machine { kernel, host, cpus });
                 }
                 Err(errno) => Missing::Failed("per-CPU maps", errno),
@@ -63,6 +65,20 @@ impl Linux {
             }
         });
         None
+    }
+
+    /// Logs what rules are refused for here, if there is anything.
+    fn tell_lacking(&self, host: &Host) {
+        let mut found = false;
+        let mut line = Line::error("this kernel lacks what these need:");
+        extension::lacking(host, &mut |name| {
+            found = true;
+            line.push(" ");
+            line.push(str::from_utf8(name).unwrap_or_default());
+        });
+        if found {
+            self.log.print(line);
+        }
     }
 }
 

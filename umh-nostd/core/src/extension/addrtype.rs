@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! addrtype: what the routing table makes of an address (xt_addrtype.c).
 
-use super::{Extension, Features, Rule};
+use zerocopy::IntoBytes;
+
+use super::{Extension, Features, Rule, function};
 use crate::abi::layout;
 use crate::bytes::read;
 use crate::errno::{Errno, Result};
+use crate::ruleset::{Draft, kind};
 use crate::table::Hook;
 
 layout! {
@@ -43,12 +46,14 @@ pub const LIMIT_OUT: u32 = 0x08;
 pub(super) const EXTENSIONS: [Extension; 2] = [
     Extension {
         needs: Features::ROUTES,
+        lower: lower_0,
         ..Extension::matching::<AddrType0>("addrtype")
     },
     Extension {
         revision: 1,
         needs: Features::ROUTES,
         check: check_1,
+        lower: function::<{ kind::ADDRTYPE }>,
         ..Extension::matching::<AddrType1>("addrtype")
     },
 ];
@@ -64,5 +69,19 @@ fn check_1(rule: &Rule<'_>, data: &[u8]) -> Result<()> {
     {
         return Err(Errno::EINVAL);
     }
+    Ok(())
+}
+
+/// addrtype_mt_v0: revision 1 without an interface. The answer is xored with
+/// the inversion, of which only the lowest bit makes a difference.
+fn lower_0(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
+    let old: AddrType0 = read(data, 0).ok_or(Errno::EINVAL)?;
+    let flag = |inversion, flag| if inversion & 1 != 0 { flag } else { 0 };
+    let new = AddrType1 {
+        source: old.source,
+        destination: old.destination,
+        flags: flag(old.invert_source, INV_SOURCE) | flag(old.invert_destination, INV_DESTINATION),
+    };
+    draft.function(kind::ADDRTYPE, new.as_bytes());
     Ok(())
 }

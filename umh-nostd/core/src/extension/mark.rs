@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! mark: the packet's mark (xt_mark.c).
+//! mark and MARK: the packet's mark (xt_mark.c).
 
-use super::{Extension, Family};
+use super::{Extension, Family, Features, function};
 use crate::abi::layout;
 use crate::bytes::read;
 use crate::errno::{Errno, Result};
-use crate::ruleset::{Draft, Field, Test};
+use crate::ruleset::{Draft, Field, Test, kind};
 
 layout! {
     /// `struct xt_mark_mtinfo1`.
@@ -19,14 +19,30 @@ layout! {
         /// Padding.
         pad: [u8; 3],
     }
+
+    /// `struct xt_mark_tginfo2`.
+    SetMark: 8 {
+        /// The bits to flip.
+        mark: u32,
+        /// The bits to clear before that.
+        mask: u32,
+    }
 }
 
-pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
-    revision: 1,
-    family: Family::Any,
-    lower,
-    ..Extension::matching::<Mark>("mark")
-}];
+pub(super) const EXTENSIONS: [Extension; 2] = [
+    Extension {
+        revision: 1,
+        family: Family::Any,
+        lower,
+        ..Extension::matching::<Mark>("mark")
+    },
+    Extension {
+        revision: 2,
+        needs: Features::MARK,
+        lower: function::<{ kind::MARK }>,
+        ..Extension::target::<SetMark>("MARK")
+    },
+];
 
 /// mark_mt
 fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {

@@ -12,6 +12,7 @@
 
 pub mod addrtype;
 pub mod comment;
+pub mod connmark;
 pub mod conntrack;
 pub mod dscp;
 pub mod error;
@@ -19,11 +20,14 @@ pub mod icmp;
 pub mod iprange;
 pub mod length;
 pub mod limit;
+pub mod log;
 pub mod mac;
 pub mod mark;
 pub mod multiport;
+pub mod nflog;
 pub mod owner;
 pub mod pkttype;
+pub mod reject;
 pub mod standard;
 pub mod state;
 pub mod tcp;
@@ -34,7 +38,7 @@ pub mod udp;
 use crate::abi::{ALIGN, EXTENSION_NAME_LEN, IPT_INV_PROTO, IptIp};
 use crate::bytes::c_string;
 use crate::errno::{Errno, Result};
-use crate::ruleset::Draft;
+use crate::ruleset::{Draft, kind};
 
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
@@ -44,17 +48,21 @@ const FILES: &[&[Extension]] = &[
     &error::EXTENSIONS,
     &addrtype::EXTENSIONS,
     &comment::EXTENSIONS,
+    &connmark::EXTENSIONS,
     &conntrack::EXTENSIONS,
     &dscp::EXTENSIONS,
     &icmp::EXTENSIONS,
     &iprange::EXTENSIONS,
     &length::EXTENSIONS,
     &limit::EXTENSIONS,
+    &log::EXTENSIONS,
     &mac::EXTENSIONS,
     &mark::EXTENSIONS,
     &multiport::EXTENSIONS,
+    &nflog::EXTENSIONS,
     &owner::EXTENSIONS,
     &pkttype::EXTENSIONS,
+    &reject::EXTENSIONS,
     &state::EXTENSIONS,
     &tcp::EXTENSIONS,
     &tos::EXTENSIONS,
@@ -117,18 +125,38 @@ impl Features {
     pub const NONE: Self = Self(0);
     /// Connection tracking can be switched on in a namespace, and read.
     pub const CONNTRACK: Self = Self(1 << 0);
-    /// The routing table can be asked. No kernel yet.
-    pub const ROUTES: Self = Self(1 << 1);
     /// The socket of a packet can be asked. No kernel yet.
     pub const SOCKETS: Self = Self(1 << 2);
     /// The link layer's header can be read. No kernel yet.
     pub const LINK_LAYER: Self = Self(1 << 3);
+    /// Packets can be answered.
+    pub const REJECT: Self = Self::function(kind::REJECT);
+    /// Packets can be logged.
+    pub const LOG: Self = Self::function(kind::LOG);
+    /// Packets can be logged by user space.
+    pub const NFLOG: Self = Self::function(kind::NFLOG);
+    /// Packets can be marked.
+    pub const MARK: Self = Self::function(kind::MARK);
+    /// Connections can be marked.
+    pub const CONNMARK: Self = Self::function(kind::CONNMARK);
+    /// The routing table can be asked.
+    pub const ROUTES: Self = Self::function(kind::ADDRTYPE);
     /// All that there are.
     pub const ALL: Self = Self(u16::MAX);
+
+    /// The kernel half has the function that an op of this kind calls.
+    pub(crate) const fn function(kind: u8) -> Self {
+        Self(1 << (kind - kind::REJECT + 8))
+    }
 
     /// Both sets together.
     pub const fn with(self, other: Self) -> Self {
         Self(self.0 | other.0)
+    }
+
+    /// Whether both have something in common.
+    pub const fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
     }
 
     /// Whether nothing of `other` is missing.
@@ -259,7 +287,13 @@ fn anything(_: &Rule<'_>, _: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// No packet is ever asked: a target, or what no kernel has the features for.
+/// What a function of the kernel half does, given the rule's data as it is.
+fn function<const KIND: u8>(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
+    draft.function(KIND, data);
+    Ok(())
+}
+
+/// No packet is ever asked: a verdict, or what no kernel has the features for.
 fn refused(_: &mut Draft<'_, '_>, _: &[u8]) -> Result<()> {
     Err(Errno::ENOENT)
 }
@@ -271,6 +305,18 @@ fn enforced(host: &Host, kind: Kind) -> impl Iterator<Item = (Place, &'static Ex
         .map(Place)
         .zip(&REGISTRY)
         .filter(move |(_, found)| found.kind == kind && features.contains(found.needs))
+}
+
+/// Names what `host` cannot enforce.
+pub fn lacking(host: &Host, tell: &mut dyn FnMut(&'static [u8])) {
+    let mut last = &[][..];
+    for extension in &REGISTRY {
+        // The revisions of one stand together.
+        if !host.features.contains(extension.needs) && extension.name() != last {
+            last = extension.name();
+            tell(last);
+        }
+    }
 }
 
 /// Where in the registry an extension is, so that a rule that has been checked
@@ -427,7 +473,7 @@ mod tests {
     #[test]
     fn names_are_lines() {
         let mut text = [0; 4096];
-        assert_eq!(write_names(&ALL, Kind::Target, &mut text), b"ERROR\n");
+        assert_eq!(write_names(&NONE, Kind::Target, &mut text), b"ERROR\n");
         let matches = write_names(&ALL, Kind::Match, &mut text);
         let lines = matches.split(|&byte| byte == b'\n');
         let conntrack = lines.filter(|line| line == b"conntrack").count();
@@ -437,9 +483,27 @@ mod tests {
     }
 
     #[test]
+    fn what_is_missing_has_names() {
+        let names = |host| {
+            let mut names = [&[][..]; 64];
+            let mut places = names.iter_mut();
+            lacking(host, &mut |name| {
+                if let Some(place) = places.next() {
+                    *place = name;
+                }
+            });
+            names
+        };
+        assert_eq!(names(&ALL), [&[][..]; 64]);
+        let none = names(&NONE);
+        assert_eq!(none.iter().filter(|name| **name == b"CONNMARK").count(), 1);
+        assert!(none.contains(&&b"REJECT"[..]) && !none.contains(&&b"tcp"[..]));
+    }
+
+    #[test]
     fn names_that_do_not_fit_are_left_out() {
         let mut text = [0; 8];
-        assert_eq!(write_names(&ALL, Kind::Target, &mut text[..5]), b"");
-        assert_eq!(write_names(&ALL, Kind::Target, &mut text[..6]), b"ERROR\n");
+        assert_eq!(write_names(&NONE, Kind::Target, &mut text[..5]), b"");
+        assert_eq!(write_names(&NONE, Kind::Target, &mut text[..6]), b"ERROR\n");
     }
 }

@@ -190,6 +190,13 @@ impl Builder<'_> {
             mov_imm(R0, 0),
             jump(label::EXIT),
             bind(ON),
+            when(
+                need::TARGETS,
+                &[
+                    mov(R1, R3),
+                    jump_if_imm(R0, Cond::Eq, action::TARGET, label::ASK)
+                ]
+            ),
             jump_if_imm(R0, Cond::Eq, action::STEP, STEP),
             // Masked, it is not known to be what is in the frame.
             load(B8, R1, Fp, frame::DEPTH),

@@ -34,6 +34,8 @@ pub(super) const OP: i16 = -56;
 pub(super) const SAVED: i16 = -64;
 /// Where the op after it is, 0 for none, 8 bytes.
 pub(super) const NEXT_OP: i16 = -72;
+/// For the prologue alone, in the same place.
+pub(super) const SCRATCH: i16 = NEXT_OP;
 /// Whether the op at hand inverts, 8 bytes.
 pub(super) const INVERT: i16 = -80;
 /// Credits gained that could not be stored yet, 8 bytes.
@@ -63,8 +65,8 @@ pub(super) const BEST: i16 = -312;
 pub(super) const INDEX_AT: i16 = -320;
 /// Rows of this packet, as offsets, 8 bytes each.
 pub(super) const ROWS: i16 = -368;
-/// For the prologue alone, 8 bytes.
-pub(super) const SCRATCH: i16 = -296;
+/// The hook that the packet is at (struct nf_hook_state), 8 bytes.
+pub(super) const STATE: i16 = -296;
 /// Return positions, 4 bytes each.
 pub(super) const RETURNS: i16 = -496;
 /// How many of them.

@@ -96,12 +96,38 @@ facts! {
     TUPLE_DPORT = Struct "nf_conntrack_tuple" Offset(&["dst", "u"]);
     /// Protocol.
     TUPLE_PROTO = Struct "nf_conntrack_tuple" Offset(&["dst", "protonum"]);
+    /// The functions of the kernel half, in the order of their kinds of op
+    /// and of their features.
+    REJECT = Func "bpf_xt_reject" Id;
+    /// LOG.
+    LOG = Func "bpf_xt_log" Id;
+    /// NFLOG.
+    NFLOG = Func "bpf_xt_nflog" Id;
+    /// MARK.
+    MARK = Func "bpf_xt_set_mark" Id;
+    /// CONNMARK.
+    CONNMARK = Func "bpf_xt_connmark" Id;
+    /// addrtype.
+    ADDRTYPE = Func "bpf_xt_addrtype" Id;
 }
 
 /// The facts without which no program is possible.
 const REQUIRED: core::ops::RangeInclusive<u8> = SKB_LEN.0..=GSO_TYPE.0;
 /// The facts that connection tracking needs.
 const CONNTRACK: core::ops::RangeInclusive<u8> = SKB_NFCT.0..=TUPLE_PROTO.0;
+
+/// The function that an op of a kind calls.
+pub(crate) const fn function(kind: u8) -> Param {
+    Param(REJECT.0 + kind - kind::REJECT)
+}
+
+const _: () = assert!(
+    function(kind::LOG).0 == LOG.0
+        && function(kind::NFLOG).0 == NFLOG.0
+        && function(kind::MARK).0 == MARK.0
+        && function(kind::CONNMARK).0 == CONNMARK.0
+        && function(kind::ADDRTYPE).0 == ADDRTYPE.0
+);
 
 /// A fact that is absent.
 const ABSENT: i32 = -1;
@@ -155,11 +181,16 @@ impl Kernel {
 
     /// The extensions that can be enforced.
     pub fn features(&self) -> Features {
-        if CONNTRACK.into_iter().all(|fact| self.has(Param(fact))) {
-            Features::CONNTRACK
-        } else {
-            Features::NONE
+        let mut features = match CONNTRACK.into_iter().all(|fact| self.has(Param(fact))) {
+            true => Features::CONNTRACK,
+            false => Features::NONE,
+        };
+        for kind in kind::REJECT..=kind::ADDRTYPE {
+            if self.has(function(kind)) {
+                features = features.with(Features::function(kind));
+            }
         }
+        features
     }
 
     /// Whether loops are instructions, or calls of an iterator.

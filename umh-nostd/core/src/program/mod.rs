@@ -34,7 +34,7 @@ pub(crate) use kernel::ConnectionPart;
 pub use kernel::Kernel;
 
 use crate::errno::{Errno, Result};
-use crate::ruleset::{COUNTERS, Field, GROUP, IN_FRAME, Ruleset, action, data};
+use crate::ruleset::{COUNTERS, Field, GROUP, IN_FRAME, Ruleset, action, data, kind};
 use crate::table::Hook;
 use asm::{
     Assembler, Cond, Label, Need, Needs, Param, Reg, Shared, add_imm, call_kfunc, jump_if_imm,
@@ -199,6 +199,10 @@ mod need {
         NAT
         /// Any op.
         OPS
+        /// Ops that are functions of the kernel half.
+        FUNCTIONS
+        /// Targets among them.
+        TARGETS
         /// Ops that end at COMPARE.
         COMPARE
         /// Ops that end at YES or NO.
@@ -359,6 +363,8 @@ fn needs(ruleset: &Ruleset<'_>, hook: Hook) -> Needs {
         (need::OUTGOING, outgoing),
         (need::NAT, uses.nat),
         (need::OPS, uses.kinds != 0),
+        (need::FUNCTIONS, uses.kinds & kind::FUNCTIONS != 0),
+        (need::TARGETS, uses.kinds & kind::TARGETS != 0),
         (need::COMPARE, uses.kinds & ops::COMPARE != 0),
         (need::ANSWER, uses.kinds & ops::ANSWER != 0),
         (need::INDEX, ruleset.index().is_used()),

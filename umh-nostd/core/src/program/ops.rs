@@ -19,11 +19,11 @@ use super::asm::{
 };
 use super::asm::{add32, and32};
 use super::block::Block;
-use super::kernel::{CAST, WORD};
+use super::kernel::{CAST, SKB_MARK, WORD, function};
 use super::{Builder, frame, label, need, param, shared};
 use crate::ruleset::{BUCKET, Bucket, Field, OP, Op, flag, kind};
 
-use Reg::{Fp, R0, R1, R2, R3, R4, R5};
+use Reg::{Fp, R0, R1, R2, R3, R4, R5, R6};
 use Size::{B1, B2, B4, B8};
 
 /// Helper function `bpf_jiffies64`.
@@ -268,6 +268,11 @@ impl Builder<'_> {
         if kinds & 1 << kind::PORTS != 0 {
             self.ports();
         }
+        for kind in kind::REJECT..=kind::ADDRTYPE {
+            if kinds & 1 << kind != 0 {
+                self.function(kind);
+            }
+        }
         self.put(block![
             when(need::op(kind::LIMIT), LIMIT),
             when(need::op(kind::TCP_OPTION), TCP_OPTION),
@@ -410,5 +415,37 @@ impl Builder<'_> {
             jump_if_imm(R5, Cond::Eq, 0, label::YES),
             jump(label::NO),
         ]);
+    }
+
+    /// A function of the kernel half. What it returns may be wider than what
+    /// it means: NF_DROP or XT_CONTINUE, false or true.
+    fn function(&mut self, kind: u8) {
+        let target = kind::TARGETS & 1 << kind != 0;
+        let ways = match target {
+            // On at the next entry, as if it had not matched.
+            true => [label::DROP, label::FAILED],
+            false => [label::FAILED, label::HOLDS],
+        };
+        let text = block![
+            bind(Label::arg(0)),
+            mov(R3, R2),
+            add_imm(R3, OP as i32),
+            mov(R1, R6),
+            load(B8, R2, Fp, frame::STATE),
+            call_kfunc(Param::arg(1)),
+            when(
+                need::field(Field::Mark),
+                &[
+                    load(B4, R1, R6, 0).at(SKB_MARK),
+                    store(B4, Fp, super::packet::field(Field::Mark), R1),
+                ]
+            ),
+            and_imm(R0, 1),
+            jump_if_imm(R0, Cond::Eq, 0, Label::arg(2)),
+            jump(Label::arg(3)),
+        ];
+        let [no, yes] = ways.map(Label::number);
+        let function = self.ruleset.kernel().fact(function(kind));
+        self.put_with(text, &[of(kind).number(), function, no, yes]);
     }
 }

@@ -106,6 +106,10 @@ impl Builder<'_> {
     pub(super) fn packet(&mut self) {
         self.put(block![
             load(B8, R6, R1, 8),
+            when(
+                need::FUNCTIONS,
+                &[load(B8, R2, R1, 0), store(B8, Fp, frame::STATE, R2)]
+            ),
             // Names of the interfaces; no interface has an empty name, as a
             // read through a NULL pointer gives zeros.
             when(need::INTERFACES, &[load(B8, R3, R1, 0)]),

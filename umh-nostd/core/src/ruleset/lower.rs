@@ -12,7 +12,7 @@
 
 use zerocopy::IntoBytes;
 
-use super::record::{BUCKET, Bucket, LONGEST_OP, OP, Op, Pattern, Record, class, flag, kind};
+use super::record::{BUCKET, Bucket, OP, Op, Pattern, Record, class, flag, kind};
 use super::test::{Field, Predicate, Predicates, Question, Test};
 use crate::abi::{
     IPT_F_FRAG, IPT_INV_DSTIP, IPT_INV_FRAG, IPT_INV_PROTO, IPT_INV_SRCIP, IPT_INV_VIA_IN,
@@ -21,7 +21,7 @@ use crate::abi::{
 use crate::bytes::{read, write};
 use crate::errno::{Errno, Result};
 use crate::program::Kernel;
-use crate::table::Entry;
+use crate::table::{Entry, Target};
 
 /// Where ops and buckets go. With no room it only counts, so that the same
 /// code finds out how much room there must be.
@@ -37,10 +37,10 @@ impl<'a> Sink<'a> {
         Self { bytes, len: 0 }
     }
 
-    fn push<T: IntoBytes + zerocopy::Immutable>(&mut self, value: &T) {
+    fn push<T: IntoBytes + zerocopy::Immutable + ?Sized>(&mut self, value: &T) {
         // Without room there is nothing to write to.
         let _ = write(self.bytes, self.len, value);
-        self.len += size_of::<T>();
+        self.len += size_of_val(value);
     }
 
     /// Sets a flag of an op that has been pushed.
@@ -68,6 +68,8 @@ pub struct Uses {
     pub interfaces: [bool; 2],
     /// Whether a connection was translated.
     pub nat: bool,
+    /// Some rule changes the mark, so that it is asked when its turn comes.
+    pub marks: bool,
 }
 
 /// What a whole table is lowered into.
@@ -88,7 +90,7 @@ pub(super) struct Lowering<'a> {
 /// lets the rule fail: most rules need no other for odd packets.
 pub(super) const SHARED_GUARD: u32 = OP as u32;
 
-impl Lowering<'_> {
+impl<'a> Lowering<'a> {
     /// The ops that every table starts with: one that is never reached, so
     /// that no rule's ops start at 0, and the shared one.
     pub(super) fn start(&mut self) {
@@ -101,10 +103,17 @@ impl Lowering<'_> {
     }
 
     /// Lowers one entry; its action and its place in the index are left to
-    /// the caller.
+    /// the caller, but for the op of a target that is no verdict, which the
+    /// action then names.
     pub(super) fn rule(&mut self, entry: &Entry<'_>) -> Result<Record> {
         let mut record = Record::default();
         let bucket = self.state.len;
+        if let Target::Extension(instance) = entry.target {
+            record.action = u32::try_from(self.ops.len).map_err(|_| Errno::ENOMEM)?;
+            let mut ignored = record;
+            let mut target = self.draft(&mut ignored, bucket, false);
+            (instance.extension.lower)(&mut target, instance.data)?;
+        }
         record.ops = self.part(entry, &mut record, bucket, false)?;
         // What the record asks of odd packets is the same.
         let mut ignored = record;
@@ -133,16 +142,7 @@ impl Lowering<'_> {
         odd: bool,
     ) -> Result<u32> {
         let start = self.ops.len;
-        let mut rule = Draft {
-            all: self,
-            record,
-            odd,
-            ip_part: true,
-            pure: true,
-            done: false,
-            last: None,
-            bucket,
-        };
+        let mut rule = self.draft(record, bucket, odd);
         rule.ip(entry.ip);
         rule.ip_part = false;
         for instance in entry.matches() {
@@ -158,6 +158,19 @@ impl Lowering<'_> {
         }
         self.ops.set_flag(last, flag::LAST);
         u32::try_from(start).map_err(|_| Errno::ENOMEM)
+    }
+
+    fn draft<'r>(&'r mut self, record: &'r mut Record, bucket: usize, odd: bool) -> Draft<'r, 'a> {
+        Draft {
+            all: self,
+            record,
+            odd,
+            ip_part: true,
+            pure: true,
+            done: false,
+            last: None,
+            bucket,
+        }
     }
 }
 
@@ -263,13 +276,13 @@ impl Draft<'_, '_> {
             *used = true;
         }
         if !self.ask_beforehand(Question::Interface(out, pattern), invert) {
-            self.op(Op {
+            let op = Op {
                 kind: kind::INTERFACE,
                 flags: if invert { flag::INVERT } else { 0 },
                 what: u16::from(out),
                 ..Op::default()
-            });
-            self.payload(&pattern);
+            };
+            self.op_with(op, pattern.as_bytes());
         }
     }
 
@@ -326,6 +339,10 @@ impl Draft<'_, '_> {
             return;
         }
         self.all.uses.fields |= 1 << test.field as u32;
+        if test.field == Field::Mark && self.all.uses.marks {
+            self.test_op(kind::TEST, test.field as u16, &test);
+            return;
+        }
         if self.pure && !self.odd && !self.ip_part && self.port_bits(&test) {
             return;
         }
@@ -400,15 +417,24 @@ impl Draft<'_, '_> {
                 self.all.uses.fields |= 1 << field as u32;
             }
         }
-        self.op(Op {
+        let op = Op {
             kind: kind::PORTS,
             flags: if invert { flag::INVERT } else { 0 },
             mask: if source { 0 } else { NO_PORT },
             low: if destination { 0 } else { NO_PORT },
             ..Op::default()
-        });
-        self.payload(ranges);
-        self.payload(&0u32);
+        };
+        self.op_with(op, ranges.as_bytes());
+    }
+
+    /// The rule holds, or its target drops the packet or lets it go on, as a
+    /// function of the kernel half says of `data`.
+    pub(crate) fn function(&mut self, kind: u8, data: &[u8]) {
+        let op = Op {
+            kind,
+            ..Op::default()
+        };
+        self.op_with(op, data);
     }
 
     /// The rule holds only if the TCP option is there.
@@ -516,25 +542,26 @@ impl Draft<'_, '_> {
     }
 
     fn op(&mut self, op: Op) {
+        self.op_with(op, &[]);
+    }
+
+    /// An op with a payload, and zeros up to a multiple of [`OP`] bytes.
+    fn op_with(&mut self, op: Op, payload: &[u8]) {
         if self.done {
             return;
         }
+        let start = self.all.ops.len;
+        let size = OP + payload.len().next_multiple_of(OP);
         self.all.uses.kinds |= 1 << op.kind;
-        self.last = Some(self.all.ops.len);
-        let size = match op.kind {
-            kind::PORTS => LONGEST_OP,
-            kind::INTERFACE => OP + size_of::<Pattern>(),
-            _ => OP,
-        };
+        self.last = Some(start);
         self.all.ops.push(&Op {
             flags: op.flags | size as u8,
             ..op
         });
-    }
-
-    fn payload<T: IntoBytes + zerocopy::Immutable>(&mut self, payload: &T) {
-        if !self.done {
-            self.all.ops.push(payload);
-        }
+        self.all.ops.push(payload);
+        let padding = size - OP - payload.len();
+        self.all
+            .ops
+            .push([0u8; OP].get(..padding).unwrap_or_default());
     }
 }

@@ -40,6 +40,7 @@ pub use test::{
 
 use crate::bytes::write;
 use crate::errno::{Errno, Result};
+use crate::extension::Features;
 use crate::program::Kernel;
 use crate::table::{Entry, Table, Target, Verdict};
 use index::{SHORT, Survey};
@@ -159,7 +160,11 @@ impl<'t> Ruleset<'t> {
         ops: &mut [u8],
         state: &mut [u8],
     ) -> Result<Option<Survey>> {
-        self.uses = Uses::default();
+        let changes_mark = Features::MARK.with(Features::CONNMARK);
+        self.uses = Uses {
+            marks: self.table.needs().meets(changes_mark),
+            ..Uses::default()
+        };
         let mut survey = Survey::default();
         let mut lowering = Lowering {
             kernel: &self.kernel,
@@ -176,7 +181,7 @@ impl<'t> Ruleset<'t> {
             if lowering.uses.transport && !odd_packets {
                 return Ok(None);
             }
-            record.action = action(&entry)?.encode();
+            record.action = action(&entry, record.action).encode();
             survey.add(&record);
             // Where there is no room the whole is done again.
             let _ = write(
@@ -311,10 +316,11 @@ impl<'t> Ruleset<'t> {
     }
 }
 
-/// What happens to a packet that the entry matches.
-fn action(entry: &Entry<'_>) -> Result<Action> {
+/// What happens to a packet that the entry matches, whose target is no
+/// verdict but the op at `target`.
+fn action(entry: &Entry<'_>, target: u32) -> Action {
     let next = entry.index.0 + 1;
-    Ok(match entry.target {
+    match entry.target {
         Target::Standard(Verdict::Accept) => Action::Accept,
         // ipt_error drops.
         Target::Standard(Verdict::Drop | Verdict::Nowhere) | Target::Error { .. } => Action::Drop,
@@ -323,6 +329,6 @@ fn action(entry: &Entry<'_>) -> Result<Action> {
             true => Action::Step(to.0),
             false => Action::Call(to.0),
         },
-        Target::Extension(_) => return Err(Errno::ENOENT),
-    })
+        Target::Extension(_) => Action::Target(target),
+    }
 }

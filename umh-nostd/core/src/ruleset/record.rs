@@ -70,7 +70,7 @@ pub mod class {
 }
 
 /// What happens to a packet that a rule matches: the kind in the low three
-/// bits, above them the index of an entry.
+/// bits, above them the index of an entry or the place of an op.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Action {
     /// The packet passes.
@@ -83,6 +83,8 @@ pub enum Action {
     Step(u32),
     /// On at an entry, and back behind this one later.
     Call(u32),
+    /// What the target says whose op is there: gone, or on at the next entry.
+    Target(u32),
 }
 
 impl Action {
@@ -94,6 +96,7 @@ impl Action {
             Self::Return => action::RETURN as u32,
             Self::Step(to) => action::STEP as u32 | to << action::SHIFT,
             Self::Call(to) => action::CALL as u32 | to << action::SHIFT,
+            Self::Target(at) => action::TARGET as u32 | at << action::SHIFT,
         }
     }
 }
@@ -105,13 +108,15 @@ pub(crate) mod action {
     pub(crate) const RETURN: i32 = 2;
     pub(crate) const STEP: i32 = 3;
     pub(crate) const CALL: i32 = 4;
+    pub(crate) const TARGET: i32 = 5;
     pub(crate) const MASK: i32 = 7;
     pub(crate) const SHIFT: i32 = 3;
 }
 
 /// One question to a packet that the ternary match could not answer, or an
 /// action of a match that keeps state. Ops of a rule stand in the order of
-/// its matches, one after the other.
+/// its matches, one after the other. A target that is no verdict is an op,
+/// too, which only the record's action leads to.
 #[derive(
     Clone, Copy, Debug, Default, Eq, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout,
 )]
@@ -133,8 +138,8 @@ pub struct Op {
 
 /// Bytes of an op without a payload.
 pub const OP: usize = size_of::<Op>();
-/// Bytes of the longest op: a list of ports.
-pub const LONGEST_OP: usize = OP + 64;
+/// Bytes of the longest op: the data of NFLOG.
+pub const LONGEST_OP: usize = OP + 80;
 
 /// Kinds of op.
 pub(crate) mod kind {
@@ -161,6 +166,24 @@ pub(crate) mod kind {
     pub(crate) const CT_EXPIRES: u8 = 10;
     /// Holds.
     pub(crate) const PASS: u8 = 11;
+
+    /// The first of the functions that only kernel code can be; `program`
+    /// has a fact for each, in this order. The payload is the data that the
+    /// function takes. Targets:
+    pub(crate) const REJECT: u8 = 24;
+    pub(crate) const LOG: u8 = 25;
+    pub(crate) const NFLOG: u8 = 26;
+    pub(crate) const MARK: u8 = 27;
+    pub(crate) const CONNMARK: u8 = 28;
+    /// A match.
+    pub(crate) const ADDRTYPE: u8 = 29;
+
+    /// All functions.
+    pub(crate) const FUNCTIONS: u32 = TARGETS | 1 << ADDRTYPE;
+    /// Those that are targets.
+    pub(crate) const TARGETS: u32 = 1 << REJECT | 1 << LOG | 1 << NFLOG | MARKS;
+    /// Those that change the packet's mark.
+    pub(crate) const MARKS: u32 = 1 << MARK | 1 << CONNMARK;
 }
 
 /// Flags of an op.

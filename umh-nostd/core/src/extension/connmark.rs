@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! CONNMARK: marks between packets and connections (xt_connmark.c).
+
+use super::{Extension, Features, Rule, function};
+use crate::abi::layout;
+use crate::bytes::read;
+use crate::errno::{Errno, Result};
+use crate::ruleset::kind;
+
+layout! {
+    /// `struct xt_connmark_tginfo2`. Of revision 1, `struct
+    /// xt_connmark_tginfo1`, the mode stands where this has the direction.
+    ConnMark: 16 {
+        /// The connection's bits to flip.
+        ct_mark: u32,
+        /// The connection's bits to clear before that, or to copy.
+        ct_mask: u32,
+        /// The packet's bits to copy, or to clear.
+        nf_mask: u32,
+        /// Nonzero shifts to the right.
+        shift_right: u8,
+        /// By how many bits.
+        shift_bits: u8,
+        /// `XT_CONNMARK_*`: set, save, restore.
+        mode: u8,
+        /// Padding.
+        pad: u8,
+    }
+}
+
+const MARKS: Extension = Extension {
+    needs: Features::CONNMARK.with(Features::CONNTRACK),
+    ..Extension::target::<ConnMark>("CONNMARK")
+};
+
+pub(super) const EXTENSIONS: [Extension; 2] = [
+    Extension {
+        revision: 1,
+        lower: lower_1,
+        ..MARKS
+    },
+    Extension {
+        revision: 2,
+        check: check_2,
+        lower: function::<{ kind::CONNMARK }>,
+        ..MARKS
+    },
+];
+
+/// connmark_tg_check_v2
+fn check_2(_: &Rule<'_>, data: &[u8]) -> Result<()> {
+    let mark: ConnMark = read(data, 0).ok_or(Errno::EINVAL)?;
+    match mark.shift_right <= 1 && mark.shift_bits < 32 {
+        true => Ok(()),
+        false => Err(Errno::EINVAL),
+    }
+}
+
+/// connmark_tg: revision 2 without a shift.
+fn lower_1(draft: &mut crate::ruleset::Draft<'_, '_>, data: &[u8]) -> Result<()> {
+    let mark: ConnMark = read(data, 0).ok_or(Errno::EINVAL)?;
+    let mark = ConnMark {
+        mode: mark.shift_right,
+        shift_right: 0,
+        shift_bits: 0,
+        ..mark
+    };
+    draft.function(kind::CONNMARK, zerocopy::IntoBytes::as_bytes(&mark));
+    Ok(())
+}
