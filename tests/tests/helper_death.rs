@@ -102,21 +102,24 @@ fn stopped_in_the_middle_of_a_request() {
     let mut stops = 0;
     std::thread::scope(|scope| {
         let stopper = scope.spawn(|| {
-            while !done.load(Ordering::Relaxed) {
-                // What it does in 5 ms must be enough to get on.
-                for (signal, pause) in [(libc::SIGSTOP, 200), (libc::SIGCONT, 5000)] {
+            // Now and then it has time enough to get on.
+            for pause in [1, 2, 4, 8, 16, 32, 64, 128].into_iter().cycle() {
+                if done.load(Ordering::Relaxed) {
+                    break;
+                }
+                for (signal, pause) in [(libc::SIGSTOP, 0), (libc::SIGCONT, pause)] {
                     // SAFETY: no pointers are passed; the process is a child
                     // of a child of this test's.
                     assert_eq!(unsafe { libc::kill(helper, signal) }, 0);
-                    std::thread::sleep(Duration::from_micros(pause));
+                    std::thread::sleep(Duration::from_millis(pause));
                 }
                 stops += 1;
             }
         });
-        let errnos: Vec<_> = (0..20).map(|_| side.call(&blob.call()).errno).collect();
+        let errnos: Vec<_> = (0..50).map(|_| side.call(&blob.call()).errno).collect();
         done.store(true, Ordering::Relaxed);
         stopper.join().expect("the stopper");
-        assert_eq!(errnos, [0; 20]);
+        assert_eq!(errnos, [0; 50]);
     });
     println!("stopped {stops} times");
     assert!(stops >= 10, "{stops}");
