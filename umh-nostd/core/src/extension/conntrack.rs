@@ -11,22 +11,9 @@ use crate::ruleset::{CT_NAT, CT_ORIGINAL, CT_UNTRACKED, Draft, Field, Test};
 layout! {
     /// What `struct xt_conntrack_mtinfo1`, `2` and `3` start with.
     Conntrack: 150 {
-        /// Original direction: source address.
-        original_source: [u8; 16],
-        /// Its mask.
-        original_source_mask: [u8; 16],
-        /// Original direction: destination address.
-        original_destination: [u8; 16],
-        /// Its mask.
-        original_destination_mask: [u8; 16],
-        /// Reply direction: source address.
-        reply_source: [u8; 16],
-        /// Its mask.
-        reply_source_mask: [u8; 16],
-        /// Reply direction: destination address.
-        reply_destination: [u8; 16],
-        /// Its mask.
-        reply_destination_mask: [u8; 16],
+        /// Source and destination address of the original direction, then of
+        /// the reply direction, each with its mask.
+        addresses: [[[u8; 16]; 2]; 4],
         /// Least seconds that the connection has to live: a u32, in bytes
         /// because nothing here is a multiple of four long.
         expires_min: [u8; 4],
@@ -34,16 +21,10 @@ layout! {
         expires_max: [u8; 4],
         /// Protocol.
         protocol: u16,
-        /// Original direction: source port. In network order in revisions 1
-        /// and 2, the first of a range in host order in revision 3; the other
-        /// ports likewise.
-        original_source_port: u16,
-        /// Original direction: destination port.
-        original_destination_port: u16,
-        /// Reply direction: source port.
-        reply_source_port: u16,
-        /// Reply direction: destination port.
-        reply_destination_port: u16,
+        /// Source and destination port of the original direction, then of the
+        /// reply direction. In network order in revisions 1 and 2, the first
+        /// of a range in host order in revision 3.
+        ports: [u16; 4],
         /// What is asked: `XT_CONNTRACK_*`.
         flags: u16,
         /// What of it is inverted.
@@ -68,29 +49,19 @@ layout! {
 
     /// And then revision 3 has this.
     HighPorts: 8 {
-        /// Original direction: last source port.
-        original_source_port: u16,
-        /// Original direction: last destination port.
-        original_destination_port: u16,
-        /// Reply direction: last source port.
-        reply_source_port: u16,
-        /// Reply direction: last destination port.
-        reply_destination_port: u16,
+        /// The last of each range.
+        ports: [u16; 4],
     }
 }
 
 const STATE: u16 = 1 << 0;
 const PROTOCOL: u16 = 1 << 1;
-const ORIGINAL_SOURCE: u16 = 1 << 2;
-const ORIGINAL_DESTINATION: u16 = 1 << 3;
-const REPLY_SOURCE: u16 = 1 << 4;
-const REPLY_DESTINATION: u16 = 1 << 5;
+/// And the next three bits: the addresses.
+const ADDRESSES: u16 = 1 << 2;
 const STATUS: u16 = 1 << 6;
 const EXPIRES: u16 = 1 << 7;
-const ORIGINAL_SOURCE_PORT: u16 = 1 << 8;
-const ORIGINAL_DESTINATION_PORT: u16 = 1 << 9;
-const REPLY_SOURCE_PORT: u16 = 1 << 10;
-const REPLY_DESTINATION_PORT: u16 = 1 << 11;
+/// And the next three bits: the ports.
+const PORTS: u16 = 1 << 8;
 const DIRECTION: u16 = 1 << 12;
 /// What is asked of the connection itself.
 const DETAILS: u16 = DIRECTION | (DIRECTION - 1) & !STATE;
@@ -139,110 +110,63 @@ fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
     if common.flags & DETAILS == 0 && asked(STATE) {
         return Ok(());
     }
-    let kernel = *draft.kernel();
     draft.connection(asked(STATE), |draft| {
-        if asked(DIRECTION) {
-            let test = Test::any_of(Field::Connection, CT_ORIGINAL);
-            draft.detail_field(test.invert_if(inverted(DIRECTION)));
+        let mut ask = |flag, part, test| detail(draft, &common, flag, part, test);
+        ask(
+            DIRECTION,
+            None,
+            Test::any_of(Field::Connection, CT_ORIGINAL),
+        );
+        for (index, part) in ConnectionPart::ADDRESSES.into_iter().enumerate() {
+            // As they lie in memory, on both sides.
+            let [address, mask] = common.addresses.get(index).map_or([0; 2], |both| {
+                both.map(|bytes| read::<u32>(&bytes, 0).unwrap_or(0))
+            });
+            let test = Test::equal(Field::Connection, mask, address & mask);
+            ask(ADDRESSES << index, Some(part), test);
         }
-        let addresses = [
-            (
-                ORIGINAL_SOURCE,
-                common.original_source,
-                common.original_source_mask,
-            ),
-            (
-                ORIGINAL_DESTINATION,
-                common.original_destination,
-                common.original_destination_mask,
-            ),
-            (REPLY_SOURCE, common.reply_source, common.reply_source_mask),
-            (
-                REPLY_DESTINATION,
-                common.reply_destination,
-                common.reply_destination_mask,
-            ),
-        ];
-        for ((flag, address, mask), part) in addresses.into_iter().zip(ConnectionPart::ADDRESSES) {
-            if asked(flag) {
-                // As they lie in memory, on both sides.
-                let [address, mask] =
-                    [address, mask].map(|bytes| read::<u32>(&bytes, 0).unwrap_or(0));
-                let test = Test::equal(Field::Connection, mask, address & mask);
-                draft.detail(
-                    part.kind(),
-                    part.offset(&kernel),
-                    test.invert_if(inverted(flag)),
-                );
-            }
-        }
-        if asked(PROTOCOL) {
-            let part = ConnectionPart::Protocol;
-            // The kernel compares a byte with 16 bits.
-            let test = match u8::try_from(common.protocol) {
-                Ok(protocol) => Test::equal(Field::Connection, 0xff, protocol.into()),
-                Err(_) => Test::any_of(Field::Connection, 0),
+        // The kernel compares a byte with 16 bits.
+        let test = match u8::try_from(common.protocol) {
+            Ok(protocol) => Test::equal(Field::Connection, 0xff, protocol.into()),
+            Err(_) => Test::any_of(Field::Connection, 0),
+        };
+        ask(PROTOCOL, Some(ConnectionPart::Protocol), test);
+        for (index, part) in ConnectionPart::PORTS.into_iter().enumerate() {
+            let low = common.ports.get(index).copied().unwrap_or_default();
+            let test = match high.and_then(|high| high.ports.get(index).copied()) {
+                Some(high) => Test::between(Field::Connection, low.into(), high.into()),
+                None => Test::equal(Field::Connection, u32::MAX, u16::from_be(low).into()),
             };
-            draft.detail(
-                part.kind(),
-                part.offset(&kernel),
-                test.invert_if(inverted(PROTOCOL)),
-            );
+            ask(PORTS << index, Some(part), test);
         }
-        let ports = [
-            (
-                ORIGINAL_SOURCE_PORT,
-                common.original_source_port,
-                high.map(|high| high.original_source_port),
-            ),
-            (
-                ORIGINAL_DESTINATION_PORT,
-                common.original_destination_port,
-                high.map(|high| high.original_destination_port),
-            ),
-            (
-                REPLY_SOURCE_PORT,
-                common.reply_source_port,
-                high.map(|high| high.reply_source_port),
-            ),
-            (
-                REPLY_DESTINATION_PORT,
-                common.reply_destination_port,
-                high.map(|high| high.reply_destination_port),
-            ),
-        ];
-        for ((flag, low, high), part) in ports.into_iter().zip(ConnectionPart::PORTS) {
-            if asked(flag) {
-                let test = match high {
-                    Some(high) => Test::between(Field::Connection, low.into(), high.into()),
-                    None => Test::equal(Field::Connection, u32::MAX, u16::from_be(low).into()),
-                };
-                draft.detail(
-                    part.kind(),
-                    part.offset(&kernel),
-                    test.invert_if(inverted(flag)),
-                );
-            }
-        }
-        if asked(STATUS) {
-            let part = ConnectionPart::Status;
-            let test = Test::any_of(Field::Connection, masks.status.into());
-            draft.detail(
-                part.kind(),
-                part.offset(&kernel),
-                test.invert_if(inverted(STATUS)),
-            );
-        }
-        if asked(EXPIRES) {
-            let part = ConnectionPart::Expires;
-            let [min, max] = [common.expires_min, common.expires_max].map(u32::from_ne_bytes);
-            let test = Test::between(Field::Connection, min, max);
-            draft.detail(
-                part.kind(),
-                part.offset(&kernel),
-                test.invert_if(inverted(EXPIRES)),
-            );
-        }
+        let test = Test::any_of(Field::Connection, masks.status.into());
+        ask(STATUS, Some(ConnectionPart::Status), test);
+        let [min, max] = [common.expires_min, common.expires_max].map(u32::from_ne_bytes);
+        let test = Test::between(Field::Connection, min, max);
+        ask(EXPIRES, Some(ConnectionPart::Expires), test);
     });
     Ok(())
+}
+
+/// If the data asks for `flag`, the test must hold for that part of the
+/// connection, or for the field itself.
+#[inline(never)]
+fn detail(
+    draft: &mut Draft<'_, '_>,
+    data: &Conntrack,
+    flag: u16,
+    part: Option<ConnectionPart>,
+    test: Test,
+) {
+    if data.flags & flag == 0 {
+        return;
+    }
+    let test = test.invert_if(data.invert & flag != 0);
+    match part {
+        Some(part) => {
+            let offset = part.offset(draft.kernel());
+            draft.detail(part.kind(), offset, test);
+        }
+        None => draft.detail_field(test),
+    }
 }
