@@ -174,13 +174,15 @@ impl<'a> Btf<'a> {
     }
 
     /// The offset in bytes of a member of the structure `id`, given as a
-    /// path of names: `["src", "u3"]`. Members of anonymous structures and
+    /// path of names: `src.u3`. Members of anonymous structures and
     /// unions count as the outer one's own; an array stands for its first
     /// element; a bit field has the offset of the byte that it starts in.
-    pub fn offset(&self, id: TypeId, path: &[&str]) -> Option<u32> {
-        let mut ty = id.0;
+    pub fn offset(&self, id: TypeId, path: &str) -> Option<u32> {
+        let (mut ty, mut rest) = (id.0, path);
         let mut bits = 0u32;
-        for name in path {
+        while !rest.is_empty() {
+            let name;
+            (name, rest) = cut(rest, b'.');
             let (offset, member) = self.member(ty, name, DEPTH)?;
             bits = bits.checked_add(offset)?;
             ty = member;
@@ -238,6 +240,14 @@ impl<'a> Btf<'a> {
         let name = self.ty(id.0)?.1.name;
         c_string(self.strings.get(name as usize..)?)
     }
+}
+
+/// What is before the first `at`, and what comes after it.
+pub(crate) fn cut(text: &str, at: u8) -> (&str, &str) {
+    let end = text.bytes().position(|byte| byte == at);
+    let end = end.unwrap_or(text.len());
+    let after = text.get(end + 1..).unwrap_or_default();
+    (text.get(..end).unwrap_or_default(), after)
 }
 
 /// Where each type starts; an error ends it.
@@ -357,17 +367,17 @@ mod tests {
         let mut found = [None; 4];
         btf.find(&wanted, &mut found);
         assert_eq!(found, [Some(TypeId(7)), Some(TypeId(9)), None, None]);
-        let offset = |path: &[&str]| btf.offset(TypeId(7), path);
-        assert_eq!(offset(&["first"]), Some(0));
-        assert_eq!(offset(&["a"]), Some(4));
-        assert_eq!(offset(&["c"]), Some(8));
-        assert_eq!(offset(&["pairs"]), Some(12));
-        assert_eq!(offset(&["pairs", "y"]), Some(16));
-        assert_eq!(offset(&["bits"]), Some(28));
-        assert_eq!(offset(&["d"]), None);
-        assert_eq!(offset(&["first", "x"]), None);
+        let offset = |path: &str| btf.offset(TypeId(7), path);
+        assert_eq!(offset("first"), Some(0));
+        assert_eq!(offset("a"), Some(4));
+        assert_eq!(offset("c"), Some(8));
+        assert_eq!(offset("pairs"), Some(12));
+        assert_eq!(offset("pairs.y"), Some(16));
+        assert_eq!(offset("bits"), Some(28));
+        assert_eq!(offset("d"), None);
+        assert_eq!(offset("first.x"), None);
         assert_eq!(btf.size(TypeId(7)), Some(32));
-        assert_eq!(btf.offset(TypeId(99), &["x"]), None);
+        assert_eq!(btf.offset(TypeId(99), "x"), None);
     }
 
     #[test]
@@ -392,7 +402,7 @@ mod tests {
                 let mut found = [None];
                 btf.find(&[(Kind::Struct, "outer")], &mut found);
                 for id in 0..12 {
-                    let _ = btf.offset(TypeId(id), &["pairs", "y"]);
+                    let _ = btf.offset(TypeId(id), "pairs.y");
                 }
             }
         }

@@ -14,7 +14,8 @@
 //! No descriptor is ever seen: a reference to a map carries a [`Map`] until
 //! the helper calls [`Insn::set_map`].
 
-use heapless::Vec;
+use core::mem;
+
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use super::block::{Block, Text};
@@ -433,9 +434,6 @@ impl Item {
     }
 }
 
-/// Jumps that may wait for their label at one time.
-const WAITING: usize = 160;
-
 /// A program in the making.
 pub(crate) struct Assembler<'a> {
     insns: &'a mut [Insn],
@@ -443,13 +441,17 @@ pub(crate) struct Assembler<'a> {
     needs: &'a Needs,
     shared: &'static [Block],
     len: usize,
-    bound: [u16; Label::LOCAL as usize],
-    waiting: Vec<(u16, Label), WAITING>,
+    labels: [Place; ARGS as usize],
     error: Option<Errno>,
 }
 
-/// In [`Assembler::bound`]: not yet.
-const UNBOUND: u16 = u16::MAX;
+/// Where a label is, and who waits for it: numbers of instructions and 1, or
+/// 0. Each jump that waits has the one that waited before it as its offset.
+#[derive(Clone, Copy, Default)]
+struct Place {
+    bound: u16,
+    waiting: u16,
+}
 
 impl<'a> Assembler<'a> {
     /// A program written into `insns`, with the values of its parameters,
@@ -466,8 +468,7 @@ impl<'a> Assembler<'a> {
             needs,
             shared,
             len: 0,
-            bound: [UNBOUND; Label::LOCAL as usize],
-            waiting: Vec::new(),
+            labels: [Place::default(); ARGS as usize],
             error: None,
         }
     }
@@ -543,54 +544,47 @@ impl<'a> Assembler<'a> {
         Ok(())
     }
 
+    /// The number of the next instruction, and 1.
     fn here(&self) -> Result<u16> {
-        u16::try_from(self.len).map_err(|_| Errno::ENOMEM)
+        u16::try_from(self.len + 1).map_err(|_| Errno::ENOMEM)
     }
 
     /// The distance from the instruction to be put down to `label`, which
     /// will be corrected if the label is not bound yet.
     fn distance(&mut self, label: Label) -> Result<i16> {
         let here = self.here()?;
-        match self.bound.get(usize::from(label.0)) {
-            Some(&there) if there != UNBOUND => reach(here, there),
-            _ => {
-                self.waiting
-                    .push((here, label))
-                    .map_err(|_| Errno::ENOMEM)?;
-                Ok(0)
-            }
+        let place = self.labels.get_mut(usize::from(label.0));
+        let place = place.ok_or(Errno::EINVAL)?;
+        if place.bound != 0 {
+            return reach(here, place.bound);
         }
+        Ok(mem::replace(&mut place.waiting, here) as i16)
     }
 
     fn bind(&mut self, label: Label) -> Result<()> {
         let there = self.here()?;
-        if let Some(bound) = self.bound.get_mut(usize::from(label.0)) {
-            if *bound != UNBOUND {
-                return Err(Errno::EINVAL);
-            }
-            *bound = there;
+        let place = self.labels.get_mut(usize::from(label.0));
+        let place = place.ok_or(Errno::EINVAL)?;
+        if place.bound != 0 {
+            return Err(Errno::EINVAL);
         }
-        let insns = &mut *self.insns;
-        let mut result = Ok(());
-        self.waiting.retain(|&(from, waits_for)| {
-            if waits_for != label {
-                return true;
-            }
-            match (insns.get_mut(usize::from(from)), reach(from, there)) {
-                (Some(insn), Ok(distance)) => insn.off = distance,
-                (_, Err(errno)) => result = Err(errno),
-                (None, _) => result = Err(Errno::EINVAL),
-            }
-            false
-        });
-        result
+        if label.0 < Label::LOCAL {
+            place.bound = there;
+        }
+        let mut waiting = mem::take(&mut place.waiting);
+        while waiting != 0 {
+            let insn = self.insns.get_mut(usize::from(waiting) - 1);
+            let off = &mut insn.ok_or(Errno::EINVAL)?.off;
+            waiting = mem::replace(off, reach(waiting, there)?) as u16;
+        }
+        Ok(())
     }
 
     /// The length of the finished program.
     pub(crate) fn finish(self) -> Result<usize> {
         match self.error {
             Some(errno) => Err(errno),
-            None if !self.waiting.is_empty() => Err(Errno::EINVAL),
+            None if self.labels.iter().any(|label| label.waiting != 0) => Err(Errno::EINVAL),
             None => Ok(self.len),
         }
     }

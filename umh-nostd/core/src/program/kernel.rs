@@ -7,31 +7,32 @@
 //! while the kernel runs.
 
 use super::asm::Param;
-use crate::btf::{Btf, Kind, TypeId};
+use crate::btf::{Btf, Kind, TypeId, cut};
 use crate::extension::Features;
 use crate::ruleset::kind;
 
 /// Where a fact comes from.
+#[derive(Clone, Copy)]
 enum Source {
     /// The BTF id of a type.
     Id,
     /// The offset of a member, by its path.
-    Offset(&'static [&'static str]),
+    Offset,
     /// The size of a structure.
     Size,
 }
 
-use Source::{Id, Offset, Size};
-
 macro_rules! facts {
-    ($($(#[$doc:meta])* $name:ident = $kind:ident $ty:literal $source:expr;)*) => {
+    ($($(#[$doc:meta])* $name:ident = $kind:ident $ty:literal
+       $source:ident $((&[$($member:literal),*]))?;)*) => {
         #[allow(non_camel_case_types, clippy::upper_case_acronyms, reason = "names of constants")]
         enum Index { $($name,)* COUNT }
         $($(#[$doc])* pub(crate) const $name: Param = Param(Index::$name as u8);)*
         /// Number of facts; parameters from here on are the program's own.
         pub(crate) const FACTS: usize = Index::COUNT as usize;
-        static WANTED: [(Kind, &str); FACTS] = [$((Kind::$kind, $ty),)*];
-        static SOURCES: [Source; FACTS] = [$($source,)*];
+        static SOURCES: [(Kind, Source); FACTS] = [$((Kind::$kind, Source::$source),)*];
+        /// The types and the paths of members, as `sk_buff.len;`.
+        static PATHS: &str = concat!($($ty, $($(".", $member,)*)? ";",)*);
     };
 }
 
@@ -141,14 +142,24 @@ pub struct Kernel {
 impl Kernel {
     /// Looks everything up; an error is the name of what is missing.
     pub fn resolve(btf: &Btf<'_>) -> Result<Self, &'static str> {
+        let mut wanted = [(Kind::Struct, ""); FACTS];
+        let mut paths = [""; FACTS];
+        let mut rest = PATHS;
+        for ((wanted, path), (kind, _)) in wanted.iter_mut().zip(&mut paths).zip(&SOURCES) {
+            let fact;
+            (fact, rest) = cut(rest, b';');
+            let (name, members) = cut(fact, b'.');
+            (*wanted, *path) = ((*kind, name), members);
+        }
         let mut ids: [Option<TypeId>; FACTS] = [None; FACTS];
-        btf.find(&WANTED, &mut ids);
+        btf.find(&wanted, &mut ids);
         let mut facts = [ABSENT; FACTS];
-        for ((fact, id), source) in facts.iter_mut().zip(ids).zip(&SOURCES) {
+        let found = ids.into_iter().zip(paths).zip(&SOURCES);
+        for (fact, ((id, path), (_, source))) in facts.iter_mut().zip(found) {
             let value = id.and_then(|id| match source {
-                Id => Some(id.0),
-                Offset(path) => btf.offset(id, path),
-                Size => btf.size(id),
+                Source::Id => Some(id.0),
+                Source::Offset => btf.offset(id, path),
+                Source::Size => btf.size(id),
             });
             *fact = value
                 .and_then(|value| i32::try_from(value).ok())
@@ -157,7 +168,7 @@ impl Kernel {
         let kernel = Self { facts };
         for fact in REQUIRED {
             if !kernel.has(Param(fact)) {
-                return Err(WANTED.get(usize::from(fact)).map_or("", |wanted| wanted.1));
+                return Err(wanted.get(usize::from(fact)).map_or("", |wanted| wanted.1));
             }
         }
         if !kernel.has_may_goto()

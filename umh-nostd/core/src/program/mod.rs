@@ -281,60 +281,82 @@ struct Builder<'a> {
     ruleset: &'a Ruleset<'a>,
 }
 
+/// The parameters of one program.
+struct Params {
+    values: [i32; FACTS + param::COUNT],
+    /// Whether each has got a value that fits.
+    fit: bool,
+}
+
+impl Params {
+    #[inline(never)]
+    fn set(&mut self, param: Param, value: usize) {
+        match (
+            self.values.get_mut(usize::from(param.0)),
+            i32::try_from(value),
+        ) {
+            (Some(param), Ok(value)) => *param = value,
+            _ => self.fit = false,
+        }
+    }
+}
+
 /// Writes the program of one hook into `insns`; returns its length. Its maps
 /// are still to be named, see [`Insn::map`].
 pub fn build(ruleset: &Ruleset<'_>, hook: Hook, insns: &mut [Insn]) -> Result<usize> {
-    let mut params = [0; FACTS + param::COUNT];
-    let (facts, own) = params.split_at_mut_checked(FACTS).ok_or(Errno::EINVAL)?;
-    facts.copy_from_slice(ruleset.kernel().facts());
-    let mut set = |param: Param, value: usize| {
-        let index = usize::from(param.0) - FACTS;
-        let value = i32::try_from(value).map_err(|_| Errno::ENOMEM)?;
-        *own.get_mut(index).ok_or(Errno::EINVAL)? = value;
-        Ok(())
+    let mut params = Params {
+        values: [0; FACTS + param::COUNT],
+        fit: true,
     };
+    for (param, fact) in params.values.iter_mut().zip(ruleset.kernel().facts()) {
+        *param = *fact;
+    }
+    let mut set = |param, value| params.set(param, value);
     let table = ruleset.table();
     let rules = ruleset.num_entries() as usize;
-    set(param::ZERO, data::ZERO)?;
-    set(param::ODD_KEEPS, data::ODD_KEEPS)?;
-    set(param::RECORDS, data::RECORDS)?;
-    set(param::OPS, ruleset.ops_at())?;
-    set(param::LAST_OP, ruleset.last_op())?;
-    set(param::LAST_BUCKET, ruleset.last_bucket())?;
-    set(param::RULES, rules)?;
-    set(param::CPUS, ruleset.cpus() as usize)?;
-    set(param::ROW, rules * COUNTERS)?;
-    set(param::START, table.hook_entry(hook).0 as usize)?;
-    set(param::POLICY, table.underflow(hook).0 as usize)?;
-    set(param::NESTING, table.jump_depth() as usize)?;
+    set(param::ZERO, data::ZERO);
+    set(param::ODD_KEEPS, data::ODD_KEEPS);
+    set(param::RECORDS, data::RECORDS);
+    set(param::OPS, ruleset.ops_at());
+    set(param::LAST_OP, ruleset.last_op());
+    set(param::LAST_BUCKET, ruleset.last_bucket());
+    set(param::RULES, rules);
+    set(param::CPUS, ruleset.cpus() as usize);
+    set(param::ROW, rules * COUNTERS);
+    set(param::START, table.hook_entry(hook).0 as usize);
+    set(param::POLICY, table.underflow(hook).0 as usize);
+    set(param::NESTING, table.jump_depth() as usize);
     let index = ruleset.index();
-    set(param::GROUPS, ruleset.index_at())?;
-    set(param::GROUPS_LEN, index.num_groups() * GROUP)?;
-    set(param::BUCKETS, ruleset.index_at() + index.buckets_at())?;
-    set(param::NUM_BUCKETS, index.num_buckets())?;
-    set(param::LIST, ruleset.index_at() + index.list_at())?;
+    set(param::GROUPS, ruleset.index_at());
+    set(param::GROUPS_LEN, index.num_groups() * GROUP);
+    set(param::BUCKETS, ruleset.index_at() + index.buckets_at());
+    set(param::NUM_BUCKETS, index.num_buckets());
+    set(param::LIST, ruleset.index_at() + index.list_at());
     if let Some(rows_of_list) = index.rows() {
-        set(param::NUM_WORDS, rows_of_list.words)?;
-        set(param::NUM_SUMMARY, rows_of_list.summary)?;
-        set(param::BIT_NUMBERS, data::BIT_NUMBERS)?;
+        set(param::NUM_WORDS, rows_of_list.words);
+        set(param::NUM_SUMMARY, rows_of_list.summary);
+        set(param::BIT_NUMBERS, data::BIT_NUMBERS);
     }
-    set(param::DEEP, ruleset.deep_at())?;
+    set(param::DEEP, ruleset.deep_at());
     let (places, place_len) = (ruleset.deep_places() as usize, ruleset.deep_place_len());
-    set(param::PLACES, places)?;
-    set(param::PLACE_LEN, place_len)?;
-    set(param::LAST_PLACE, places.saturating_sub(1) * place_len)?;
-    set(param::PLACE_RETURNS, (place_len - 8) / 4)?;
+    set(param::PLACES, places);
+    set(param::PLACE_LEN, place_len);
+    set(param::LAST_PLACE, places.saturating_sub(1) * place_len);
+    set(param::PLACE_RETURNS, (place_len - 8) / 4);
     const { assert!(IN_FRAME == frame::RETURNS_MAX as usize) };
     set(
         param::PER_TICK,
         crate::extension::limit::credits_per_tick(ruleset.hz()) as usize,
-    )?;
-    set(param::HZ, ruleset.hz() as usize)?;
+    );
+    set(param::HZ, ruleset.hz() as usize);
     const { assert!(action::DROP == 0 && action::ACCEPT == 1) };
+    if !params.fit {
+        return Err(Errno::ENOMEM);
+    }
 
     let needs = needs(ruleset, hook);
     let mut builder = Builder {
-        asm: Assembler::new(insns, &params, &needs, &SHARED),
+        asm: Assembler::new(insns, &params.values, &needs, &SHARED),
         ruleset,
     };
     if table.hook_entry(hook) == table.underflow(hook) {
