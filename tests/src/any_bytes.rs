@@ -8,6 +8,7 @@
 use umh_core::abi::{FILTER_VALID_HOOKS, Replace};
 use umh_core::arena::Arena;
 use umh_core::extension::{Features, Host};
+use umh_core::table::named::{NAMED_MAX, Named, NamedTables};
 use umh_core::table::{self, Hook, Table, Target, Verdict};
 use zerocopy::{FromBytes, FromZeros, IntoBytes};
 
@@ -54,7 +55,15 @@ pub fn replace(data: &[u8]) {
     let room = if choice(5) { size / 64 } else { size };
     let mut work = vec![0; room];
     let mut arena = Arena::new(&mut work);
-    let checked = Table::check(&header, 4, &host, &mut memory[skip..], &mut arena);
+    let mut named = [Named::default(); NAMED_MAX];
+    let checked = Table::check(
+        &header,
+        4,
+        &host,
+        &mut memory[skip..],
+        &mut arena,
+        NamedTables::new(&[], &[], &mut named),
+    );
     if let Ok(table) = checked {
         promises(&table);
         let info = table.info();
@@ -99,7 +108,16 @@ fn stable(header: &Replace, host: &Host, once: &[u8], info: &[u8]) {
     let mut twice = once.to_vec();
     let mut work = vec![0; twice.len()];
     let mut arena = Arena::new(&mut work);
-    let table = Table::check(header, 4, host, &mut twice, &mut arena).expect("loads again");
+    let mut named = [Named::default(); NAMED_MAX];
+    let table = Table::check(
+        header,
+        4,
+        host,
+        &mut twice,
+        &mut arena,
+        NamedTables::new(&[], &[], &mut named),
+    )
+    .expect("loads again");
     assert_eq!(table.info().as_bytes(), info, "the same GET_INFO");
     assert_eq!(table.into_entries(), once, "the same entries");
 }

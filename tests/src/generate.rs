@@ -255,6 +255,38 @@ fn limit() -> impl Strategy<Value = Candidate> {
     })
 }
 
+fn recent() -> impl Strategy<Value = Candidate> {
+    let how = prop_oneof![
+        2 => Just((2u8, 0u32, 0u32)),
+        1 => Just((8, 0, 0)),
+        2 => (select(&[1u8, 4, 17, 36][..]), 1u32..100, 0u32..40),
+    ];
+    (
+        how,
+        any::<bool>(),
+        select(&["a", "b", "DEFAULT"][..]),
+        0u8..2,
+        address(),
+        0u8..2,
+    )
+        .prop_map(
+            |((how, seconds, times), invert, name, side, mask, revision)| {
+                let mut data = Data::default().u32(seconds).u32(times);
+                data = data
+                    .u8(how)
+                    .u8(invert.into())
+                    .bytes(name)
+                    .zeros(210)
+                    .u8(side);
+                let data = match revision {
+                    0 => data.zeros(216),
+                    _ => data.zeros(212).address(mask).zeros(232),
+                };
+                Candidate::new(Extension::new("recent", revision, data.0))
+            },
+        )
+}
+
 fn conntrack() -> impl Strategy<Value = Candidate> {
     let addresses = vec((address(), select(&MASKS[..])), 4);
     let flags = prop_oneof![
@@ -389,6 +421,7 @@ fn candidate() -> impl Strategy<Value = Candidate> {
         4 => multiport(),
         2 => mark(),
         2 => limit(),
+        2 => recent(),
         4 => conntrack(),
         2 => iprange(),
         1 => length(),
@@ -440,7 +473,7 @@ fn action() -> impl Strategy<Value = (Extension, Option<u16>)> {
 }
 
 /// The names and revisions that [`table`] uses.
-pub const MATCHES: [(&str, u8); 19] = [
+pub const MATCHES: [(&str, u8); 21] = [
     ("tcp", 0),
     ("udp", 0),
     ("icmp", 0),
@@ -448,6 +481,8 @@ pub const MATCHES: [(&str, u8); 19] = [
     ("multiport", 1),
     ("mark", 1),
     ("limit", 0),
+    ("recent", 0),
+    ("recent", 1),
     ("conntrack", 1),
     ("conntrack", 2),
     ("conntrack", 3),

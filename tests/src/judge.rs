@@ -10,6 +10,7 @@ use umh_core::abi::{EXTENSION_NAME_LEN, ExtensionHeader, GetInfo, Replace, VERDI
 use umh_core::arena::Arena;
 use umh_core::errno::Errno;
 use umh_core::extension::{self, Features, Host, Kind};
+use umh_core::table::named::{NAMED_MAX, Named, NamedTables};
 use umh_core::table::{self, Table};
 use zerocopy::FromBytes;
 
@@ -159,7 +160,15 @@ fn try_judge(host: &Host, mutant: &Mutant, current: u32) -> Result<Verdict, Errn
     // An offset for each entry, and whatever else a check may keep.
     let mut memory = vec![0u8; blob.len() + 4096];
     let mut arena = Arena::new(&mut memory);
-    let table = Table::check(&header, current, host, &mut blob, &mut arena)?;
+    let mut named = [Named::default(); NAMED_MAX];
+    let table = Table::check(
+        &header,
+        current,
+        host,
+        &mut blob,
+        &mut arena,
+        NamedTables::new(&[], &[], &mut named),
+    )?;
     let info = Box::new(table.info());
     Ok(Verdict::Loaded(info, table.into_entries().to_vec()))
 }
@@ -281,17 +290,26 @@ impl Mutant {
         header.name.starts_with(b"ttl\0") && data.len() == 8 && data[0] > 3
     }
 
-    /// Whether a rule has the verdict QUEUE. ip_tables takes it, bpfilter
-    /// refuses the request with ENOENT: a BPF program cannot queue packets.
-    pub fn queues(&self) -> bool {
+    /// Whether a rule is one that ip_tables takes and bpfilter refuses with
+    /// ENOENT: the verdict QUEUE, as a BPF program cannot queue packets, and
+    /// recent's hit counts that the kernel cannot count.
+    pub fn is_refused(&self) -> bool {
         let extensions = self.extensions().unwrap_or_default();
+        let counts = |at: usize| {
+            let name = self.bytes.get(at + 2..at + 9);
+            let times = self.bytes.get(at + EXTENSION + 4..at + EXTENSION + 8);
+            let times = times.and_then(|times| times.try_into().ok());
+            name == Some(b"recent\0")
+                && times.is_some_and(|times| (32769..65536).contains(&u32::from_ne_bytes(times)))
+        };
         extensions.iter().any(|&(kind, at)| {
-            kind == Kind::Target
-                && self.bytes.get(at + 2) == Some(&0)
-                && self
-                    .bytes
-                    .get(at + EXTENSION..at + EXTENSION + 4)
-                    .is_some_and(|verdict| verdict == VERDICT_QUEUE.to_ne_bytes())
+            kind == Kind::Match && counts(at)
+                || kind == Kind::Target
+                    && self.bytes.get(at + 2) == Some(&0)
+                    && self
+                        .bytes
+                        .get(at + EXTENSION..at + EXTENSION + 4)
+                        .is_some_and(|verdict| verdict == VERDICT_QUEUE.to_ne_bytes())
         })
     }
 }

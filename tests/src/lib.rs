@@ -32,6 +32,7 @@ pub mod evaluate;
 pub mod generate;
 pub mod judge;
 pub mod mutate;
+pub mod named_tables;
 pub mod namespace;
 pub mod odd_rules;
 pub mod oracle;

@@ -237,7 +237,8 @@ pub fn run_case(namespace: &mut Namespace, case: &Case) -> io::Result<Report> {
     Ok(report)
 }
 
-fn difference(before: &[Counters], after: &[Counters]) -> Vec<(usize, Counters)> {
+/// The rules that counted in between.
+pub fn difference(before: &[Counters], after: &[Counters]) -> Vec<(usize, Counters)> {
     before
         .iter()
         .zip(after)

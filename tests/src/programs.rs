@@ -18,12 +18,16 @@ use umh_core::btf::Btf;
 use umh_core::extension::Host;
 use umh_core::program::{self, Insn, Kernel, Map, PROGRAM_MAX};
 use umh_core::ruleset::Ruleset;
+use umh_core::table::named::{NAMED_MAX, Named, NamedTables};
 use umh_core::table::{Hook, Table};
 use zerocopy::{FromBytes, IntoBytes};
 
 /// `enum bpf_cmd`.
 const MAP_CREATE: i64 = 0;
+const MAP_LOOKUP_ELEM: i64 = 1;
+const MAP_UPDATE_ELEM: i64 = 2;
 const PROG_LOAD: i64 = 5;
+const BTF_LOAD: i64 = 18;
 const PROG_TEST_RUN: i64 = 10;
 const LINK_CREATE: i64 = 28;
 /// `BPF_MAP_TYPE_ARRAY`.
@@ -69,6 +73,9 @@ pub struct ValueMap {
 // struct lives, and bound to no thread.
 unsafe impl Send for ValueMap {}
 
+// SAFETY: through a shared reference it is only read, as volatile memory.
+unsafe impl Sync for ValueMap {}
+
 impl ValueMap {
     fn new(len: usize) -> io::Result<Self> {
         let fd = open(MAP_CREATE, &[ARRAY, 4, len as u32, 1, MMAPABLE])?;
@@ -112,6 +119,23 @@ impl Drop for ValueMap {
         // SAFETY: the mapping is this struct's, and nothing refers to it.
         unsafe { libc::munmap(self.value.cast(), self.len) };
     }
+}
+
+/// A map whose value starts with a lock, which only programs see.
+fn named_map(len: usize) -> io::Result<OwnedFd> {
+    // u32; struct bpf_spin_lock; a struct with one of these at its start.
+    let mut types = vec![0x1_eb9f, 24, 0, 52, 52, 16];
+    types.extend([0, 1 << 24, 4, 32]);
+    types.extend([1, 4 << 24, 4]);
+    types.extend([0, 4 << 24 | 1, len as u32, 0, 2, 0]);
+    let mut bytes = types.as_bytes().to_vec();
+    bytes.extend(b"\0bpf_spin_lock\0\0");
+    let [low, high] = address(bytes.as_ptr());
+    let btf = open(BTF_LOAD, &[low, high, 0, 0, bytes.len() as u32, 0])?;
+    let mut attr = [0; 15];
+    attr[..4].copy_from_slice(&[ARRAY, 4, len as u32, 1]);
+    attr[12..].copy_from_slice(&[btf.as_raw_fd() as u32, 1, 3]);
+    open(MAP_CREATE, &attr)
 }
 
 /// What this machine's kernel says of itself.
@@ -162,6 +186,7 @@ pub struct Programs {
     /// Time to plan and write, and to load all three.
     pub took: [std::time::Duration; 2],
     _maps: [ValueMap; 2],
+    named: Vec<(OwnedFd, usize)>,
 }
 
 /// What became of a packet.
@@ -187,8 +212,11 @@ impl Programs {
         let mut blob = entries.to_vec();
         let mut memory = vec![0; 4096 + 64 * header.num_entries as usize];
         let mut arena = Arena::new(&mut memory);
-        let table = Table::check(header, header.num_counters, host, &mut blob, &mut arena)
-            .map_err(error)?;
+        let mut named = [Named::default(); NAMED_MAX];
+        let named = NamedTables::new(&[], &[], &mut named);
+        let current = header.num_counters;
+        let table =
+            Table::check(header, current, host, &mut blob, &mut arena, named).map_err(error)?;
         let started = std::time::Instant::now();
         // With no room it says how much it needs, and that is enough.
         let plan = Ruleset::plan(&table, kernel, host.hz, cpus(), &mut [], &mut []);
@@ -211,6 +239,12 @@ impl Programs {
         ruleset
             .write(data.bytes_mut(), state.bytes_mut())
             .map_err(error)?;
+        let named = table.named().iter();
+        let named = named.map(|table| {
+            let len = Ruleset::named_len(table);
+            named_map(len).map(|map| (map, len))
+        });
+        let named = named.collect::<io::Result<Vec<_>>>()?;
         let planned = started.elapsed();
 
         let started = std::time::Instant::now();
@@ -223,12 +257,13 @@ impl Programs {
             insns.truncate(len);
             for insn in &mut insns {
                 let map = match insn.map() {
-                    Some(Map::Data) => &data,
-                    Some(Map::State) => &state,
-                    Some(Map::Counters) => &counters,
+                    Some((Map::Data, _)) => &data.fd,
+                    Some((Map::State, _)) => &state.fd,
+                    Some((Map::Counters, _)) => &counters.fd,
+                    Some((Map::Named, number)) => &named[number].0,
                     None => continue,
                 };
-                insn.set_map(map.fd.as_raw_fd());
+                insn.set_map(map.as_raw_fd());
             }
             *instructions = len;
             let (program, text) = load_program(&insns)?;
@@ -245,6 +280,7 @@ impl Programs {
             data_len: data.len,
             took: [planned, started.elapsed()],
             _maps: [data, state],
+            named,
         })
     }
 
@@ -257,6 +293,29 @@ impl Programs {
     /// It goes out on the loopback interface, whatever the hook.
     pub fn run(&self, hook: Hook, packet: &[u8], repeat: u32) -> io::Result<Run> {
         test_run(self.program(hook), hook, packet, repeat)
+    }
+
+    /// The contents of a table that rules know by name.
+    pub fn named(&self, number: usize) -> io::Result<Vec<u8>> {
+        let (map, len) = &self.named[number];
+        let mut value = vec![0; *len];
+        Self::element(MAP_LOOKUP_ELEM, map, value.as_mut_ptr())?;
+        Ok(value)
+    }
+
+    /// Changes them, but for the lock.
+    pub fn set_named(&self, number: usize, value: &mut [u8]) -> io::Result<()> {
+        let (map, len) = &self.named[number];
+        assert_eq!(value.len(), *len);
+        Self::element(MAP_UPDATE_ELEM, map, value.as_mut_ptr())
+    }
+
+    fn element(command: i64, map: &OwnedFd, value: *mut u8) -> io::Result<()> {
+        let key = 0u32;
+        let ([key_low, key_high], [low, high]) = (address(&raw const key), address(value));
+        let fd = map.as_raw_fd() as u32;
+        bpf(command, &[fd, 0, key_low, key_high, low, high, 0, 0])?;
+        Ok(())
     }
 
     /// The counters of all entries.

@@ -628,6 +628,7 @@ fn extensions(rows: &mut Rows) {
         ("mac", 1, 16, ENOENT),
         ("owner", 0, 16, ENOENT),
         ("addrtype", 2, 8, ENOENT),
+        ("recent", 2, 232, ENOENT),
     ] {
         let extension = Extension::new(name, revision, vec![0; size]);
         rows.rule(errno, name, 1, 0, extension);
@@ -719,6 +720,128 @@ fn target_data(rows: &mut Rows) {
     ] {
         let wrong = Extension::new(name, revision, vec![0; size + 8]);
         rows.target(EINVAL, name, 0, any, wrong);
+    }
+}
+
+/// The data of recent.
+struct Recent<'a> {
+    how: u8,
+    seconds: u32,
+    times: u32,
+    name: &'a [u8],
+}
+
+impl Recent<'_> {
+    /// Of either revision.
+    fn extension(&self, revision: u8) -> Extension {
+        let mut data = vec![0; if revision == 0 { 216 } else { 232 }];
+        data[0..4].copy_from_slice(&self.seconds.to_ne_bytes());
+        data[4..8].copy_from_slice(&self.times.to_ne_bytes());
+        data[8] = self.how;
+        data[10..10 + self.name.len()].copy_from_slice(self.name);
+        Extension::new("recent", revision, data)
+    }
+}
+
+/// recent_mt_check
+fn recent(rows: &mut Rows) {
+    use libc::{EINVAL, ENAMETOOLONG};
+    const NAMED: Recent<'_> = Recent {
+        how: CHECK,
+        seconds: 0,
+        times: 0,
+        name: b"rows",
+    };
+    const CHECK: u8 = 1;
+    const SET: u8 = 2;
+    const UPDATE: u8 = 4;
+    const REMOVE: u8 = 8;
+    const TTL: u8 = 16;
+    const REAP: u8 = 32;
+    let of = |how, seconds, times| Recent {
+        how,
+        seconds,
+        times,
+        ..NAMED
+    };
+    for revision in 0..2 {
+        for (errno, what, recent) in [
+            (0, "recent, check", of(CHECK, 0, 0)),
+            (0, "recent, set", of(SET, 0, 0)),
+            (0, "recent, update", of(UPDATE, 60, 4)),
+            (0, "recent, remove", of(REMOVE, 0, 0)),
+            (
+                0,
+                "recent, all that there is",
+                of(UPDATE | TTL | REAP, u32::MAX, 32768),
+            ),
+            (EINVAL, "recent, nothing", of(0, 0, 0)),
+            (EINVAL, "recent, only how", of(TTL, 0, 0)),
+            (EINVAL, "recent, unknown", of(CHECK | 64, 0, 0)),
+            (EINVAL, "recent, two", of(CHECK | SET, 0, 0)),
+            (EINVAL, "recent, two others", of(UPDATE | REMOVE, 0, 0)),
+            (EINVAL, "recent, set and seconds", of(SET, 1, 0)),
+            (EINVAL, "recent, set and times", of(SET, 0, 1)),
+            (EINVAL, "recent, set and ttl", of(SET | TTL, 0, 0)),
+            (EINVAL, "recent, remove and reap", of(REMOVE | REAP, 0, 0)),
+            (
+                EINVAL,
+                "recent, reap without seconds",
+                of(CHECK | REAP, 0, 3),
+            ),
+            (EINVAL, "recent, too many times", of(CHECK, 0, 65536)),
+            (EINVAL, "recent, no name", Recent { name: b"", ..NAMED }),
+            (
+                EINVAL,
+                "recent, a dot",
+                Recent {
+                    name: b".",
+                    ..NAMED
+                },
+            ),
+            (
+                EINVAL,
+                "recent, two dots",
+                Recent {
+                    name: b"..",
+                    ..NAMED
+                },
+            ),
+            (
+                EINVAL,
+                "recent, a path",
+                Recent {
+                    name: b"a/b",
+                    ..NAMED
+                },
+            ),
+            (
+                0,
+                "recent, three dots",
+                Recent {
+                    name: b"...",
+                    ..NAMED
+                },
+            ),
+            (
+                0,
+                "recent, a long name",
+                Recent {
+                    name: &[b'x'; 199],
+                    ..NAMED
+                },
+            ),
+            (
+                ENAMETOOLONG,
+                "recent, no end",
+                Recent {
+                    name: &[b'/'; 200],
+                    ..NAMED
+                },
+            ),
+        ] {
+            rows.input(errno, what, 0, recent.extension(revision));
+        }
     }
 }
 
@@ -826,6 +949,8 @@ fn data(rows: &mut Rows) {
     rows.input(ERANGE, "limit that overflows", 0, limit(0x8000_0000, 2, 0));
     rows.input(0, "limit that divides first", 0, limit(864_000_000, 1, 0));
     rows.input(ERANGE, "limit past a day", 0, limit(864_000_000, 5, 0));
+
+    recent(rows);
 
     rows.input(0, "ttl", 0, of("ttl", 0, &[3, 0]));
     rows.input(EINVAL, "ttl, how", 0, of("ttl", 0, &[4, 0]));

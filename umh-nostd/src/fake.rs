@@ -84,7 +84,7 @@ pub enum Object {
     Image(Rc<[u8]>),
     /// A counter map.
     Counters(Rc<[AtomicU64]>),
-    /// A map that programs search.
+    /// A map that programs search, or one that rules know by name.
     Map,
     /// A program.
     Program,
@@ -289,6 +289,17 @@ impl System for Fake {
 
     fn new_map(&self, len: usize) -> Result<(Self::Handle, Self::Contents)> {
         Ok((self.hold(Object::Map)?, self.hold(vec![0; len])?))
+    }
+
+    fn new_named(&self, _: usize) -> Result<(Self::Handle, u32)> {
+        Ok((self.hold(Object::Map)?, 1))
+    }
+
+    fn named(&self, id: u32) -> Result<Self::Handle> {
+        match id {
+            1 => self.hold(Object::Map),
+            _ => Err(Errno::ENOENT),
+        }
     }
 
     fn load(&self, insns: &mut [Insn], _: &Maps<'_, Self::Handle>) -> Result<Self::Handle> {

@@ -66,6 +66,8 @@ pub struct Maps<'a, H> {
     pub state: &'a H,
     /// The counter map.
     pub counters: &'a H,
+    /// The tables that rules know by name.
+    pub named: &'a [H],
 }
 
 /// The outside, as seen from one request.
@@ -124,6 +126,13 @@ pub trait System {
 
     /// A map of `len` bytes of zeros, to be filled before programs use it.
     fn new_map(&self, len: usize) -> Result<(Self::Handle, Self::Contents)>;
+
+    /// A table that rules know by name: `len` bytes of zeros, the first four
+    /// of them a lock, for programs alone. Returns its id too.
+    fn new_named(&self, len: usize) -> Result<(Self::Handle, u32)>;
+
+    /// The map of this id, which some generation keeps alive.
+    fn named(&self, id: u32) -> Result<Self::Handle>;
 
     /// Loads a program of type NETFILTER. `insns` name their maps by purpose,
     /// and are garbage after.

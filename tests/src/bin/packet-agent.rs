@@ -8,6 +8,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use bpfilter_tests::big_rules::Shape;
+use bpfilter_tests::named_tables;
 use bpfilter_tests::namespace::Namespace;
 use bpfilter_tests::oracle::{Case, run_case};
 use bpfilter_tests::traffic;
@@ -17,6 +18,7 @@ usage: packet-agent cases SEED COUNT  run COUNT cases, the first made from SEED,
                                       per packet; differs from the evaluator: exit status 1
        packet-agent show SEED         print the rules and packets of a case
        packet-agent big SHAPE RULES   the same for a big rule set: sources, mixed, wildcards, chains
+       packet-agent named SEED        a sequence for matches that keep tables with names
        packet-agent swaps COUNT       swap rule sets under traffic
        packet-agent senders N PACKETS N threads send, every counter is exact
        packet-agent bulk MEGABYTES    one TCP connection, rules that split it add up
@@ -31,6 +33,7 @@ fn main() -> ExitCode {
         }
         ["show", seed] => show(seed),
         ["big", shape, rules] => big(shape, rules),
+        ["named", seed] => number(seed).and_then(named_tables::sequence).map(say),
         ["swaps", count] => number(count).and_then(traffic::swaps).map(say),
         ["senders", threads, packets] => number(threads)
             .and_then(|threads| traffic::senders(threads as u16, number(packets)?))

@@ -4,12 +4,20 @@
 //! Owns: reads and writes at an offset that cannot panic and ask for no
 //! alignment, because a hostile blob may put a structure anywhere.
 
-use zerocopy::{FromBytes, Immutable, IntoBytes};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+use crate::errno::{Errno, Result};
 
 /// The value at `at`, `None` if it does not lie within `bytes`.
 pub(crate) fn read<T: FromBytes>(bytes: &[u8], at: usize) -> Option<T> {
     let (value, _) = T::read_from_prefix(bytes.get(at..)?).ok()?;
     Some(value)
+}
+
+/// The structure at the start, EINVAL if it is not all there or not aligned.
+pub(crate) fn refer<T: FromBytes + KnownLayout + Immutable>(bytes: &[u8]) -> Result<&T> {
+    let (value, _) = T::ref_from_prefix(bytes).map_err(|_| Errno::EINVAL)?;
+    Ok(value)
 }
 
 /// Puts `value` at `at`; `None` if it does not fit there.

@@ -5,9 +5,11 @@
 //! them, and what the programs are, is the core's.
 
 use bpfilter_msgfmt::HOOKS;
+use heapless::Vec;
 use umh_core::errno::{Errno, Result};
 use umh_core::program::{self, Insn, PROGRAM_MAX};
 use umh_core::ruleset::Ruleset;
+use umh_core::table::named::NAMED_MAX;
 use umh_core::table::{Hook, Table};
 use zerocopy::FromBytes;
 
@@ -18,9 +20,21 @@ use crate::system::{Machine, Maps, System};
 pub(super) fn compile<S: System>(
     system: &S,
     machine: &Machine,
-    table: &Table<'_>,
+    table: &mut Table<'_>,
     counters: &S::Handle,
 ) -> Result<[S::Handle; HOOKS]> {
+    let mut named = Vec::<S::Handle, NAMED_MAX>::new();
+    for table in table.named_mut() {
+        let map = match table.map {
+            0 => {
+                let (map, id) = system.new_named(Ruleset::named_len(table))?;
+                table.map = id;
+                map
+            }
+            id => system.named(id)?,
+        };
+        named.push(map).map_err(|_| Errno::ENOENT)?;
+    }
     let mut room = Ruleset::room(table);
     let mut drafts;
     let mut ruleset = loop {
@@ -42,6 +56,7 @@ pub(super) fn compile<S: System>(
         data: &data,
         state: &state,
         counters,
+        named: &named,
     };
     let mut memory = system.memory(PROGRAM_MAX * size_of::<Insn>())?;
     let (room, _) =

@@ -12,7 +12,8 @@ use umh_core::arena::Arena;
 use umh_core::command::OptLen;
 use umh_core::errno::{Errno, Result};
 use umh_core::extension::Features;
-use umh_core::table::image::{self, VERSION};
+use umh_core::table::image::{self, Image, VERSION};
+use umh_core::table::named::{Named, NamedTables};
 use umh_core::table::{Table, check_header};
 use zerocopy::{FromBytes, IntoBytes};
 
@@ -28,9 +29,10 @@ pub(super) fn replace<S: System>(caller: &Caller<'_, S>, len: OptLen) -> Result<
     must_be_filter(&header.name)?;
     let size = check_header(&header, len.number())?;
     let current = Current::open(system)?;
-    let num_counters = current.image()?.header().num_entries;
+    let image = current.image()?;
+    let num_counters = image.header().num_entries;
 
-    let generation = build(caller, &header, size, num_counters)?;
+    let generation = build(caller, &header, size, &image)?;
     let tally = current.tally(system)?;
     let stream = Stream::new(caller, UserAddr(header.counters))?;
     system.commit(&generation)?;
@@ -44,20 +46,26 @@ fn build<S: System>(
     caller: &Caller<'_, S>,
     header: &Replace,
     size: usize,
-    num_counters: u32,
+    current: &Image<'_>,
 ) -> Result<Generation<S::Handle>> {
     let system = caller.system;
-    let mut draft = system.draft(size_of::<image::Header>() + size)?;
-    let (head, blob) = image::Header::mut_from_prefix(&mut draft).map_err(|_| Errno::EIO)?;
+    let named = NamedTables::room(size);
+    let len = size_of::<image::Header>() + size + size_of::<Named>() * named;
+    let mut draft = system.draft(len)?;
+    let (head, rest) = image::Header::mut_from_prefix(&mut draft).map_err(|_| Errno::EIO)?;
+    let (blob, rest) = rest.split_at_mut_checked(size).ok_or(Errno::EIO)?;
+    let (named, _) = <[Named]>::mut_from_prefix_with_elems(rest, named).map_err(|_| Errno::EIO)?;
+    let named = NamedTables::new(current.named(), current.bytes(), named);
     caller.read(size_of::<Replace>(), blob)?;
     let mut work = system.memory(Table::work_len(size))?;
     let Machine { host, cpus, .. } = &caller.machine;
     let mut arena = Arena::new(&mut work);
-    let table = Table::check(header, num_counters, host, blob, &mut arena)?;
+    let num_counters = current.header().num_entries;
+    let mut table = Table::check(header, num_counters, host, blob, &mut arena, named)?;
     let info = table.info();
     let rows = rows(*cpus);
     let counters = system.new_counters(map_len(rows, info.num_entries)?)?;
-    let programs = compile(system, &caller.machine, &table, &counters)?;
+    let programs = compile(system, &caller.machine, &mut table, &counters)?;
     let flags = match table.needs().contains(Features::CONNTRACK) {
         true => GEN_CONNTRACK,
         false => 0,
@@ -67,6 +75,8 @@ fn build<S: System>(
         rows,
         num_entries: info.num_entries,
         size: info.size,
+        num_named: table.named().len() as u32,
+        pad: 0,
         hook_entry: info.hook_entry,
         underflow: info.underflow,
     };

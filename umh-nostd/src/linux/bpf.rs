@@ -19,7 +19,9 @@ mod cmd {
     pub(super) const MAP_CREATE: u32 = 0;
     pub(super) const MAP_LOOKUP_ELEM: u32 = 1;
     pub(super) const PROG_LOAD: u32 = 5;
+    pub(super) const MAP_GET_FD_BY_ID: u32 = 14;
     pub(super) const OBJ_GET_INFO_BY_FD: u32 = 15;
+    pub(super) const BTF_LOAD: u32 = 18;
     pub(super) const BTF_GET_FD_BY_ID: u32 = 19;
     pub(super) const BTF_GET_NEXT_ID: u32 = 23;
 }
@@ -62,6 +64,18 @@ attributes! {
         inner_map_fd: u32,
         numa_node: u32,
         map_name: [u8; 16],
+        map_ifindex: u32,
+        btf_fd: u32,
+        btf_key_type_id: u32,
+        btf_value_type_id: u32,
+    }
+
+    /// For `BTF_LOAD`.
+    BtfLoad {
+        btf: u64,
+        btf_log_buf: u64,
+        btf_size: u32,
+        btf_log_size: u32,
     }
 
     /// For `MAP_LOOKUP_ELEM`.
@@ -89,7 +103,7 @@ attributes! {
         expected_attach_type: u32,
     }
 
-    /// For `BTF_GET_NEXT_ID` and `BTF_GET_FD_BY_ID`.
+    /// For `BTF_GET_NEXT_ID`, `BTF_GET_FD_BY_ID` and `MAP_GET_FD_BY_ID`.
     ById {
         id: u32,
         next_id: u32,
@@ -118,8 +132,14 @@ pub(super) struct BtfInfo {
     pub(super) kernel_btf: u32,
 }
 
-/// A map of one value of `len` bytes.
-fn array_map(map_type: u32, len: usize, map_flags: u32, map_name: [u8; 16]) -> Result<Fd> {
+/// A map of one value of `len` bytes, described by a [`LockBtf`] or nothing.
+fn array_map(
+    map_type: u32,
+    len: usize,
+    map_flags: u32,
+    map_name: [u8; 16],
+    types: Option<&Fd>,
+) -> Result<Fd> {
     let mut attr = MapCreate {
         map_type,
         key_size: size_of::<u32>() as u32,
@@ -129,6 +149,11 @@ fn array_map(map_type: u32, len: usize, map_flags: u32, map_name: [u8; 16]) -> R
         map_name,
         ..MapCreate::new_zeroed()
     };
+    if let Some(types) = types {
+        attr.btf_fd = types.raw().unsigned_abs();
+        attr.btf_key_type_id = LockBtf::KEY;
+        attr.btf_value_type_id = LockBtf::VALUE;
+    }
     // SAFETY: the attribute holds no address, and the command opens a
     // descriptor.
     unsafe { raw::bpf_open(cmd::MAP_CREATE, &mut attr) }
@@ -136,7 +161,75 @@ fn array_map(map_type: u32, len: usize, map_flags: u32, map_name: [u8; 16]) -> R
 
 /// A map that programs address directly and the helper maps.
 pub(super) fn new_map(len: usize) -> Result<Fd> {
-    array_map(ARRAY, len, MMAPABLE, *b"bpfilter\0\0\0\0\0\0\0\0")
+    array_map(ARRAY, len, MMAPABLE, *b"bpfilter\0\0\0\0\0\0\0\0", None)
+}
+
+/// `struct bpf_map_info`, as far as it is of use.
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+struct MapInfo {
+    map_type: u32,
+    id: u32,
+}
+
+/// BTF of a map whose value starts with a lock:
+/// `struct { struct bpf_spin_lock; }`, by a key of 32 bits.
+#[derive(IntoBytes, Immutable)]
+#[repr(C)]
+struct LockBtf {
+    header: [u32; 6],
+    key: [u32; 4],
+    lock: [u32; 3],
+    value: [u32; 6],
+    strings: [u8; 16],
+}
+
+impl LockBtf {
+    /// What `btf_type.info` says: the kind and the number of members.
+    const INT: u32 = 1 << 24;
+    const STRUCT: u32 = 4 << 24;
+    /// The types by their numbers.
+    const KEY: u32 = 1;
+    const LOCK: u32 = 2;
+    const VALUE: u32 = 3;
+
+    /// For a value of `len` bytes.
+    const fn new(len: u32) -> Self {
+        const HEADER: u32 = 24;
+        const TYPES: u32 = 52;
+        const NAME: u32 = 1;
+        Self {
+            // Magic number and version; lengths and offsets of the parts.
+            header: [0x1_eb9f, HEADER, 0, TYPES, TYPES, 16],
+            key: [0, Self::INT, 4, 32],
+            lock: [NAME, Self::STRUCT, 4],
+            value: [0, Self::STRUCT | 1, len, 0, Self::LOCK, 0],
+            strings: *b"\0bpf_spin_lock\0\0",
+        }
+    }
+}
+
+/// A map of one value of `len` bytes that starts with a lock, and its id.
+pub(super) fn new_named(len: usize) -> Result<(Fd, u32)> {
+    // One that does not fit is refused below.
+    let types = LockBtf::new(len as u32);
+    let mut attr = BtfLoad {
+        btf: (&raw const types).expose_provenance() as u64,
+        btf_size: size_of::<LockBtf>() as u32,
+        ..BtfLoad::new_zeroed()
+    };
+    // SAFETY: the command reads the bytes of `types`, writes no log, and
+    // opens a descriptor.
+    let btf = unsafe { raw::bpf_open(cmd::BTF_LOAD, &mut attr)? };
+    let map = array_map(ARRAY, len, 0, *b"bpfilter_named\0\0", Some(&btf))?;
+    let mut info = MapInfo::new_zeroed();
+    get_info(&map, &mut info)?;
+    Ok((map, info.id))
+}
+
+/// The map of this id.
+pub(super) fn map_by_id(id: u32) -> Result<Fd> {
+    by_id(cmd::MAP_GET_FD_BY_ID, id)
 }
 
 /// The number of possible CPUs. There may be no /proc or /sys to read it
@@ -147,7 +240,7 @@ pub(super) fn new_map(len: usize) -> Result<Fd> {
 /// refuse those that are too large; it does, for the verifier makes it.)
 pub(super) fn possible_cpus() -> Result<u32> {
     const CELL: usize = size_of::<u64>();
-    let map = array_map(PERCPU_ARRAY, CELL, 0, *b"bpfilter_cpus\0\0\0")?;
+    let map = array_map(PERCPU_ARRAY, CELL, 0, *b"bpfilter_cpus\0\0\0", None)?;
     let mut cells = Memory::new(MAX_CPUS * CELL)?;
     cells.fill(0xff);
     let key = 0u32;
@@ -171,9 +264,10 @@ pub(super) fn possible_cpus() -> Result<u32> {
 pub(super) fn load(insns: &mut [Insn], maps: &Maps<'_, Fd>) -> Result<Fd> {
     for insn in insns.iter_mut() {
         let map = match insn.map() {
-            Some(Map::Data) => maps.data,
-            Some(Map::State) => maps.state,
-            Some(Map::Counters) => maps.counters,
+            Some((Map::Data, _)) => maps.data,
+            Some((Map::State, _)) => maps.state,
+            Some((Map::Counters, _)) => maps.counters,
+            Some((Map::Named, number)) => maps.named.get(number).ok_or(Errno::EIO)?,
             None => continue,
         };
         insn.set_map(map.raw());
@@ -233,13 +327,32 @@ pub(super) fn next_btf(id: u32) -> Result<u32> {
 
 /// The BTF object of this id.
 pub(super) fn btf_by_id(id: u32) -> Result<Fd> {
+    by_id(cmd::BTF_GET_FD_BY_ID, id)
+}
+
+/// The object of this id, of the kind that `command` opens.
+fn by_id(command: u32, id: u32) -> Result<Fd> {
     let mut attr = ById {
         id,
         ..ById::new_zeroed()
     };
-    // SAFETY: the attribute holds no address, and the command opens a
-    // descriptor.
-    unsafe { raw::bpf_open(cmd::BTF_GET_FD_BY_ID, &mut attr) }
+    // SAFETY: the attribute holds no address, and the commands that are given
+    // open a descriptor.
+    unsafe { raw::bpf_open(command, &mut attr) }
+}
+
+/// What the kernel says of an object. Addresses in `info` must be of memory
+/// that is borrowed mutably, and as long as `info` says.
+fn get_info<T: FromBytes + IntoBytes>(object: &Fd, info: &mut T) -> Result<()> {
+    let mut attr = GetInfo {
+        bpf_fd: object.raw().unsigned_abs(),
+        info_len: size_of::<T>() as u32,
+        info: (&raw mut *info).expose_provenance() as u64,
+    };
+    // SAFETY: the command writes to `info` no more than its length, and to
+    // what the callers of this function put into it.
+    unsafe { raw::bpf(cmd::OBJ_GET_INFO_BY_FD, &mut attr)? };
+    Ok(())
 }
 
 /// What the kernel says of a BTF object: its name, and as much of it as
@@ -253,14 +366,7 @@ pub(super) fn btf_info(object: &Fd, bytes: &mut [u8]) -> Result<(BtfInfo, [u8; B
         name_len: BTF_NAME as u32,
         ..BtfInfo::new_zeroed()
     };
-    let mut attr = GetInfo {
-        bpf_fd: object.raw().unsigned_abs(),
-        info_len: size_of::<BtfInfo>() as u32,
-        info: (&raw mut info).expose_provenance() as u64,
-    };
-    // SAFETY: the command writes to `info`, `bytes` and `name`, to each no
-    // more than its length that is given; all three are borrowed mutably.
-    unsafe { raw::bpf(cmd::OBJ_GET_INFO_BY_FD, &mut attr)? };
+    get_info(object, &mut info)?;
     Ok((info, name))
 }
 

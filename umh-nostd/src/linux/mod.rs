@@ -161,6 +161,14 @@ impl System for Linux {
         Ok((map, contents))
     }
 
+    fn new_named(&self, len: usize) -> Result<(Fd, u32)> {
+        bpf::new_named(len)
+    }
+
+    fn named(&self, id: u32) -> Result<Fd> {
+        bpf::map_by_id(id)
+    }
+
     fn load(&self, insns: &mut [Insn], maps: &Maps<'_, Fd>) -> Result<Fd> {
         let loaded = bpf::load(insns, maps);
         if let Err(errno) = loaded {

@@ -27,6 +27,7 @@ pub mod multiport;
 pub mod nflog;
 pub mod owner;
 pub mod pkttype;
+pub mod recent;
 pub mod reject;
 pub mod standard;
 pub mod state;
@@ -63,6 +64,7 @@ const FILES: &[&[Extension]] = &[
     &owner::EXTENSIONS,
     &pkttype::EXTENSIONS,
     &reject::EXTENSIONS,
+    &recent::EXTENSIONS,
     &state::EXTENSIONS,
     &tcp::EXTENSIONS,
     &tos::EXTENSIONS,
@@ -141,6 +143,8 @@ impl Features {
     pub const CONNMARK: Self = Self::function(kind::CONNMARK);
     /// The routing table can be asked.
     pub const ROUTES: Self = Self::function(kind::ADDRTYPE);
+    /// Tables by name can be kept.
+    pub const TABLES: Self = Self(1 << 7);
     /// All that there are.
     pub const ALL: Self = Self(u16::MAX);
 
@@ -279,6 +283,16 @@ impl Extension {
             return Err(Errno::EINVAL);
         }
         (self.check)(rule, data)
+    }
+}
+
+/// xt_check_proc_name
+fn check_proc_name(name: &[u8]) -> Result<()> {
+    match c_string(name) {
+        None => Err(Errno::ENAMETOOLONG),
+        Some(b"" | b"." | b"..") => Err(Errno::EINVAL),
+        Some(name) if !name.iter().all(|&byte| byte != b'/') => Err(Errno::EINVAL),
+        Some(_) => Ok(()),
     }
 }
 

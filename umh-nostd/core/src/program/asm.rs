@@ -46,6 +46,8 @@ pub enum Map {
     State = 1,
     /// Packets and bytes of each rule.
     Counters = 2,
+    /// The first of the tables that rules know by name; the others follow.
+    Named = 3,
 }
 
 /// `BPF_PSEUDO_MAP_VALUE`: the immediate is a map descriptor, and the value
@@ -93,16 +95,19 @@ pub(super) const fn has_imm(code: u8) -> bool {
 }
 
 impl Insn {
-    /// The map that this instruction refers to.
-    pub fn map(&self) -> Option<Map> {
+    /// The map that this instruction refers to, and which of its kind.
+    pub fn map(&self) -> Option<(Map, usize)> {
         if self.code != LD_IMM64 || self.regs >> 4 != PSEUDO_MAP_VALUE {
             return None;
         }
         match self.imm {
-            0 => Some(Map::Data),
-            1 => Some(Map::State),
-            2 => Some(Map::Counters),
-            _ => None,
+            0 => Some((Map::Data, 0)),
+            1 => Some((Map::State, 0)),
+            2 => Some((Map::Counters, 0)),
+            number => {
+                let number = usize::try_from(number - Map::Named as i32).ok()?;
+                Some((Map::Named, number))
+            }
         }
     }
 
@@ -732,7 +737,7 @@ mod tests {
         )
         .unwrap();
         let maps: Vec<_> = insns.iter().map(Insn::map).collect();
-        assert_eq!(maps, [Some(Map::State), None, None]);
+        assert_eq!(maps, [Some((Map::State, 0)), None, None]);
         insns.first_mut().unwrap().set_map(42);
         assert_eq!(hex(&insns).first(), Some(&0x1821_0000_2a00_0000));
     }

@@ -61,6 +61,8 @@ facts! {
     SKB_MARK = Struct "sk_buff" Offset(&["mark"]);
     /// The byte whose low three bits are the packet type.
     SKB_PKT_TYPE = Struct "sk_buff" Offset(&["pkt_type"]);
+    /// The socket that it comes from, or NULL.
+    SKB_SK = Struct "sk_buff" Offset(&["sk"]);
     /// Start of the buffer.
     SKB_HEAD = Struct "sk_buff" Offset(&["head"]);
     /// End of the buffer, where the shared information is, from its start.
@@ -69,6 +71,10 @@ facts! {
     GSO_SIZE = Struct "skb_shared_info" Offset(&["gso_size"]);
     /// What it is then.
     GSO_TYPE = Struct "skb_shared_info" Offset(&["gso_type"]);
+    /// The namespace that a socket is in.
+    SOCK_NET = Struct "sock" Offset(&["__sk_common", "skc_net", "net"]);
+    /// The namespace of a hook.
+    STATE_NET = Struct "nf_hook_state" Offset(&["net"]);
     /// `may_goto` exists if this does.
     MAY_GOTO = Struct "bpf_verifier_state" Offset(&["may_goto_depth"]);
     /// Numeric iterator, for kernels without `may_goto`.
@@ -200,6 +206,10 @@ impl Kernel {
             if self.has(function(kind)) {
                 features = features.with(Features::function(kind));
             }
+        }
+        // A table is searched under its lock, where no iterator may be asked.
+        if self.has_may_goto() {
+            features = features.with(Features::TABLES);
         }
         features
     }

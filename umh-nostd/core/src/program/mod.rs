@@ -12,6 +12,7 @@
 //! packet     prologue: the packet becomes addresses, class word, fields
 //! search     the first rule from a position on whose record matches
 //! ops        what its record leaves open
+//! recent     one of these, with tables of addresses
 //! act        counters, verdicts, jumps and returns
 //! ```
 //!
@@ -27,6 +28,7 @@ mod frame;
 mod kernel;
 mod ops;
 mod packet;
+mod recent;
 mod search;
 
 pub use asm::{Insn, Map};
@@ -103,6 +105,16 @@ mod label {
         NEXT_LISTED
         /// R1 is the rule.
         LISTED
+        /// The next address of a table.
+        NEXT_SLOT
+        /// All of them have been looked at.
+        SLOTS_DONE
+        /// The next time of an address.
+        NEXT_STAMP
+        /// The table is unlocked, and the packet dropped.
+        GIVE_UP
+        /// The table is unlocked.
+        UNLOCK
     }
 }
 
@@ -215,6 +227,10 @@ mod need {
         ITERATOR
         /// Counters that others may add to at the same time.
         LOCAL_OUT
+        /// Packets that are on their way through.
+        FORWARD
+        /// More than one namespace.
+        SOCK_NET
     }
 }
 
@@ -237,6 +253,12 @@ mod shared {
         CONNECTION_PART
         /// R1 is compared as the op at frame::OP says.
         COMPARE_PART
+        /// R2 = the op at frame::OP. R1 does not survive.
+        THIS_OP
+        /// As AGAIN, under the lock of a table.
+        ROUND
+        /// R4 = slot R3 of the table at R5.
+        SLOT
     }
 }
 
@@ -248,6 +270,9 @@ static SHARED: [Block; shared::COUNT] = [
     act::PLACE,
     ops::CONNECTION_PART,
     ops::COMPARE_PART,
+    ops::THIS_OP,
+    recent::ROUND,
+    recent::SLOT_AT,
 ];
 
 const AGAIN: Block = block![
@@ -359,7 +384,10 @@ pub fn build(ruleset: &Ruleset<'_>, hook: Hook, insns: &mut [Insn]) -> Result<us
         asm: Assembler::new(insns, &params.values, &needs, &SHARED),
         ruleset,
     };
-    if table.hook_entry(hook) == table.underflow(hook) {
+    // One program at least must keep the named tables, whether any packet
+    // gets to the rules that name them or not.
+    let keeps = hook == Hook::LocalIn && !table.named().is_empty();
+    if !keeps && table.hook_entry(hook) == table.underflow(hook) {
         builder.policy();
     } else {
         builder.packet();
@@ -393,6 +421,8 @@ fn needs(ruleset: &Ruleset<'_>, hook: Hook) -> Needs {
         (need::DEEP, ruleset.deep_places() != 0),
         (need::ITERATOR, !ruleset.kernel().has_may_goto()),
         (need::LOCAL_OUT, hook == Hook::LocalOut),
+        (need::FORWARD, hook == Hook::Forward),
+        (need::SOCK_NET, ruleset.kernel().fact(kernel::SOCK_NET) >= 0),
     ];
     let others = others.iter().fold(0, |bits, &(need, has)| {
         bits | u32::from(has) << (need.0 & 31)

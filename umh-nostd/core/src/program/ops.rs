@@ -27,12 +27,12 @@ use Reg::{Fp, R0, R1, R2, R3, R4, R5, R6};
 use Size::{B1, B2, B4, B8};
 
 /// Helper function `bpf_jiffies64`.
-const JIFFIES: i32 = 118;
+pub(super) const JIFFIES: i32 = 118;
 
-const WHAT: i16 = offset_of!(Op, what) as i16;
-const MASK: i16 = offset_of!(Op, mask) as i16;
-const LOW: i16 = offset_of!(Op, low) as i16;
-const SPAN: i16 = offset_of!(Op, span) as i16;
+pub(super) const WHAT: i16 = offset_of!(Op, what) as i16;
+pub(super) const MASK: i16 = offset_of!(Op, mask) as i16;
+pub(super) const LOW: i16 = offset_of!(Op, low) as i16;
+pub(super) const SPAN: i16 = offset_of!(Op, span) as i16;
 const PREVIOUS: i16 = offset_of!(Bucket, previous) as i16;
 const CREDIT: i16 = offset_of!(Bucket, credit) as i16;
 
@@ -45,7 +45,7 @@ const BLOCKS: u8 = Label::LOCAL + 8;
 const NEXT_OPTION: Label = Label(Label::LOCAL - 1);
 
 /// Where the block of a kind is.
-const fn of(kind: u8) -> Label {
+pub(super) const fn of(kind: u8) -> Label {
     Label(BLOCKS + kind)
 }
 
@@ -54,7 +54,7 @@ pub(super) const COMPARE: u32 =
     1 << kind::TEST | 1 << kind::CT_WORD | 1 << kind::CT_PORT | 1 << kind::CT_EXPIRES;
 /// Kinds that end at YES or NO.
 pub(super) const ANSWER: u32 =
-    COMPARE | 1 << kind::PORTS | 1 << kind::TCP_OPTION | 1 << kind::INTERFACE;
+    COMPARE | 1 << kind::PORTS | 1 << kind::TCP_OPTION | 1 << kind::INTERFACE | 1 << kind::RECENT;
 
 const TEST: &[Item] = &[
     bind(of(kind::TEST)),
@@ -86,9 +86,7 @@ const GUARD: &[Item] = &[
 const LIMIT: &[Item] = &[
     bind(of(kind::LIMIT)),
     call(JIFFIES),
-    load(B8, R1, Fp, frame::OP),
-    map_value(R2, Map::Data, param::OPS),
-    add(R2, R1),
+    insert(shared::THIS_OP),
     load(B4, R3, R2, MASK),
     // The verifier must see that it is aligned.
     and_imm(R3, -(BUCKET as i32)),
@@ -219,6 +217,13 @@ const CONNECTION: &[Item] = &[
     jump(label::ASK),
 ];
 
+/// R2 = the op at hand.
+pub(super) const THIS_OP: Block = block![
+    load(B8, R1, Fp, frame::OP),
+    map_value(R2, Map::Data, param::OPS),
+    add(R2, R1),
+];
+
 /// R1 = 32 bits of the connection; R0 is where they are.
 pub(super) const CONNECTION_PART: Block = block![
     load(B8, R1, Fp, frame::CONNECTION),
@@ -272,6 +277,9 @@ impl Builder<'_> {
             if kinds & 1 << kind != 0 {
                 self.function(kind);
             }
+        }
+        if kinds & 1 << kind::RECENT != 0 {
+            self.recent();
         }
         self.put(block![
             when(need::op(kind::LIMIT), LIMIT),

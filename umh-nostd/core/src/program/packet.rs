@@ -19,7 +19,8 @@ use super::asm::{
 use super::asm::{Label, and};
 use super::kernel::{
     CAST, CT_STATUS, DEV_NAME, DYNPTR, GSO_SIZE, GSO_TYPE, ITER_NEW, PAIR, SKB_DATA, SKB_DATA_LEN,
-    SKB_END, SKB_HEAD, SKB_LEN, SKB_MARK, SKB_NFCT, SKB_PKT_TYPE, STATE_IN, STATE_OUT, WORD,
+    SKB_END, SKB_HEAD, SKB_LEN, SKB_MARK, SKB_NFCT, SKB_PKT_TYPE, SKB_SK, SOCK_NET, STATE_IN,
+    STATE_NET, STATE_OUT, WORD,
 };
 use super::{Builder, frame, label, need, param};
 use crate::ruleset::{
@@ -110,6 +111,36 @@ impl Builder<'_> {
                 need::FUNCTIONS,
                 &[load(B8, R2, R1, 0), store(B8, Fp, frame::STATE, R2)]
             ),
+            // SCRATCH = how many hops of its way this machine is: recent_mt's
+            // rule for "TTL as seen before forwarding".
+            when(
+                need::field(Field::TtlBefore),
+                &[
+                    mov_imm(R0, 0),
+                    // What is forwarded has no socket.
+                    when(need::FORWARD, &[mov_imm(R0, 1)]),
+                    when(
+                        need::LOCAL_OUT,
+                        &[
+                            mov_imm(R0, 1),
+                            load(B8, R2, R6, 0).at(SKB_SK),
+                            jump_if_imm(R2, Cond::Eq, 0, END),
+                            when(
+                                need::SOCK_NET,
+                                &[
+                                    load(B8, R3, R1, 0),
+                                    load(B8, R3, R3, 0).at(STATE_NET),
+                                    load(B8, R2, R2, 0).at(SOCK_NET),
+                                    jump_if(R2, Cond::Ne, R3, END)
+                                ]
+                            ),
+                            mov_imm(R0, 0),
+                            bind(END)
+                        ]
+                    ),
+                    store(B8, Fp, frame::SCRATCH, R0)
+                ]
+            ),
             // Names of the interfaces; no interface has an empty name, as a
             // read through a NULL pointer gives zeros.
             when(need::INTERFACES, &[load(B8, R3, R1, 0)]),
@@ -174,6 +205,15 @@ impl Builder<'_> {
             when(
                 need::field(Field::Ttl),
                 &[and_imm(R9, 0xff), store(B4, Fp, field(Field::Ttl), R9)]
+            ),
+            when(
+                need::field(Field::TtlBefore),
+                &[
+                    load(B8, R1, Fp, frame::SCRATCH),
+                    add(R1, R9),
+                    and_imm(R1, 0xff),
+                    store(B4, Fp, field(Field::TtlBefore), R1)
+                ]
             ),
             // R9 = source and destination
             load(B8, R1, Fp, frame::DATA),
@@ -290,6 +330,10 @@ impl Builder<'_> {
                     load(B8, R1, R5, 0),
                     store(B8, Fp, frame::GAINED, R1)
                 ]
+            ),
+            when(
+                need::op(kind::RECENT),
+                &[load(B8, R1, R5, 0), store(B8, Fp, frame::ITERATOR, R1)]
             )
         ]);
     }

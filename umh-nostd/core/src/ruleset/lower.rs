@@ -21,7 +21,7 @@ use crate::abi::{
 use crate::bytes::{read, write};
 use crate::errno::{Errno, Result};
 use crate::program::Kernel;
-use crate::table::{Entry, Target};
+use crate::table::{Entry, Table, Target};
 
 /// Where ops and buckets go. With no room it only counts, so that the same
 /// code finds out how much room there must be.
@@ -80,6 +80,7 @@ pub(super) struct Lowering<'a> {
     /// Whether there may be odd packets: if any rule asks for a transport
     /// header.
     pub(super) odd_packets: bool,
+    pub(super) table: &'a Table<'a>,
     pub(super) ops: Sink<'a>,
     pub(super) state: Sink<'a>,
     pub(super) predicates: &'a mut Predicates,
@@ -472,6 +473,35 @@ impl Draft<'_, '_> {
             low: cost,
             span: cap,
             ..Op::default()
+        });
+        self.pure = false;
+        Ok(())
+    }
+
+    /// The rule holds only if its table of addresses says so.
+    pub(crate) fn recent(
+        &mut self,
+        name: &[u8],
+        how: u8,
+        invert: bool,
+        times: u32,
+        seconds: u32,
+    ) -> Result<()> {
+        if self.done {
+            return Ok(());
+        }
+        let table = self.all.table;
+        let number = table.find_named(name).ok_or(Errno::ENOENT)?;
+        let named = table.named().get(number).ok_or(Errno::ENOENT)?;
+        self.all.uses.fields |= 1 << Field::TtlBefore as u32;
+        self.op(Op {
+            kind: kind::RECENT,
+            flags: if invert { flag::INVERT } else { 0 },
+            what: u16::from(how) | (number as u16) << 8,
+            mask: named.mask,
+            low: times,
+            // The kernel multiplies in 32 bits.
+            span: seconds.wrapping_mul(self.all.hz),
         });
         self.pure = false;
         Ok(())

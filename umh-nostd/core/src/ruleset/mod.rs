@@ -32,7 +32,7 @@ pub(crate) use index::{
 pub use lower::{Draft, Transport, Uses};
 pub use record::Bucket;
 pub use record::{Action, LONGEST_OP, OP, Op, Pattern, RECORD, Record, class};
-pub(crate) use record::{BUCKET, action, flag, kind};
+pub(crate) use record::{BUCKET, action, flag, kind, recent};
 pub use test::{
     CT_INVALID, CT_NAT, CT_ORIGINAL, CT_PRESENT, CT_UNTRACKED, FIELDS, Field, Predicate,
     Predicates, Question, Test,
@@ -42,6 +42,7 @@ use crate::bytes::write;
 use crate::errno::{Errno, Result};
 use crate::extension::Features;
 use crate::program::Kernel;
+use crate::table::named::Named;
 use crate::table::{Entry, Table, Target, Verdict};
 use index::{SHORT, Survey};
 use lower::{Lowering, Sink};
@@ -170,6 +171,7 @@ impl<'t> Ruleset<'t> {
             kernel: &self.kernel,
             hz: self.hz,
             odd_packets,
+            table: self.table,
             ops: Sink::new(ops),
             state: Sink::new(state),
             predicates: &mut self.predicates,
@@ -223,6 +225,11 @@ impl<'t> Ruleset<'t> {
     pub fn state_len(&self) -> usize {
         let places = self.deep_places() as usize * self.deep_place_len();
         (self.state_len + places).max(BUCKET)
+    }
+
+    /// Bytes of the map of a table that rules know by name.
+    pub fn named_len(table: &Named) -> usize {
+        recent::at::STAMPS + recent::ADDRESSES * 8 * table.stamps as usize
     }
 
     /// How many returns may be pending that have no room in a stack frame.

@@ -184,6 +184,40 @@ pub(crate) mod kind {
     pub(crate) const TARGETS: u32 = 1 << REJECT | 1 << LOG | 1 << NFLOG | MARKS;
     /// Those that change the packet's mark.
     pub(crate) const MARKS: u32 = 1 << MARK | 1 << CONNMARK;
+    /// A table of addresses. `what`: bits of [`super::recent`], and above
+    /// them the table's number. `mask`: the bits of an address that count;
+    /// `low`: how many times; `span`: how many ticks ago.
+    pub(crate) const RECENT: u8 = 22;
+}
+
+/// What is done with an address: `XT_RECENT_*`, and more of our own.
+pub(crate) mod recent {
+    pub(crate) const CHECK: u8 = 1 << 0;
+    pub(crate) const SET: u8 = 1 << 1;
+    pub(crate) const UPDATE: u8 = 1 << 2;
+    pub(crate) const REMOVE: u8 = 1 << 3;
+    pub(crate) const TTL: u8 = 1 << 4;
+    pub(crate) const REAP: u8 = 1 << 5;
+    /// All that a caller may ask for.
+    pub(crate) const ALL: u8 = 0x3f;
+    /// The destination's address, not the source's.
+    pub(crate) const DESTINATION: u8 = 1 << 6;
+    /// Only times that are not too old count.
+    pub(crate) const SECONDS: u8 = 1 << 7;
+    /// Addresses in a table, `ip_list_tot`.
+    pub(crate) const ADDRESSES: usize = 100;
+
+    /// A table: what stands before the addresses, and each of them.
+    pub(crate) mod at {
+        use super::ADDRESSES;
+
+        /// Length of what stands before the addresses. The lock is first.
+        pub(crate) const HEAD: usize = 128;
+        /// Bytes of an address without its times.
+        pub(crate) const ADDRESS: usize = 32;
+        /// Where the times start.
+        pub(crate) const STAMPS: usize = HEAD + ADDRESSES * ADDRESS;
+    }
 }
 
 /// Flags of an op.

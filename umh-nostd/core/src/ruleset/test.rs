@@ -37,10 +37,12 @@ pub enum Field {
     PacketType = 10,
     /// What connection tracking says: `CT_*`.
     Connection = 11,
+    /// Time to live before this machine has made it less, in 8 bits.
+    TtlBefore = 12,
 }
 
 /// Fields that there is room for.
-pub const FIELDS: usize = 12;
+pub const FIELDS: usize = 13;
 
 /// In [`Field::Connection`]: the packet is of the original direction. Below
 /// are the bits of `XT_CONNTRACK_STATE_*`.

@@ -3,7 +3,8 @@
 //!
 //! Owns: the bytes that a generation keeps in its memfd. A [`Header`], then
 //! the entries exactly as GET_ENTRIES gives them back, but for the counters,
-//! which are zero here and live in the generation's counter map.
+//! which are zero here and live in the generation's counter map; then a
+//! [`Named`] for each table that rules know by name.
 //!
 //! Promises: an [`Image`] was written by this helper or an older one of the
 //! same [`VERSION`]; its lengths are checked, its entries can be walked
@@ -12,12 +13,13 @@
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use super::TABLE_NAME;
+use super::named::Named;
 use crate::abi::{self, NUM_HOOKS};
 use crate::errno::{Errno, Result};
 
 /// Changes with every change of the layout, so that a helper never misreads
 /// what another version of it has left with the kernel half.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// What stands before the entries.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -31,6 +33,10 @@ pub struct Header {
     pub num_entries: u32,
     /// Bytes of all entries.
     pub size: u32,
+    /// Number of named tables.
+    pub num_named: u32,
+    /// Zero.
+    pub pad: u32,
     /// Offset of each hook's first entry.
     pub hook_entry: [u32; NUM_HOOKS],
     /// Offset of each hook's policy entry.
@@ -42,21 +48,35 @@ pub struct Header {
 pub struct Image<'a> {
     header: &'a Header,
     entries: &'a [u8],
+    named: &'a [Named],
 }
 
 impl<'a> Image<'a> {
     /// The image in `bytes`, or EIO.
     pub fn parse(bytes: &'a [u8]) -> Result<Self> {
-        let (header, entries) = Header::ref_from_prefix(bytes).map_err(|_| Errno::EIO)?;
-        if header.version != VERSION || header.size as usize != entries.len() {
+        let (header, rest) = Header::ref_from_prefix(bytes).map_err(|_| Errno::EIO)?;
+        let (entries, rest) = rest
+            .split_at_checked(header.size as usize)
+            .ok_or(Errno::EIO)?;
+        let (named, _) = <[Named]>::ref_from_prefix_with_elems(rest, header.num_named as usize)
+            .map_err(|_| Errno::EIO)?;
+        if header.version != VERSION {
             return Err(Errno::EIO);
         }
-        Ok(Self { header, entries })
+        Ok(Self {
+            header,
+            entries,
+            named,
+        })
     }
 
     /// An image in two pieces that are known to agree.
     pub(super) const fn new(header: &'a Header, entries: &'a [u8]) -> Self {
-        Self { header, entries }
+        Self {
+            header,
+            entries,
+            named: &[],
+        }
     }
 
     /// The header.
@@ -67,6 +87,11 @@ impl<'a> Image<'a> {
     /// All entries, counters zero.
     pub fn bytes(&self) -> &'a [u8] {
         self.entries
+    }
+
+    /// The tables that rules know by name.
+    pub fn named(&self) -> &'a [Named] {
+        self.named
     }
 
     /// Entry by entry. Ends early at one that does not fit in its place.

@@ -22,6 +22,7 @@
 
 pub mod image;
 mod layout;
+pub mod named;
 mod offsets;
 pub mod pristine;
 mod reach;
@@ -36,6 +37,7 @@ use crate::arena::Arena;
 use crate::bytes::c_string;
 use crate::errno::{Errno, Result};
 use crate::extension::{Features, Host};
+use named::{Named, NamedTables};
 
 /// The table's name, padded with NULs.
 const TABLE_NAME: [u8; TABLE_NAME_LEN] = {
@@ -97,23 +99,26 @@ pub struct Table<'a> {
     offsets: &'a [u32],
     chain_heads: u32,
     needs: Features,
+    named: NamedTables<'a>,
 }
 
 impl<'a> Table<'a> {
     /// Checks what a caller asks to be put in place of a table of
     /// `current_entries` entries. `blob` is a copy of the `header.size` bytes
     /// after the header, aligned as an entry is; it is worked on, and garbage
-    /// after an error.
+    /// after an error. `named` has the tables of the rules before, and room for
+    /// those of these.
     pub fn check(
         header: &Replace,
         current_entries: u32,
         host: &Host,
         blob: &'a mut [u8],
         arena: &mut Arena<'a>,
+        mut named: NamedTables<'a>,
     ) -> Result<Self> {
         let layout = offsets::check(header, blob, arena)?;
         reach::mark_source_chains(&layout, blob)?;
-        let needs = rules::check(host, header, layout.offsets, blob)?;
+        let needs = rules::check(host, header, layout.offsets, blob, &mut named)?;
 
         // Only now does the kernel look at the rest of the header.
         if header.num_counters > offsets::MAX_COUNTERS {
@@ -141,6 +146,7 @@ impl<'a> Table<'a> {
             offsets: layout.offsets,
             chain_heads: layout.chain_heads,
             needs,
+            named,
         })
     }
 
@@ -174,6 +180,21 @@ impl<'a> Table<'a> {
     /// What the rules need of the namespace, reachable or not.
     pub fn needs(&self) -> Features {
         self.needs
+    }
+
+    /// The tables that rules know by name.
+    pub fn named(&self) -> &[Named] {
+        self.named.records()
+    }
+
+    /// The number of the one that has this name.
+    pub(crate) fn find_named(&self, name: &[u8]) -> Option<usize> {
+        self.named.find(self.blob, name)
+    }
+
+    /// The same, to be given maps.
+    pub fn named_mut(&mut self) -> &mut [Named] {
+        self.named.records_mut()
     }
 
     /// All entries in order.

@@ -91,6 +91,8 @@ static HEADER: Header = Header {
     rows: 0,
     num_entries: 4,
     size: size_of::<Entries>() as u32,
+    num_named: 0,
+    pad: 0,
     hook_entry: POLICIES,
     underflow: POLICIES,
 };

@@ -8,10 +8,11 @@
 use zerocopy::{FromBytes, transmute};
 
 use super::layout::{ENTRY, EXTENSION, PLACE};
+use super::named::NamedTables;
 use crate::abi::{Entry, ExtensionHeader, Replace};
 use crate::bytes::{c_string, read, write};
 use crate::errno::{Errno, Result};
-use crate::extension::{self, Extension, Features, Host, Kind, Place, Rule};
+use crate::extension::{self, Extension, Features, Host, Kind, Place, Rule, recent};
 
 /// Extensions that were found last, by what their headers say.
 const KNOWN: usize = 8;
@@ -35,6 +36,7 @@ pub(super) fn check(
     header: &Replace,
     offsets: &[u32],
     blob: &mut [u8],
+    named: &mut NamedTables<'_>,
 ) -> Result<Features> {
     let table = header.name.split_last().map_or(&[][..], |(_, name)| name);
     let mut rules = Rules {
@@ -43,34 +45,42 @@ pub(super) fn check(
         needs: Features::NONE,
         known: [None; KNOWN],
     };
-    for &at in offsets {
-        let bytes = blob.get_mut(at as usize..).ok_or(Errno::EINVAL)?;
-        let (entry, rest) = Entry::mut_from_prefix(bytes).map_err(|_| Errno::EINVAL)?;
-        let rule = Rule {
-            host,
-            table: rules.table,
-            ip: &entry.ip,
-            hooks: entry.comefrom,
-        };
-        let target_at = usize::from(entry.target_offset) - ENTRY;
+    for &start in offsets {
+        let start = start as usize;
         let mut at = 0;
-        while at < target_at {
-            at += rules.check_extension(&rule, Kind::Match, rest, at)?;
+        loop {
+            let bytes = blob.get_mut(start..).ok_or(Errno::EINVAL)?;
+            let (entry, rest) = Entry::mut_from_prefix(bytes).map_err(|_| Errno::EINVAL)?;
+            let rule = Rule {
+                host,
+                table: rules.table,
+                ip: &entry.ip,
+                hooks: entry.comefrom,
+            };
+            let is_match = at < usize::from(entry.target_offset) - ENTRY;
+            let kind = if is_match { Kind::Match } else { Kind::Target };
+            let (extension, size) = rules.check_extension(&rule, kind, rest, at)?;
+            if extension.needs.contains(Features::TABLES) {
+                recent::claim(named, blob, start + ENTRY + at + EXTENSION)?;
+            }
+            at += size;
+            if !is_match {
+                break;
+            }
         }
-        rules.check_extension(&rule, Kind::Target, rest, target_at)?;
     }
     Ok(rules.needs)
 }
 
 impl Rules<'_> {
-    /// Finds and checks the extension at `at` and returns its size.
+    /// Finds and checks the extension at `at` and returns its size, too.
     fn check_extension(
         &mut self,
         rule: &Rule<'_>,
         kind: Kind,
         bytes: &mut [u8],
         at: usize,
-    ) -> Result<usize> {
+    ) -> Result<(&'static Extension, usize)> {
         let header: ExtensionHeader = read(bytes, at).ok_or(Errno::EINVAL)?;
         let (place, extension) = self.find(kind, &header)?;
         let size = usize::from(header.size);
@@ -78,7 +88,7 @@ impl Rules<'_> {
         extension.check(rule, data)?;
         write(bytes, at + PLACE, &place).ok_or(Errno::EINVAL)?;
         self.needs = self.needs.with(extension.needs);
-        Ok(size)
+        Ok((extension, size))
     }
 
     /// The extension that a header names. Most rules name what others do.

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Matches that keep tables with names, in one sequence of rules and packets.
+//!
+//! Owns: sequences made from a seed: random rules over a few tables, packets
+//! of few or many sources and times to live at all hooks, pauses of seconds,
+//! and REPLACEs in between after which surviving tables must know all that
+//! they knew. What is seen of each packet is a line; ip_tables' lines and
+//! bpfilter's must be equal.
+//!
+//! Rules count seconds that no two packets of a sequence are apart, within a
+//! second or so: a busy machine does not change what happens.
+
+use std::fmt::Write;
+use std::io;
+use std::thread::sleep;
+use std::time::Duration;
+
+use fastrand::Rng;
+
+use crate::namespace::{Namespace, run};
+use crate::oracle::{Live, Seen, difference};
+use crate::packet::{Ipv4, protocol, udp};
+use crate::random_packets::{once_in, pick};
+use crate::world::{LOCAL, REMOTE, Shot, TAP_ADDRESS, Way};
+
+/// Between two bursts of packets.
+const PAUSE: Duration = Duration::from_millis(4500);
+
+/// A random rule for recent.
+fn recent(rng: &mut Rng, tables: &[&str]) -> String {
+    let chain = pick(rng, &["INPUT", "INPUT", "FORWARD", "OUTPUT"]);
+    let mut rule = format!("-A {chain} -m recent");
+    let name = pick(rng, tables);
+    let _ = write!(rule, " --name {name}");
+    let not = |rng: &mut Rng| if once_in(rng, 6) { "! " } else { "" };
+    rule.push(' ');
+    rule += not(rng);
+    match rng.u32(..9) {
+        0..=3 => rule += "--set",
+        4 => rule += "--remove",
+        other => {
+            rule += if other < 7 { "--rcheck" } else { "--update" };
+            let seconds = rng.bool();
+            if seconds {
+                let _ = write!(rule, " --seconds {}", pick(rng, &[3, 7]));
+                if once_in(rng, 2) {
+                    rule += " --reap";
+                }
+            }
+            if rng.bool() {
+                let _ = write!(rule, " --hitcount {}", pick(rng, &[1, 2, 3, 5, 20, 40]));
+            }
+            if once_in(rng, 3) {
+                rule += " --rttl";
+            }
+        }
+    }
+    if once_in(rng, 4) {
+        rule += " --rdest";
+    }
+    if once_in(rng, 4) {
+        rule += " --mask ";
+        rule += pick(rng, &["255.255.255.0", "255.255.255.254", "0.0.0.255"]);
+    }
+    if once_in(rng, 3) {
+        // Told apart by its protocol; something is asked behind the match.
+        rule += " -m length --length 0:60000";
+    }
+    rule += pick(rng, &["", "", " -j DROP", " -j ACCEPT", " -j RETURN"]);
+    rule.push('\n');
+    rule
+}
+
+/// A rule set for iptables-restore.
+fn rules(rng: &mut Rng, rule: &mut dyn FnMut(&mut Rng) -> String) -> String {
+    let mut text = String::from("*filter\n");
+    for _ in 0..rng.usize(3..9) {
+        text += &rule(rng);
+    }
+    text + "COMMIT\n"
+}
+
+/// A packet of one of so many sources.
+fn shot(rng: &mut Rng, sources: u8) -> Shot {
+    let way = match rng.u32(..5) {
+        0..=2 => Way::In {
+            tap: 0,
+            hardware: TAP_ADDRESS,
+            linear: 0,
+        },
+        _ => Way::Out { mark: 0 },
+    };
+    let destination = match (&way, rng.bool()) {
+        (Way::In { .. }, true) => LOCAL[0],
+        (Way::Out { .. }, true) => [127, 0, 0, 1],
+        _ => pick(rng, &REMOTE),
+    };
+    let source = [192, 0, 2, rng.u8(..sources)];
+    let payload = udp((source, 1), (destination, 9), b"named");
+    let packet = Ipv4 {
+        ttl: pick(rng, &[1, 2, 30, 30, 30, 31, 255]),
+        protocol: protocol::UDP,
+        source,
+        destination,
+        payload,
+        ..Ipv4::default()
+    };
+    Shot {
+        way,
+        bytes: packet.build(),
+        sane: false,
+    }
+}
+
+/// Runs the sequence of a seed; a line for each packet.
+pub fn sequence(seed: u64) -> io::Result<String> {
+    let mut rng = Rng::with_seed(seed);
+    let mut namespace = Namespace::enter()?;
+    let mut lines = String::new();
+    let tables = ["one", "two", "3."];
+    let mut rule = |rng: &mut Rng| recent(rng, &tables);
+    for round in 0..8 {
+        let rules = rules(&mut rng, &mut rule);
+        run(&["iptables-legacy-restore"], &rules)?;
+        let _ = writeln!(lines, "seed {seed} round {round}\n{rules}");
+        let live = Live::open()?;
+        // More addresses than a table holds, now and then.
+        let sources = pick(&mut rng, &[3, 10, 10, 250]);
+        let number = if sources > 100 { 220 } else { 40 };
+        let mut before = live.counters()?;
+        for packet in 0..number {
+            let shot = shot(&mut rng, sources);
+            if !namespace.can_take(&shot) {
+                continue;
+            }
+            let fate = namespace.fire(&shot)?;
+            let after = live.counters()?;
+            let seen = Seen {
+                fate,
+                counted: difference(&before, &after),
+            };
+            before = after;
+            let _ = writeln!(lines, "{packet} {seen}");
+        }
+        let _ = writeln!(
+            lines,
+            "{}",
+            run(&["iptables-legacy-save", "-t", "filter"], "")?
+                .lines()
+                .filter(|line| line.starts_with("-A"))
+                .collect::<Vec<_>>()
+                .join("\n")
+        );
+        if rng.bool() {
+            sleep(PAUSE);
+        }
+    }
+    Ok(lines)
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Tables with names: bpfilter's are ip_tables'.
+//!
+//! Sequences of rules, packets and pauses, each on the kernel's ip_tables and
+//! on bpfilter at the same time; what is seen of every packet must be equal.
+//! `BPFILTER_SEED` and `BPFILTER_CASES` repeat one or ask for more.
+//!
+//! Needs root, and ip_tables in the running kernel.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on must fail where it stands"
+)]
+
+use std::thread;
+
+use bpfilter_tests::agents::{Backend, Cases, succeeds};
+
+const AGENT: &str = env!("CARGO_BIN_EXE_packet-agent");
+
+/// Runs a sequence on both sides; returns how many packets it had.
+fn same(seed: u64) -> usize {
+    let run = move |backend| {
+        thread::spawn(move || succeeds(backend, AGENT, &["named", &seed.to_string()]))
+    };
+    let sides = [Backend::IpTables, Backend::Bpfilter].map(run);
+    let [expected, got] = sides.map(|side| side.join().expect("a side that ends"));
+    let mut round = "";
+    for (expected, got) in expected.lines().zip(got.lines()) {
+        if expected.starts_with("seed") {
+            round = expected;
+        }
+        assert_eq!(got, expected, "{round}");
+    }
+    assert_eq!(got.lines().count(), expected.lines().count());
+    expected
+        .lines()
+        .filter(|line| line.contains("counted "))
+        .count()
+}
+
+#[test]
+fn sequences_are_the_same() {
+    let cases = Cases::from_environment(6);
+    let seeds = cases.first..cases.first + cases.count;
+    let sequences: Vec<_> = seeds
+        .map(|seed| thread::spawn(move || same(seed)))
+        .collect();
+    let packets = sequences
+        .into_iter()
+        .map(|one| one.join().expect("equal sides"));
+    let packets: usize = packets.sum();
+    assert!(
+        packets > 200 * cases.count as usize,
+        "{packets} packets counted"
+    );
+}
