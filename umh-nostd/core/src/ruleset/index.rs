@@ -31,6 +31,9 @@ pub(crate) const GROUPS: usize = 8;
 pub(crate) const BUCKET_RULES: usize = 4;
 /// Bytes of a bucket: rules' numbers and 1, ascending, 0 where there is none.
 pub(crate) const HASH_BUCKET: usize = 4 * BUCKET_RULES;
+/// Bits of addresses and ports that rules of a group ask for, at least: with
+/// fewer, too many would meet in one bucket.
+const SELECTIVE: u32 = 12;
 /// Rules that make a group worth its while.
 const WORTH: u32 = 16;
 /// Short tables are searched without an index.
@@ -97,9 +100,16 @@ pub(super) struct Survey {
     groups: Vec<Group, 32>,
     /// Rules.
     rules: u32,
-    /// Bits that rules ask for, by byte.
+    /// Bits that rules ask for, by byte; one that differs from rule to rule
+    /// counts [`TELLING`] times more.
     asked: [u32; 16],
+    /// What rules are held against for that: the last one with a power of two
+    /// for a number.
+    reference: Record,
 }
+
+/// What all rules ask for tells a packet of theirs from no other.
+const TELLING: u32 = 8;
 
 /// The 16 bytes of two words.
 fn bytes_of(addr: u64, class: u64) -> impl Iterator<Item = u8> {
@@ -116,13 +126,24 @@ fn ones_by_byte(mut word: u64) -> u64 {
 impl Survey {
     /// Counts a rule in.
     pub(super) fn add(&mut self, record: &Record) {
-        const PORTS: u64 = !0 << class::SOURCE_PORT;
         self.rules += 1;
+        let other = &self.reference;
         let [addr, class] = [record.addr_mask, record.class_mask].map(ones_by_byte);
-        for (asked, ones) in self.asked.iter_mut().zip(bytes_of(addr, class)) {
-            *asked += u32::from(ones);
+        let differ = [
+            record.addr_mask & other.addr_mask & (record.addr ^ other.addr),
+            record.class_mask & other.class_mask & (record.class ^ other.class),
+        ];
+        let [differ_addr, differ_class] = differ.map(ones_by_byte);
+        let ones = bytes_of(addr, class).zip(bytes_of(differ_addr, differ_class));
+        for (asked, (ones, differ)) in self.asked.iter_mut().zip(ones) {
+            *asked += u32::from(ones) + TELLING * u32::from(differ);
         }
-        if record.addr_mask == 0 && record.class_mask & PORTS == 0 {
+        if self.rules.is_power_of_two() {
+            self.reference = *record;
+        }
+        let bits =
+            record.addr_mask.count_ones() + (record.class_mask >> class::SOURCE_PORT).count_ones();
+        if bits < SELECTIVE {
             return;
         }
         if let Some(group) = self.groups.iter_mut().find(|group| group.is_of(record)) {
@@ -165,7 +186,9 @@ impl Survey {
             index.hashed += group.count;
             let masks = bytes_of(group.addr_mask, group.class_mask);
             for (asked, mask) in self.asked.iter_mut().zip(masks) {
-                *asked = asked.saturating_sub(mask.count_ones() * group.count);
+                // Half of the bits differ, more or less.
+                let asked_by_it = mask.count_ones() * group.count * (1 + TELLING / 2);
+                *asked = asked.saturating_sub(asked_by_it);
             }
         }
         index.rows = self.rows(index.hashed);
@@ -174,9 +197,9 @@ impl Survey {
 
     /// The rows for what is in no group, for the bytes that rules ask most.
     fn rows(&mut self, hashed: u32) -> Option<Rows> {
-        let expected = self.rules.saturating_sub(hashed) + hashed / 8;
-        let capacity = expected as usize + super::SENTINELS;
-        if capacity < LONG {
+        let listed = self.rules.saturating_sub(hashed);
+        let capacity = (listed + hashed / 8) as usize + super::SENTINELS;
+        if capacity < LONG || listed < SHORT {
             return None;
         }
         let words = capacity.div_ceil(64);

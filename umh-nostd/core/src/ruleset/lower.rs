@@ -357,25 +357,24 @@ impl Draft<'_, '_> {
         self.test_op(kind::TEST, test.field as u16, &test);
     }
 
-    /// A range of ports that is a ternary match, and whose bits are free.
+    /// Asks for the bits that all ports of a range have in common, if they are
+    /// free. Whether that says it all.
     fn port_bits(&mut self, test: &Test) -> bool {
         let shift = match test.field {
             Field::SourcePort => class::SOURCE_PORT,
             Field::DestinationPort => class::DESTINATION_PORT,
             _ => return false,
         };
-        let whole = test.mask == u32::MAX && !test.invert;
         let high = test.low.saturating_add(test.span);
-        let aligned = test.span & test.span.wrapping_add(1) == 0 && test.low & test.span == 0;
-        if !whole || high > 0xffff || !aligned {
+        let taken = self.record.class_mask & (0xffff << shift) != 0;
+        if test.mask != u32::MAX || test.invert || high > 0xffff || taken {
             return false;
         }
-        let mask = u64::from(!test.span & 0xffff) << shift;
-        if self.record.class_mask & (0xffff << shift) != 0 {
-            return false;
-        }
-        self.class(mask, u64::from(test.low) << shift);
-        true
+        let differ = test.low ^ high;
+        let free = u32::MAX.checked_shr(differ.leading_zeros()).unwrap_or(0);
+        let bits = |port: u32| u64::from(port & 0xffff) << shift;
+        self.class(bits(!free), bits(test.low & !free));
+        test.low & free == 0 && test.span == free
     }
 
     /// The rule holds only for a packet with a transport header; one whose
@@ -416,6 +415,17 @@ impl Draft<'_, '_> {
         ] {
             if used {
                 self.all.uses.fields |= 1 << field as u32;
+                if source != destination && !invert && self.pure && !self.odd {
+                    // What comes first and last of the list.
+                    let real = ranges.iter().filter(|[first, last]| first <= last);
+                    let span = real.fold([u16::MAX, 0], |[low, high], [first, last]| {
+                        [low.min(*first), high.max(*last)]
+                    });
+                    let [low, high] = span.map(u32::from);
+                    if low <= high {
+                        self.port_bits(&Test::between(field, low, high));
+                    }
+                }
             }
         }
         let op = Op {
