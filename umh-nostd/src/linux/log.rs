@@ -9,7 +9,7 @@
 
 use core::ffi::CStr;
 
-use heapless::String;
+use heapless::Vec;
 use rustix::fd::BorrowedFd;
 use rustix::io::{fcntl_getfd, write};
 use rustix::mount::fsconfig_create;
@@ -45,21 +45,22 @@ impl Log {
 
     /// A line that tells of the ordinary.
     pub(super) fn notice(&self, text: &str) {
-        self.print(Line::new("<5>").text(text));
+        let mut line = Line::new("<5>");
+        self.print(line.text(text));
     }
 
     /// A line that tells of a fault; it is given the helper's name.
-    pub(super) fn error(&self, line: impl FnOnce(Line) -> Line) {
-        self.print(line(Line::error("")));
+    pub(super) fn error(&self, line: impl FnOnce(&mut Line) -> &mut Line) {
+        self.print(line(&mut Line::error("")));
     }
 
     /// A line that cannot be written is lost: there is no one to tell.
-    pub(super) fn print(&self, line: Line) {
-        // The level in front is for the kernel alone.
-        let line = line.text("\n").0;
+    pub(super) fn print(&self, line: &mut Line) {
+        let bytes = &line.text("\n").0;
         let _ = match self {
-            Self::Stderr(fd) => write(fd, line.as_bytes().get(3..).unwrap_or_default()),
-            Self::Kmsg(fd) => write(fd.borrow(), line.as_bytes()),
+            // The level in front is for the kernel alone.
+            Self::Stderr(fd) => write(fd, bytes.get(3..).unwrap_or_default()),
+            Self::Kmsg(fd) => write(fd.borrow(), bytes),
             Self::Nowhere => Ok(0),
         };
     }
@@ -74,51 +75,54 @@ fn open_kmsg() -> Result<Fd> {
 }
 
 /// One line in the making. A piece that does not fit is left out.
-pub(super) struct Line(String<128>);
+pub(super) struct Line(Vec<u8, 128>);
 
 impl Line {
     fn new(start: &str) -> Self {
-        Self(String::new()).text(start)
+        let mut line = Self(Vec::new());
+        line.text(start);
+        line
     }
 
     /// A line that tells of a fault and starts with `text`.
     pub(super) fn error(text: &str) -> Self {
-        Self::new("<3>bpfilter: ").text(text)
+        let mut line = Self::new("<3>bpfilter: ");
+        line.text(text);
+        line
     }
 
-    /// Adds `text`.
-    pub(super) fn push(&mut self, text: &str) {
-        let _ = self.0.push_str(text);
+    /// Adds bytes.
+    #[inline(never)]
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        let _ = self.0.extend_from_slice(bytes);
     }
 
     /// The line with `text` at its end.
-    pub(super) fn text(mut self, text: &str) -> Self {
-        self.push(text);
+    pub(super) fn text(&mut self, text: &str) -> &mut Self {
+        self.push(text.as_bytes());
         self
     }
 
     /// The line with the number of `errno` at its end.
-    pub(super) fn errno(self, errno: Errno) -> Self {
+    pub(super) fn errno(&mut self, errno: Errno) -> &mut Self {
         self.text(", errno ").number(errno.number() as usize)
     }
 
     /// The line with `number`, in decimal, at its end.
-    pub(super) fn number(mut self, number: usize) -> Self {
+    pub(super) fn number(&mut self, number: usize) -> &mut Self {
         // A u64 has 20 digits at most.
         let mut digits = [b'0'; 20];
         let mut rest = number;
-        let mut used = 0;
+        let mut first = digits.len();
         for digit in digits.iter_mut().rev() {
             *digit += (rest % 10) as u8;
             rest /= 10;
-            used += 1;
+            first -= 1;
             if rest == 0 {
                 break;
             }
         }
-        for digit in digits.iter().rev().take(used).rev() {
-            let _ = self.0.push(char::from(*digit));
-        }
+        self.push(digits.get(first..).unwrap_or_default());
         self
     }
 }

@@ -58,7 +58,7 @@ impl Linux {
             Err(missing) => missing,
         };
         self.log.error(|line| {
-            let line = line.text("ip_tables stays in charge, this kernel ");
+            line.text("ip_tables stays in charge, this kernel ");
             match missing {
                 Missing::Part(part) => line.text("lacks ").text(part),
                 Missing::Failed(what, errno) => line.text("fails ").text(what).errno(errno),
@@ -73,11 +73,10 @@ impl Linux {
         let mut line = Line::error("this kernel lacks what these need:");
         extension::lacking(host, &mut |name| {
             found = true;
-            line.push(" ");
-            line.push(str::from_utf8(name).unwrap_or_default());
+            line.text(" ").push(name);
         });
         if found {
-            self.log.print(line);
+            self.log.print(&mut line);
         }
     }
 }
