@@ -9,11 +9,12 @@
 
 use std::thread;
 
+use bpfilter_tests::blob::{Extension, Rule, Table, Target};
 use bpfilter_tests::namespace::{run, unshare};
 use bpfilter_tests::oracle::Live;
 use bpfilter_tests::packet::{Ipv4, protocol, udp};
 use bpfilter_tests::programs::{Programs, kernel};
-use umh_core::abi::{FILTER_VALID_HOOKS, Replace};
+use umh_core::abi::{FILTER_VALID_HOOKS, Replace, VERDICT_ACCEPT, VERDICT_DROP};
 use umh_core::table::Hook;
 use umh_core::table::named::NAMED_MAX;
 
@@ -169,6 +170,33 @@ fn no_packet_is_lost_among_many() {
     assert_eq!(word(&table, MOVES), u64::from(THREADS) * u64::from(PACKETS));
     for log in &programs.log {
         println!("{log}");
+    }
+}
+
+#[test]
+fn revision_0_has_no_mask() {
+    let rule = |how: u8, verdict| {
+        let mut data = vec![0; 216];
+        data[8] = how;
+        data[10] = b'x';
+        let mut rule = Rule::any(Target::Verdict(verdict));
+        rule.matches.push(Extension::new("recent", 0, data));
+        rule
+    };
+    let mut table = Table::default();
+    table.builtin[0].push(rule(1, VERDICT_DROP));
+    table.builtin[0].push(rule(2, VERDICT_ACCEPT));
+    let blob = table.blob();
+    let programs = Programs::load(&blob.header, &blob.entries).unwrap();
+    for source in [
+        [1, 2, 3, 4],
+        [1, 2, 3, 5],
+        [1, 2, 2, 4],
+        [1, 3, 3, 4],
+        [2, 2, 3, 4],
+    ] {
+        assert!(!is_dropped(&programs, source), "{source:?} is new");
+        assert!(is_dropped(&programs, source), "{source:?} is known");
     }
 }
 

@@ -87,15 +87,22 @@ fn check(_: &Rule<'_>, data: &[u8]) -> Result<()> {
 }
 
 /// A rule whose data is at an offset of all entries names a table.
-pub(crate) fn claim(named: &mut NamedTables<'_>, entries: &[u8], at: usize) -> Result<()> {
+pub(crate) fn claim(
+    named: &mut NamedTables<'_>,
+    entries: &[u8],
+    at: usize,
+    revision: u8,
+) -> Result<()> {
     let data = entries.get(at..).unwrap_or_default();
     let info: &Recent = refer(data)?;
     let name_at = at + offset_of!(Recent, name);
     let wanted = Named {
         name_at: name_at as u32,
         map: 0,
-        // Revision 0 has no mask, and too little for one.
-        mask: read(data, offset_of!(Recent1, mask)).unwrap_or(u32::MAX),
+        mask: match revision {
+            0 => u32::MAX,
+            _ => read(data, offset_of!(Recent1, mask)).ok_or(Errno::EINVAL)?,
+        },
         stamps: match info.hit_count {
             0 => STAMPS,
             count => count.next_power_of_two(),

@@ -61,7 +61,8 @@ pub(super) fn check(
             let kind = if is_match { Kind::Match } else { Kind::Target };
             let (extension, size) = rules.check_extension(&rule, kind, rest, at)?;
             if extension.needs.contains(Features::TABLES) {
-                recent::claim(named, blob, start + ENTRY + at + EXTENSION)?;
+                let at = start + ENTRY + at + EXTENSION;
+                recent::claim(named, blob, at, extension.revision)?;
             }
             at += size;
             if !is_match {
