@@ -9,12 +9,14 @@
 //! Leaves to others: how a packet gets to a hook (`world`), and what the kernel
 //! does with it elsewhere.
 
+mod counting;
 pub mod limit;
 mod matches;
 
 use std::collections::HashMap;
 
-use crate::table::{RuleIndex, Table, Target};
+use crate::table::{MatchData, RuleIndex, Table, Target};
+use counting::{Nth, Quota};
 use limit::Limit;
 
 /// A hook of the filter table, numbered as `NF_INET_*`.
@@ -75,6 +77,12 @@ pub struct PacketAt<'a> {
     pub packet_type: PacketType,
     /// What connection tracking says.
     pub conntrack: Conntrack,
+    /// The source in its Ethernet header, if it has one.
+    pub hardware: Option<[u8; 6]>,
+    /// Groups of the interface that it came in on and goes out on.
+    pub groups: [u32; 2],
+    /// The CPU that has it.
+    pub cpu: u32,
     /// The time, in jiffies.
     pub jiffies: u64,
 }
@@ -109,22 +117,48 @@ struct HotDrop;
 /// A table, with what its matches remember between packets.
 pub struct Evaluator {
     table: Table,
-    limits: HashMap<(RuleIndex, usize), Limit>,
+    kept: HashMap<(RuleIndex, usize), Kept>,
+}
+
+/// What a match remembers.
+enum Kept {
+    Limit(Limit),
+    Nth(Nth),
+    Quota(Quota),
+}
+
+impl Kept {
+    fn new(data: &MatchData, jiffies: u64, hz: u32) -> Option<Self> {
+        match data.name.as_str() {
+            "limit" => Some(Self::Limit(Limit::new(&data.data, jiffies, hz))),
+            "statistic" => Nth::new(&data.data).map(Self::Nth),
+            "quota" => Some(Self::Quota(Quota::new(&data.data))),
+            _ => None,
+        }
+    }
+
+    fn ask(&mut self, packet: &PacketAt<'_>) -> bool {
+        match self {
+            Self::Limit(limit) => limit.allows(packet.jiffies),
+            Self::Nth(nth) => nth.ask(),
+            Self::Quota(quota) => quota.ask(packet.bytes.len() as u64),
+        }
+    }
 }
 
 impl Evaluator {
     /// An evaluator of `table`, loaded at the time `jiffies`, on a kernel that
     /// counts `hz` jiffies a second.
     pub fn new(table: Table, jiffies: u64, hz: u32) -> Self {
-        let mut limits = HashMap::new();
+        let mut kept = HashMap::new();
         for (index, rule) in table.rules.iter().enumerate() {
             for (place, data) in rule.matches.iter().enumerate() {
-                if data.name == "limit" {
-                    limits.insert((index, place), Limit::new(&data.data, jiffies, hz));
+                if let Some(new) = Kept::new(data, jiffies, hz) {
+                    kept.insert((index, place), new);
                 }
             }
         }
-        Self { table, limits }
+        Self { table, kept }
     }
 
     /// The table.
@@ -182,8 +216,8 @@ impl Evaluator {
             return Ok(false);
         }
         for (place, data) in rule.matches.iter().enumerate() {
-            let matched = match self.limits.get_mut(&(index, place)) {
-                Some(limit) => limit.allows(packet.jiffies),
+            let matched = match self.kept.get_mut(&(index, place)) {
+                Some(kept) => kept.ask(packet),
                 None => matches::extension(data, packet)?,
             };
             if !matched {

@@ -411,6 +411,102 @@ fn addrtype() -> impl Strategy<Value = Candidate> {
     })
 }
 
+fn statistic() -> impl Strategy<Value = Candidate> {
+    (0u16..2, 0u16..2, any::<u32>(), 0u32..5).prop_map(|(mode, invert, every, count)| {
+        let data = Data::default().u16(mode).u16(invert).u32(every).u32(0);
+        let data = data.u32(count).zeros(24);
+        Candidate::new(Extension::new("statistic", 0, data.0))
+    })
+}
+
+fn quota() -> impl Strategy<Value = Candidate> {
+    (0u32..2, any::<u64>()).prop_map(|(invert, quota)| {
+        let data = Data::default().u32(invert).u32(0);
+        let data = data.bytes(quota.to_ne_bytes()).zeros(24);
+        Candidate::new(Extension::new("quota", 0, data.0))
+    })
+}
+
+fn cpu() -> impl Strategy<Value = Candidate> {
+    (0u32..4, 0u32..2).prop_map(|(cpu, invert)| {
+        let data = Data::default().u32(cpu).u32(invert);
+        Candidate::new(Extension::new("cpu", 0, data.0))
+    })
+}
+
+/// `realm` and `connmark`: a number, a mask, an inversion.
+fn masked(name: &'static str, revision: u8) -> impl Strategy<Value = Candidate> {
+    (any::<u32>(), any::<u32>(), 0u8..2).prop_map(move |(value, mask, invert)| {
+        let data = Data::default().u32(value).u32(mask).u8(invert).zeros(12);
+        Candidate::new(Extension::new(name, revision, data.0))
+    })
+}
+
+fn devgroup() -> impl Strategy<Value = Candidate> {
+    let hooks = prop_oneof![
+        Just((0x3u32, INPUT | FORWARD)),
+        Just((0xc, FORWARD | OUTPUT)),
+        Just((0xf, FORWARD)),
+    ];
+    (0u32..16, hooks, vec(any::<u32>(), 4)).prop_map(|(flags, (mask, hooks), numbers)| {
+        let mut data = Data::default().u32(flags & mask);
+        for number in numbers {
+            data = data.u32(number);
+        }
+        Candidate::new(Extension::new("devgroup", 0, data.0)).hooks(hooks)
+    })
+}
+
+fn tcpmss() -> impl Strategy<Value = Candidate> {
+    (any::<u16>(), any::<u16>(), 0u8..2).prop_map(|(min, max, invert)| {
+        let data = Data::default().u16(min).u16(max).u8(invert).zeros(6);
+        Candidate::new(Extension::new("tcpmss", 0, data.0)).proto(TCP)
+    })
+}
+
+fn spi() -> impl Strategy<Value = Candidate> {
+    let which = select(&[("esp", 50), ("ah", 51)][..]);
+    (which, any::<[u32; 2]>(), 0u8..2).prop_map(|((name, proto), spis, invert)| {
+        let data = Data::default().u32(spis[0]).u32(spis[1]).u8(invert);
+        Candidate::new(Extension::new(name, 0, data.zeros(12).0)).proto(proto)
+    })
+}
+
+fn ecn() -> impl Strategy<Value = Candidate> {
+    (any::<u8>(), any::<u8>(), 0u8..4).prop_map(|(operation, invert, ip)| {
+        let data = [operation & 0x31, invert & 0x31, ip, 0];
+        let candidate = Candidate::new(Extension::new("ecn", 0, data));
+        match operation & 0x30 {
+            0 => candidate,
+            _ => candidate.proto(TCP),
+        }
+    })
+}
+
+fn words() -> impl Strategy<Value = Candidate> {
+    let location = (any::<u32>(), 0u32..4).prop_map(|(number, operation)| {
+        let number = match operation {
+            1 | 2 => number % 32,
+            _ => number,
+        };
+        Data::default().u32(number).u32(operation).0
+    });
+    let values = vec(any::<[u32; 2]>(), 11);
+    let test = (vec(location, 11), values, 0u8..=11, 0u8..=11).prop_map(
+        |(locations, values, nums, numv)| {
+            let mut data = Data(locations.concat());
+            for [min, max] in values {
+                data = data.u32(min).u32(max);
+            }
+            data.u8(nums).u8(numv).zeros(180).0
+        },
+    );
+    (vec(test, 11), 0u8..=11, 0u8..2).prop_map(|(tests, count, invert)| {
+        let data = Data(tests.concat()).u8(count).u8(invert).zeros(1984);
+        Candidate::new(Extension::new("u32", 0, data.0))
+    })
+}
+
 /// The data of any match that bpfilter registers.
 fn candidate() -> impl Strategy<Value = Candidate> {
     prop_oneof![
@@ -432,6 +528,16 @@ fn candidate() -> impl Strategy<Value = Candidate> {
         1 => mac(),
         1 => owner(),
         2 => addrtype(),
+        2 => statistic(),
+        1 => quota(),
+        1 => cpu(),
+        1 => masked("realm", 0),
+        1 => masked("connmark", 1),
+        1 => devgroup(),
+        1 => tcpmss(),
+        1 => spi(),
+        1 => ecn(),
+        1 => words(),
     ]
 }
 
@@ -473,7 +579,7 @@ fn action() -> impl Strategy<Value = (Extension, Option<u16>)> {
 }
 
 /// The names and revisions that [`table`] uses.
-pub const MATCHES: [(&str, u8); 21] = [
+pub const MATCHES: [(&str, u8); 32] = [
     ("tcp", 0),
     ("udp", 0),
     ("icmp", 0),
@@ -495,6 +601,17 @@ pub const MATCHES: [(&str, u8); 21] = [
     ("mac", 0),
     ("owner", 1),
     ("addrtype", 1),
+    ("statistic", 0),
+    ("quota", 0),
+    ("cpu", 0),
+    ("realm", 0),
+    ("connmark", 1),
+    ("devgroup", 0),
+    ("tcpmss", 0),
+    ("esp", 0),
+    ("ah", 0),
+    ("ecn", 0),
+    ("u32", 0),
 ];
 
 /// An interface name and its mask, as iptables makes them.

@@ -78,6 +78,21 @@ pub fn features_of(side: &mut Side) -> Features {
             output,
             Extension::new("owner", 1, [0; 20]),
         ),
+        (
+            Features::CONNECTION_MARKS,
+            output,
+            Extension::new("connmark", 1, [0; 12]),
+        ),
+        (
+            Features::DEVICE_GROUPS,
+            output,
+            Extension::new("devgroup", 0, [0; 20]),
+        ),
+        (
+            Features::REALMS,
+            output,
+            Extension::new("realm", 0, [0; 12]),
+        ),
     ];
     let matches = probes.into_iter().map(|(feature, chain, extension)| {
         let mut rule = Rule::any(Target::Next);
@@ -122,6 +137,12 @@ pub fn lacking(features: Features) -> Vec<&'static str> {
         (Features::NFLOG, "NFLOG"),
         (Features::MARK, "MARK"),
         (Features::CONNMARK, "CONNMARK"),
+        (
+            Features::CONNECTION_MARKS.with(Features::CONNTRACK),
+            "connmark",
+        ),
+        (Features::DEVICE_GROUPS, "devgroup"),
+        (Features::REALMS, "realm"),
     ];
     gated
         .into_iter()

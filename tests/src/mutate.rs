@@ -416,7 +416,7 @@ const EDGES: [u32; 25] = [
 
 /// Names that mean something to the kernel: those of generated tables, those
 /// of other tables, hooks and families, and such as nobody knows.
-const NAMES: [(&str, u8); 36] = [
+const NAMES: [(&str, u8); 45] = [
     ("tcp", 0),
     ("udp", 0),
     ("icmp", 0),
@@ -440,6 +440,15 @@ const NAMES: [(&str, u8); 36] = [
     ("connlimit", 1),
     ("statistic", 0),
     ("esp", 0),
+    ("ah", 0),
+    ("quota", 0),
+    ("cpu", 0),
+    ("realm", 0),
+    ("connmark", 1),
+    ("devgroup", 0),
+    ("tcpmss", 0),
+    ("ecn", 0),
+    ("u32", 0),
     ("state", 0),
     ("icmp6", 0),
     ("nobody", 0),

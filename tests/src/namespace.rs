@@ -13,12 +13,29 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::process::{Command, Stdio};
 
 use crate::sockopt::{self, Kind};
-use crate::world::{DEFAULT_TTL, MARKS, MTU, Pass, Shot, TAP_ADDRESS, TAPS, TUNS, Way, frame};
+use crate::world::{
+    DEFAULT_TTL, GROUPS, MARKS, MTU, Pass, Shot, TAP_ADDRESS, TAPS, TUNS, Way, frame,
+};
 
 /// Puts this thread, and what it starts, in a new network namespace.
 pub fn unshare() -> io::Result<()> {
     // SAFETY: takes no pointer; affects only which network this thread sees.
     match unsafe { libc::unshare(libc::CLONE_NEWNET) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Keeps this thread on one CPU, or on none in particular.
+pub fn pin(cpu: Option<usize>) -> io::Result<()> {
+    let mut set = [0u64; 16];
+    match cpu {
+        Some(cpu) => set[0] = 1 << cpu,
+        None => set.fill(u64::MAX),
+    }
+    // SAFETY: the kernel reads the set, whose size is given.
+    let ret = unsafe { libc::sched_setaffinity(0, size_of_val(&set), set.as_ptr().cast()) };
+    match ret {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
     }
@@ -303,6 +320,9 @@ fn interfaces() -> String {
     }
     for name in TUNS {
         text += &format!("link set {name} up mtu {MTU}\n");
+    }
+    for (name, group) in GROUPS {
+        text += &format!("link set {name} group {group}\n");
     }
     text + "route add 198.51.100.0/25 dev tun0\n\
             route add 198.51.100.128/25 dev tun1x\n\

@@ -22,11 +22,11 @@ use crate::sockopt::{Prepared, errno_name};
 use crate::table::c_string;
 
 /// Matches whose data is left alone: the evaluator knows their ordinary form
-/// only, or time is in them.
-const LEFT_ALONE: [&str; 2] = ["conntrack", "limit"];
+/// only, or time or chance is in them.
+const LEFT_ALONE: [&str; 3] = ["conntrack", "limit", "statistic"];
 
 /// Where matches have their inversion.
-const INVERSIONS: [(&str, usize); 10] = [
+const INVERSIONS: [(&str, usize); 14] = [
     ("tcp", 11),
     ("udp", 8),
     ("icmp", 3),
@@ -37,6 +37,10 @@ const INVERSIONS: [(&str, usize); 10] = [
     ("tos", 2),
     ("dscp", 1),
     ("pkttype", 4),
+    ("mac", 8),
+    ("tcpmss", 4),
+    ("ecn", 1),
+    ("u32", 1981),
 ];
 
 /// The table of this namespace, edited.

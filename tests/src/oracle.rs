@@ -16,14 +16,26 @@ use umh_core::abi::{Counters, GetEntries, GetInfo};
 use crate::big_rules::{self, Shape};
 use crate::blob::{counters_of, get_entries, get_info, info_of};
 use crate::evaluate::{Conntrack, Evaluator, Hook, PacketAt, Verdict};
-use crate::namespace::{Fate, Namespace, forget_connections, run};
+use crate::namespace::{Fate, Namespace, forget_connections, pin, run};
 use crate::odd_rules::Edited;
 use crate::random_flows;
 use crate::random_packets;
 use crate::random_rules::{self, Flavour, nested, rungs};
 use crate::sockopt::{Prepared, errno_name};
 use crate::table::Table;
-use crate::world::{Pass, Shot, Way};
+use crate::world::{Pass, Shot, Way, group};
+
+/// The CPU of packets that meet rules that ask for it.
+pub const CPU: u32 = 0;
+
+/// Marks connections by what they start with, in another table.
+const CONNECTION_MARKS: &str = "\
+*mangle
+-A PREROUTING -p tcp -j CONNMARK --set-mark 0x10
+-A PREROUTING -p udp -j CONNMARK --set-mark 0x80000001
+-A OUTPUT -p tcp -j CONNMARK --set-mark 0x11
+COMMIT
+";
 
 /// A rule set and packets for it.
 pub struct Case {
@@ -90,6 +102,11 @@ impl Case {
                 .collect();
         }
         case
+    }
+
+    /// Stays on one CPU if the rules ask for it.
+    pub fn pin(&self) -> io::Result<()> {
+        pin(self.rules.contains("-m cpu").then_some(CPU as usize))
     }
 
     /// A case of so many rules of one shape.
@@ -189,6 +206,11 @@ pub struct Report {
 /// Loads the rules of a case, sends its packets, and watches.
 pub fn run_case(namespace: &mut Namespace, case: &Case) -> io::Result<Report> {
     run(&["iptables-legacy-restore"], &case.rules)?;
+    case.pin()?;
+    if case.flavour.details {
+        // What `connmark` is about.
+        run(&["iptables-legacy-restore"], CONNECTION_MARKS)?;
+    }
     if case.flavour.conntrack {
         forget_connections()?;
     }
@@ -233,6 +255,10 @@ pub fn run_case(namespace: &mut Namespace, case: &Case) -> io::Result<Report> {
     }
     if case.edits > 0 || case.ladder {
         edited.undo()?;
+    }
+    if case.flavour.details {
+        // Or it keeps connection tracking on.
+        run(&["iptables-legacy-restore"], "*mangle\nCOMMIT\n")?;
     }
     Ok(report)
 }
@@ -292,6 +318,9 @@ fn compare(
             mark: pass.mark,
             packet_type: pass.packet_type,
             conntrack,
+            hardware: pass.hardware,
+            groups: [pass.in_dev, pass.out_dev].map(group),
+            cpu: CPU,
             jiffies: 0,
         });
         for rule in walk.counted {

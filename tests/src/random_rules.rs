@@ -9,7 +9,7 @@ use fastrand::Rng;
 use std::fmt::Write;
 
 use crate::random_packets::{once_in, pick};
-use crate::world::{LOCAL, LOOPBACK, MARKS, PORTS, REMOTE, SOURCES};
+use crate::world::{LOCAL, LOOPBACK, MARKS, PEER_ADDRESS, PORTS, REMOTE, SOURCES, TAP_ADDRESS};
 
 /// What kind of rule set is wanted.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -134,7 +134,10 @@ fn rule(rng: &mut Rng, flavour: Flavour, hook: &str, chains: std::ops::Range<usi
     let mut text = String::new();
     header(rng, &mut text, hook);
     for _ in 0..pick(rng, &[0, 0, 0, 1, 1, 2, 3]) {
-        any_match(rng, &mut text);
+        match rng.u32(..3) {
+            0 => odder_match(rng, &mut text, hook),
+            _ => any_match(rng, &mut text),
+        }
     }
     if flavour.conntrack && once_in(rng, 2) {
         text += &match flavour.details && rng.bool() {
@@ -255,6 +258,7 @@ fn header(rng: &mut Rng, text: &mut String, hook: &str) {
             *text += pick(rng, &[" -p udp", " -p 132", " -p 33", " -p 136"]);
             multiport(rng, text);
         }
+        3 if rng.bool() => *text += &of_protocol(rng),
         3 => {
             let protocol = pick(
                 rng,
@@ -417,6 +421,97 @@ fn any_match(rng: &mut Rng, text: &mut String) {
     }
 }
 
+/// The matches that fewer people know. Which interfaces can be asked for
+/// depends on the hook, none in a chain that any hook may reach.
+fn odder_match(rng: &mut Rng, text: &mut String, hook: &str) {
+    let incoming = matches!(hook, "INPUT" | "FORWARD");
+    let outgoing = matches!(hook, "OUTPUT" | "FORWARD");
+    *text += &match rng.u32(..8) {
+        0 if incoming => {
+            let [.., last] = pick(rng, &[PEER_ADDRESS, TAP_ADDRESS]);
+            format!(" -m mac{} --mac-source 02:00:00:00:00:{last:02x}", not(rng))
+        }
+        1 if incoming || outgoing => {
+            let group = pick(rng, &["0x1", "0/0x1", "0x1/0x1", "0x10", "0", "0x7fffffff"]);
+            let side = if incoming { "src" } else { "dst" };
+            format!(" -m devgroup{} --{side}-group {group}", not(rng))
+        }
+        2 => {
+            let every = rng.u32(1..5);
+            let packet = rng.u32(..every);
+            format!(
+                " -m statistic --mode nth{} --every {every} --packet {packet}",
+                not(rng)
+            )
+        }
+        3 => {
+            let chance = pick(rng, &["0", "1"]);
+            format!(
+                " -m statistic --mode random{} --probability {chance}",
+                not(rng)
+            )
+        }
+        4 => {
+            let bytes = pick(rng, &[0, 20, 100, 1000, 5000]);
+            format!(" -m quota{} --quota {bytes}", not(rng))
+        }
+        5 if once_in(rng, 4) => format!(" -m cpu{} --cpu {}", not(rng), rng.u32(..2)),
+        5 => format!(" -m ecn{} --ecn-ip-ect {}", not(rng), rng.u32(..4)),
+        _ => {
+            let question = pick(
+                rng,
+                &[
+                    // A protocol, no fragment.
+                    "6&0xFF=1,6,17",
+                    "4&0x1FFF=0",
+                    // A port behind the IP header, of TCP and first fragments.
+                    "6&0xFF=6&&4&0x1FFF=0&&0>>22&0x3C@0>>16=22,80,1024:65535",
+                    "0>>22&0x3C@2&0xFFFF=0:1023",
+                    // Behind the TCP header.
+                    "0>>22&0x3C@12>>26&0x3C@0=0x78787878",
+                    "12=0xC0000200:0xC00002FF",
+                    "0>>24<<24=0x45000000",
+                    "40=0:0xFFFFFFFF",
+                    "1000=0x78787878",
+                ],
+            );
+            format!(" -m u32{} --u32 \"{question}\"", not(rng))
+        }
+    };
+}
+
+/// A match that only one protocol has.
+fn of_protocol(rng: &mut Rng) -> String {
+    let spi = |rng: &mut Rng| {
+        let (a, b) = (u32::from(pick(rng, &PORTS)), u32::from(pick(rng, &PORTS)));
+        format!("{}:{}", a.min(b) << 16, a.max(b) << 16 | 0xffff)
+    };
+    match rng.u32(..8) {
+        0..3 => {
+            let sizes = [0u16, 1, 257, 1459, 1460, 1461, 65535];
+            let (a, b) = (pick(rng, &sizes), pick(rng, &sizes));
+            format!(
+                " -p tcp -m tcpmss{} --mss {}:{}",
+                not(rng),
+                a.min(b),
+                a.max(b)
+            )
+        }
+        3..5 => {
+            let (first, second) = (not(rng), not(rng));
+            let how = match rng.u32(..4) {
+                0 => "--ecn-tcp-ece".to_owned(),
+                1 => "--ecn-tcp-cwr".to_owned(),
+                2 => format!("--ecn-tcp-ece{second} --ecn-tcp-cwr"),
+                _ => format!("--ecn-tcp-ece{second} --ecn-ip-ect 3"),
+            };
+            format!(" -p tcp -m ecn{first} {how}")
+        }
+        5 => format!(" -p ah -m ah{} --ahspi {}", not(rng), spi(rng)),
+        _ => format!(" -p esp -m esp{} --espspi {}", not(rng), spi(rng)),
+    }
+}
+
 fn conntrack(rng: &mut Rng) -> String {
     let mut states: Vec<&str> = STATES.iter().filter(|_| rng.bool()).copied().collect();
     if states.is_empty() {
@@ -428,6 +523,13 @@ fn conntrack(rng: &mut Rng) -> String {
 
 /// What can be asked of a connection besides its state.
 fn connection(rng: &mut Rng) -> String {
+    if once_in(rng, 4) {
+        let mark = pick(
+            rng,
+            &["0x10", "0x10/0x10", "0/0x1", "0", "0x80000001", "3/1"],
+        );
+        return format!(" -m connmark{} --mark {mark}", not(rng));
+    }
     let mut text = String::from(" -m conntrack");
     for _ in 0..rng.usize(1..3) {
         let option = match rng.u32(..10) {

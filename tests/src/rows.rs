@@ -629,6 +629,17 @@ fn extensions(rows: &mut Rows) {
         ("owner", 0, 16, ENOENT),
         ("addrtype", 2, 8, ENOENT),
         ("recent", 2, 232, ENOENT),
+        ("statistic", 1, 24, EPROTOTYPE),
+        ("quota", 1, 24, EPROTOTYPE),
+        ("cpu", 1, 8, EPROTOTYPE),
+        ("connmark", 0, 12, EPROTOTYPE),
+        ("devgroup", 1, 24, EPROTOTYPE),
+        ("u32", 1, 1984, EPROTOTYPE),
+        ("realm", 1, 16, ENOENT),
+        ("tcpmss", 1, 8, ENOENT),
+        ("esp", 1, 16, ENOENT),
+        ("ah", 1, 16, ENOENT),
+        ("ecn", 1, 8, ENOENT),
     ] {
         let extension = Extension::new(name, revision, vec![0; size]);
         rows.rule(errno, name, 1, 0, extension);
@@ -961,6 +972,8 @@ fn data(rows: &mut Rows) {
     rows.rule(0, "mac in FORWARD", 1, 0, of("mac", 0, &[0; 12]));
     rows.rule(EINVAL, "mac in OUTPUT", 2, 0, of("mac", 0, &[0; 12]));
 
+    odder_data(rows);
+
     let owner = |flags: u8, ids: [u32; 4]| {
         let mut data: Vec<u8> = ids.iter().flat_map(|id| id.to_ne_bytes()).collect();
         data.extend_from_slice(&[flags, 0, 0, 0]);
@@ -1018,6 +1031,8 @@ fn data(rows: &mut Rows) {
         ("pkttype", 0, 8),
         ("mark", 1, 9),
         ("comment", 0, 256),
+        ("connmark", 1, 9),
+        ("realm", 0, 9),
     ] {
         let right = vec![0xa5; size];
         rows.input(0, name, 0, Extension::new(name, revision, right));
@@ -1036,6 +1051,80 @@ fn data(rows: &mut Rows) {
         rules: vec![rule],
     });
     rows.long(0, "owner that no hook reaches", table.blob(), 0);
+}
+
+/// The checks of matches that fewer people know.
+fn odder_data(rows: &mut Rows) {
+    use libc::EINVAL;
+    let of = |name: &str, data: &[u8]| Extension::new(name, 0, data.to_vec());
+    let statistic = |mode: u8, flags: u8| {
+        let mut data = vec![mode, 0, flags, 0];
+        data.resize(24, 0xa5);
+        Extension::new("statistic", 0, data)
+    };
+    rows.input(0, "statistic, random", 0, statistic(0, 0));
+    rows.input(0, "statistic, nth", 0, statistic(1, 1));
+    rows.input(EINVAL, "statistic, what", 0, statistic(2, 0));
+    rows.input(EINVAL, "statistic, flags", 0, statistic(1, 2));
+    let quota = |flags: u8| {
+        let mut data = vec![flags, 0, 0, 0];
+        data.resize(24, 0xa5);
+        Extension::new("quota", 0, data)
+    };
+    rows.input(0, "quota", 0, quota(1));
+    rows.input(EINVAL, "quota, flags", 0, quota(2));
+    rows.input(0, "cpu", 0, of("cpu", &[9, 9, 9, 9, 1, 0, 0, 0]));
+    let cpu = of("cpu", &[0, 0, 0, 0, 2, 0, 0, 0]);
+    rows.input(EINVAL, "cpu, inverted twice", 0, cpu);
+    let devgroup = |flags: u8| {
+        let mut data = vec![flags, 0, 0, 0];
+        data.resize(20, 0xa5);
+        Extension::new("devgroup", 0, data)
+    };
+    rows.rule(0, "devgroup of both", 1, 0, devgroup(0xf));
+    rows.rule(EINVAL, "devgroup, flags", 1, 0, devgroup(0x10));
+    rows.rule(EINVAL, "devgroup out in INPUT", 0, 0, devgroup(0x4));
+    rows.rule(EINVAL, "devgroup in in OUTPUT", 2, 0, devgroup(0x1));
+    rows.rule(0, "devgroup inverted only", 2, 0, devgroup(0x2));
+    for (name, proto) in [("esp", 50), ("ah", 51)] {
+        let spi = |invert: u8| {
+            let data = [9, 0, 0, 0, 1, 0, 0, 0, invert, 7, 7, 7];
+            Extension::new(name, 0, data)
+        };
+        rows.input(0, "an index", proto, spi(1));
+        rows.input(EINVAL, "an index, inversions", proto, spi(2));
+        rows.input(EINVAL, "an index of no protocol", 0, spi(0));
+        rows.input(EINVAL, "an index of another one", 6, spi(0));
+    }
+    let tcpmss = of("tcpmss", &[9, 0, 1, 0, 7, 0]);
+    rows.input(0, "tcpmss", 6, tcpmss.clone());
+    rows.input(EINVAL, "tcpmss without tcp", 17, tcpmss);
+    rows.input(0, "ecn in IP", 0, of("ecn", &[1, 0x31, 9, 9]));
+    rows.input(0, "ecn in TCP", 6, of("ecn", &[0x30, 0x30, 0, 0]));
+    rows.input(EINVAL, "ecn in UDP", 17, of("ecn", &[0x10, 0, 0, 0]));
+    rows.input(EINVAL, "ecn, what", 6, of("ecn", &[2, 0, 0, 0]));
+    rows.input(EINVAL, "ecn, what not", 6, of("ecn", &[1, 0x40, 0, 0]));
+    let words = |change: &[(usize, u8)]| {
+        let mut data = vec![0; 1984];
+        for (at, value) in change {
+            data[*at] = *value;
+        }
+        Extension::new("u32", 0, data)
+    };
+    rows.input(0, "u32 of nothing", 0, words(&[]));
+    rows.input(0, "u32, no locations", 0, words(&[(1980, 11), (1981, 7)]));
+    rows.input(EINVAL, "u32, tests", 0, words(&[(1980, 12)]));
+    rows.input(0, "u32, locations", 0, words(&[(1980, 1), (176, 11)]));
+    rows.input(EINVAL, "u32, locations", 0, words(&[(1980, 1), (176, 12)]));
+    rows.input(0, "u32, unused locations", 0, words(&[(176, 12)]));
+    rows.input(EINVAL, "u32, values", 0, words(&[(1980, 1), (177, 12)]));
+    for (errno, number, operation) in [(0, 31, 1), (EINVAL, 32, 1), (EINVAL, 32, 2), (0, 32, 0)] {
+        let shift = [(1980, 1), (176, 2), (8, number), (12, operation)];
+        rows.input(errno, "u32, a shift", 0, words(&shift));
+    }
+    // The first location's operation is nothing.
+    let shift = [(1980, 1), (176, 2), (0, 99), (4, 1), (12, 9)];
+    rows.input(0, "u32, operations", 0, words(&shift));
 }
 
 /// __do_replace.

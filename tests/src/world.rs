@@ -69,6 +69,22 @@ pub const MARKS: [u32; 8] = [0, 1, 0x10, 0xff, 0x8000_0000, 0x1234, 2, 0xffff_ff
 /// The hardware address of every tap.
 pub const TAP_ADDRESS: [u8; 6] = [0x02, 0, 0, 0, 0, 0x01];
 
+/// Where frames come from.
+pub const PEER_ADDRESS: [u8; 6] = [0x02, 0, 0, 0, 0, 0x02];
+/// Interfaces that are in a group other than 0.
+pub const GROUPS: [(&str, u32); 4] = [
+    ("eth0", 1),
+    ("wlan0", 0x4000_0001),
+    ("tun0", 0x10),
+    ("tun1x", 0x7fff_ffff),
+];
+
+/// The group of an interface.
+pub fn group(device: &str) -> u32 {
+    let group = GROUPS.iter().find(|(name, _)| *name == device);
+    group.map_or(0, |(_, group)| *group)
+}
+
 /// The time to live that the kernel gives its own packets. What it sends from
 /// here to elsewhere is an answer, and dropped before the filter's hooks: what
 /// a test sends from here has another one.
@@ -138,6 +154,8 @@ pub struct Pass {
     pub mark: u32,
     /// `skb->pkt_type`.
     pub packet_type: PacketType,
+    /// The source in its Ethernet header, if it has one.
+    pub hardware: Option<[u8; 6]>,
     /// The packet as it is there.
     pub bytes: Vec<u8>,
 }
@@ -180,6 +198,7 @@ impl Shot {
                         [first, ..] if first & 1 == 1 => PacketType::Multicast,
                         _ => PacketType::Host,
                     },
+                    hardware: Some(PEER_ADDRESS),
                     bytes,
                 };
                 match route(destination) {
@@ -201,6 +220,7 @@ impl Shot {
                     out_dev: route(destination),
                     mark: *mark,
                     packet_type: PacketType::Host,
+                    hardware: None,
                     bytes: {
                         let mut bytes = self.bytes.clone();
                         let total = bytes.len() as u16;
@@ -247,7 +267,8 @@ pub fn frame(hardware: [u8; 6], linear: u16, packet: &[u8]) -> Vec<u8> {
     frame.extend(linear.to_ne_bytes());
     frame.extend([0; 6]);
     frame.extend(hardware);
-    frame.extend([0x02, 0, 0, 0, 0, 0x02, 0x08, 0x00]);
+    frame.extend(PEER_ADDRESS);
+    frame.extend([0x08, 0x00]);
     frame.extend(packet);
     frame
 }

@@ -237,8 +237,44 @@ fn matches() {
     );
 }
 
+#[test]
+fn matches_that_fewer_people_know() {
+    sequence(
+        &mut pair(),
+        "
+        iptables -A INPUT -m statistic --mode random --probability 0.25 -j DROP
+        iptables -A INPUT -m statistic --mode random ! --probability 1 -j DROP
+        iptables -A INPUT -m statistic --mode nth --every 3 --packet 2 -j ACCEPT
+        iptables -A INPUT -m statistic --mode nth ! --every 5 --packet 0 -j ACCEPT
+        iptables -A OUTPUT -m quota --quota 123456789012 -j ACCEPT
+        iptables -A OUTPUT -m quota ! --quota 0 -j ACCEPT
+        iptables -A INPUT -m cpu --cpu 1 -j ACCEPT
+        iptables -A INPUT -m cpu ! --cpu 0 -j ACCEPT
+        iptables -A FORWARD -p tcp -m tcpmss --mss 1:1400 -j ACCEPT
+        iptables -A FORWARD -p tcp -m tcpmss ! --mss 536 -j ACCEPT
+        ! iptables -A FORWARD -p udp -m tcpmss --mss 536 -j ACCEPT
+        iptables -A INPUT -p esp -m esp --espspi 1:4096 -j ACCEPT
+        iptables -A INPUT -p esp -m esp ! --espspi 7 -j ACCEPT
+        iptables -A INPUT -p ah -m ah --ahspi 1:4096 -j ACCEPT
+        iptables -A INPUT -p ah -m ah ! --ahspi 7 -j ACCEPT
+        iptables -A INPUT -m ecn --ecn-ip-ect 1 -j ACCEPT
+        iptables -A INPUT -p tcp -m ecn ! --ecn-tcp-ece --ecn-tcp-cwr ! --ecn-ip-ect 0 -j ACCEPT
+        iptables -A INPUT -m u32 --u32 '6&0xFF=6,17&&0>>22&0x3C@0>>16=22:80,443' -j ACCEPT
+        iptables -A INPUT -m u32 ! --u32 '4<<3>>1@0x10=1:5' -j ACCEPT
+        iptables -S
+        iptables -L -n -v -x
+        save -c
+        iptables -C INPUT -m statistic --mode nth --every 3 --packet 2 -j ACCEPT
+        iptables -D OUTPUT -m quota ! --quota 0 -j ACCEPT
+        iptables -C INPUT -m u32 ! --u32 '4<<3>>1@0x10=1:5' -j ACCEPT
+        iptables -D INPUT -p esp -m esp ! --espspi 7 -j ACCEPT
+        save
+        ",
+    );
+}
+
 /// Sequences that stand or fall with one match.
-const GATED: [(&str, &str); 3] = [
+const GATED: [(&str, &str); 6] = [
     (
         "owner",
         "
@@ -260,6 +296,35 @@ const GATED: [(&str, &str); 3] = [
         iptables -A INPUT -m mac --mac-source 00:11:22:33:44:55 -j ACCEPT
         iptables -A FORWARD -m mac ! --mac-source 00:11:22:33:44:55 -j ACCEPT
         ! iptables -A OUTPUT -m mac --mac-source 00:11:22:33:44:55 -j ACCEPT
+        iptables -S
+        iptables -L -n
+        ",
+    ),
+    (
+        "connmark",
+        "
+        iptables -A INPUT -m connmark --mark 0x10/0xff -j ACCEPT
+        iptables -A OUTPUT -m connmark ! --mark 7 -j DROP
+        iptables -S
+        iptables -L -n
+        ",
+    ),
+    (
+        "devgroup",
+        "
+        iptables -A INPUT -m devgroup --src-group 0x10/0xff -j ACCEPT
+        iptables -A FORWARD -m devgroup ! --src-group 3 ! --dst-group 5 -j ACCEPT
+        ! iptables -A INPUT -m devgroup --dst-group 1 -j ACCEPT
+        ! iptables -A OUTPUT -m devgroup --src-group 1 -j ACCEPT
+        iptables -S
+        iptables -L -n
+        ",
+    ),
+    (
+        "realm",
+        "
+        iptables -A INPUT -m realm --realm 10 -j ACCEPT
+        iptables -A OUTPUT -m realm ! --realm 0x5/0xff -j ACCEPT
         iptables -S
         iptables -L -n
         ",

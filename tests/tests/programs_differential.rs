@@ -20,7 +20,7 @@ use bpfilter_tests::blob::{Chain, Extension, Rule, Table as BlobTable, Target};
 use bpfilter_tests::evaluate::{Conntrack, Evaluator, Hook, PacketAt, PacketType, Verdict};
 use bpfilter_tests::namespace::{run, unshare};
 use bpfilter_tests::odd_rules::Edited;
-use bpfilter_tests::oracle::{Case, Live};
+use bpfilter_tests::oracle::{CPU, Case, Live};
 use bpfilter_tests::packet::Ipv4;
 use bpfilter_tests::programs::{Programs, kernel};
 use bpfilter_tests::table::Table;
@@ -104,6 +104,9 @@ fn judge(
                 mark: 0,
                 packet_type: PacketType::Host,
                 conntrack: Conntrack::Invalid,
+                hardware: None,
+                groups: [0; 2],
+                cpu: CPU,
                 jiffies: 0,
             };
             let walk = evaluator.walk(&at);
@@ -135,6 +138,7 @@ fn judge(
 
 fn check(case: &Case) -> usize {
     run(&["iptables-legacy-restore"], &case.rules).unwrap();
+    case.pin().unwrap();
     let live = Live::open().unwrap();
     let mut rng = Rng::with_seed(case.seed);
     let mut edited = Edited::new(live.info(), live.entries().unwrap());

@@ -60,6 +60,17 @@ fn revisions_are_those_of_the_kernel() {
         "tos",
         "ttl",
         "udp",
+        "ah",
+        "connmark",
+        "cpu",
+        "devgroup",
+        "ecn",
+        "esp",
+        "quota",
+        "realm",
+        "statistic",
+        "tcpmss",
+        "u32",
     ];
     let targets = [
         "", "ERROR", "standard", "NOBODY", "tcp", "CONNMARK", "LOG", "MARK", "NFLOG", "REJECT",

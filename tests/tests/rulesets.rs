@@ -174,7 +174,6 @@ fn single_rules_with_unknown_extensions_are_refused() {
         "-j NFQUEUE",
         "-j DNAT --to-destination 10.0.0.1",
         "-j TTL --ttl-set 1",
-        "-m statistic --mode nth --every 2 --packet 0 -j DROP",
         "-m connlimit --connlimit-above 1 -j DROP",
         "-m hashlimit --hashlimit-above 1/sec --hashlimit-name a -j DROP",
         "-m string --algo bm --string x -j DROP",

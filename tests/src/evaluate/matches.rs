@@ -152,6 +152,23 @@ pub(super) fn extension(data: &MatchData, packet: &PacketAt<'_>) -> Answer {
         ("dscp", 0) => Ok((packet.tos() >> 2 == info.u8(0)) != (info.u8(1) != 0)),
         ("pkttype", 0) => Ok(pkttype(&info, packet)),
         ("conntrack", 1..=3) => Ok(conntrack(&info, data.revision, packet.conntrack)),
+        ("mac", 0) => Ok(packet.hardware.is_some_and(|source| {
+            let same = source[..] == info.0[..6];
+            xor(same, info.u32(8))
+        })),
+        ("connmark", 1) => match packet.conntrack {
+            Conntrack::Invalid | Conntrack::Untracked => Ok(false),
+            _ => panic!("nobody says what mark the connection has"),
+        },
+        ("cpu", 0) => Ok((packet.cpu == info.u32(0)) != (info.u32(4) != 0)),
+        ("devgroup", 0) => Ok(devgroup(&info, packet)),
+        ("tcpmss", 0) => tcpmss(&info, packet),
+        ("ecn", 0) => Ok(ecn(&info, packet)),
+        ("esp", 0) => spi(&info, packet, 8, 0),
+        ("ah", 0) => spi(&info, packet, 12, 4),
+        ("u32", 0) => Ok(xor(u32(&info, packet.bytes), info.u8(1981).into())),
+        // What is by chance is tested with chances of 0 and 1 only.
+        ("statistic", 0) => Ok((info.u32(4) > 0x7fff_ffff) != (info.u8(2) & 1 != 0)),
         (name, revision) => panic!("no evaluation of match {name} revision {revision}"),
     }
 }
@@ -312,4 +329,102 @@ fn conntrack(info: &Data<'_>, revision: u8, state: Conntrack) -> bool {
     }
     assert_eq!(flags & !(STATE | ALIAS), 0, "only the state is evaluated");
     true
+}
+
+/// `struct xt_devgroup_info`: flags; group and mask of both sides.
+fn devgroup(info: &Data<'_>, packet: &PacketAt<'_>) -> bool {
+    let flags = info.u32(0);
+    [(0x1, 0x2, 4), (0x4, 0x8, 12)]
+        .into_iter()
+        .zip(packet.groups)
+        .all(|((asked, inverse, at), group)| {
+            let (value, mask) = (info.u32(at), info.u32(at + 4));
+            let same = (value ^ group) & mask == 0;
+            flags & asked == 0 || same != (flags & inverse != 0)
+        })
+}
+
+/// `struct xt_tcpmss_match_info`: least, most, inversion. Not interested in
+/// fragments: it takes any packet's payload for a TCP header.
+fn tcpmss(info: &Data<'_>, packet: &PacketAt<'_>) -> Answer {
+    let header = packet.transport(0, 20)?;
+    let header_len = usize::from(header[12] >> 4) * 4;
+    let options_len = header_len.checked_sub(20).ok_or(HotDrop)?;
+    let options = packet.transport(20, options_len)?;
+    let inversion = u32::from(info.u8(4));
+    let mut at = 0;
+    while let Some(kind) = options.get(at) {
+        if let [2, 4, high, low, ..] = options[at..] {
+            let size = u16::from_be_bytes([high, low]);
+            return Ok(xor(info.u16_range(0).contains(&size), inversion));
+        }
+        at += match options.get(at + 1) {
+            Some(len) if *kind >= 2 => usize::from(*len).max(1),
+            _ => 1,
+        };
+    }
+    Ok(inversion != 0)
+}
+
+/// `struct xt_ecn_info`: what is asked, inversions, the IP header's bits. TCP's
+/// bits are looked for in fragments, too; without a header there are none.
+fn ecn(info: &Data<'_>, packet: &PacketAt<'_>) -> bool {
+    let (asked, inverse) = (info.u8(0), info.u8(1));
+    let differs = |flag: u8, is: bool| asked & flag != 0 && is == (inverse & flag != 0);
+    if differs(0x01, packet.tos() & 3 == info.u8(2)) {
+        return false;
+    }
+    if asked & 0x30 == 0 {
+        return true;
+    }
+    match packet.transport(0, 20) {
+        Err(HotDrop) => false,
+        Ok(header) => {
+            !differs(0x10, header[13] & 0x40 != 0) && !differs(0x20, header[13] & 0x80 != 0)
+        }
+    }
+}
+
+/// `struct xt_esp` and `struct ipt_ah`: first, last, inversion.
+fn spi(info: &Data<'_>, packet: &PacketAt<'_>, header: usize, at: usize) -> Answer {
+    if packet.fragment_offset() != 0 {
+        return Ok(false);
+    }
+    let header = packet.transport(0, header)?;
+    let spi = Data(header).address(at);
+    let range = info.u32(0)..=info.u32(4);
+    Ok(range.contains(&spi) != (info.u8(8) & 0x01 != 0))
+}
+
+/// `struct xt_u32`: eleven tests of eleven locations and eleven values; the
+/// number of tests is at 1980.
+fn u32(info: &Data<'_>, packet: &[u8]) -> bool {
+    let word = |at: u64| {
+        let at = usize::try_from(at).ok()?;
+        let bytes = packet.get(at..at.checked_add(4)?)?;
+        Some(u32::from_be_bytes(bytes.try_into().expect("four bytes")))
+    };
+    let test = |test: usize| {
+        let mut at = 0u64;
+        let mut value = word(info.u32(test).into())?;
+        for location in 1..usize::from(info.u8(test + 176)) {
+            let number = info.u32(test + location * 8);
+            match info.u8(test + location * 8 + 4) {
+                0 => value &= number,
+                1 => value <<= number,
+                2 => value >>= number,
+                3 => {
+                    at += u64::from(value);
+                    if at > u64::from(u32::MAX) {
+                        return None;
+                    }
+                    value = word(at + u64::from(number))?;
+                }
+                _ => {}
+            }
+        }
+        let mut values = (0..usize::from(info.u8(test + 177))).map(|i| test + 88 + i * 8);
+        Some(values.any(|i| (info.u32(i)..=info.u32(i + 4)).contains(&value)))
+    };
+    (0..usize::from(info.u8(1980))).all(|number| test(number * 180) == Some(true))
 }

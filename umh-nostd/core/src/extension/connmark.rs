@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! CONNMARK: marks between packets and connections (xt_connmark.c).
+//! connmark and CONNMARK: the mark of a connection, and marks between packets
+//! and connections (xt_connmark.c).
 
-use super::{Extension, Features, Rule, function};
+use super::mark::Mark;
+use super::{Extension, Family, Features, Rule, function};
 use crate::abi::layout;
 use crate::bytes::read;
 use crate::errno::{Errno, Result};
-use crate::ruleset::kind;
+use crate::ruleset::{Draft, Field, Test, kind};
 
 layout! {
     /// `struct xt_connmark_tginfo2`. Of revision 1, `struct
@@ -33,7 +35,15 @@ const MARKS: Extension = Extension {
     ..Extension::target::<ConnMark>("CONNMARK")
 };
 
-pub(super) const EXTENSIONS: [Extension; 2] = [
+pub(super) const EXTENSIONS: [Extension; 3] = [
+    Extension {
+        revision: 1,
+        family: Family::Any,
+        needs: Features::CONNECTION_MARKS.with(Features::CONNTRACK),
+        lower: connection_mark,
+        // `struct xt_connmark_mtinfo1` is laid out as xt_mark_mtinfo1.
+        ..Extension::matching::<Mark>("connmark")
+    },
     Extension {
         revision: 1,
         lower: lower_1,
@@ -57,7 +67,7 @@ fn check_2(_: &Rule<'_>, data: &[u8]) -> Result<()> {
 }
 
 /// connmark_tg: revision 2 without a shift.
-fn lower_1(draft: &mut crate::ruleset::Draft<'_, '_>, data: &[u8]) -> Result<()> {
+fn lower_1(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
     let mark: ConnMark = read(data, 0).ok_or(Errno::EINVAL)?;
     let mark = ConnMark {
         mode: mark.shift_right,
@@ -66,5 +76,19 @@ fn lower_1(draft: &mut crate::ruleset::Draft<'_, '_>, data: &[u8]) -> Result<()>
         ..mark
     };
     draft.function(kind::CONNMARK, zerocopy::IntoBytes::as_bytes(&mark));
+    Ok(())
+}
+
+/// connmark_mt
+fn connection_mark(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
+    let mark: Mark = read(data, 0).ok_or(Errno::EINVAL)?;
+    let offset = draft.kernel().connection_mark();
+    draft.connection(false, |draft| {
+        // The kernel xors the truth with the number.
+        if mark.invert < 2 {
+            let test = Test::equal(Field::Connection, mark.mask, mark.mark);
+            draft.connection_word(offset, test.invert_if(mark.invert != 0));
+        }
+    });
     Ok(())
 }

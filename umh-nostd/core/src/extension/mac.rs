@@ -3,6 +3,9 @@
 
 use super::{Extension, Features};
 use crate::abi::layout;
+use crate::bytes::read;
+use crate::errno::{Errno, Result};
+use crate::ruleset::{Draft, Field, MAC_PRESENT, Test};
 use crate::table::Hook;
 
 layout! {
@@ -21,5 +24,33 @@ pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
     // PREROUTING too, which no rule of this table is reached from.
     hooks: (Hook::LocalIn.mask() | Hook::Forward.mask() | 1) as u8,
     needs: Features::LINK_LAYER,
+    lower,
     ..Extension::matching::<Mac>("mac")
 }];
+
+/// mac_mt
+fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
+    let mac: Mac = read(data, 0).ok_or(Errno::EINVAL)?;
+    let [a, b, c, d, e, f] = mac.source;
+    let first = u32::from_ne_bytes([a, b, c, d]);
+    let last = MAC_PRESENT | u32::from(u16::from_ne_bytes([e, f]));
+    let first = Test::equal(Field::MacFirst, u32::MAX, first);
+    let last = Test::equal(Field::MacLast, u32::MAX, last);
+    let present = Test::any_of(Field::MacLast, MAC_PRESENT);
+    match mac.invert {
+        0 => {
+            draft.require(first);
+            draft.require(last);
+        }
+        1 => {
+            draft.require(present);
+            draft.not_all(|draft| {
+                draft.detail_field(first);
+                draft.detail_field(last);
+            });
+        }
+        // The kernel xors the truth with the number.
+        _ => draft.require(present),
+    }
+    Ok(())
+}

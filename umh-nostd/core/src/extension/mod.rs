@@ -14,8 +14,12 @@ pub mod addrtype;
 pub mod comment;
 pub mod connmark;
 pub mod conntrack;
+pub mod cpu;
+pub mod devgroup;
 pub mod dscp;
+pub mod ecn;
 pub mod error;
+pub mod esp;
 pub mod icmp;
 pub mod iprange;
 pub mod length;
@@ -27,13 +31,20 @@ pub mod multiport;
 pub mod nflog;
 pub mod owner;
 pub mod pkttype;
+pub mod quota;
+pub mod realm;
 pub mod recent;
 pub mod reject;
 pub mod standard;
 pub mod state;
+pub mod statistic;
 pub mod tcp;
+pub mod tcpmss;
 pub mod tos;
 pub mod ttl;
+// Not to be taken for the type.
+#[path = "u32.rs"]
+pub mod u32_match;
 pub mod udp;
 
 use crate::abi::{ALIGN, EXTENSION_NAME_LEN, IPT_INV_PROTO, IptIp};
@@ -51,7 +62,11 @@ const FILES: &[&[Extension]] = &[
     &comment::EXTENSIONS,
     &connmark::EXTENSIONS,
     &conntrack::EXTENSIONS,
+    &cpu::EXTENSIONS,
+    &devgroup::EXTENSIONS,
     &dscp::EXTENSIONS,
+    &ecn::EXTENSIONS,
+    &esp::EXTENSIONS,
     &icmp::EXTENSIONS,
     &iprange::EXTENSIONS,
     &length::EXTENSIONS,
@@ -65,10 +80,15 @@ const FILES: &[&[Extension]] = &[
     &pkttype::EXTENSIONS,
     &reject::EXTENSIONS,
     &recent::EXTENSIONS,
+    &quota::EXTENSIONS,
+    &realm::EXTENSIONS,
     &state::EXTENSIONS,
+    &statistic::EXTENSIONS,
     &tcp::EXTENSIONS,
+    &tcpmss::EXTENSIONS,
     &tos::EXTENSIONS,
     &ttl::EXTENSIONS,
+    &u32_match::EXTENSIONS,
     &udp::EXTENSIONS,
 ];
 
@@ -127,9 +147,9 @@ impl Features {
     pub const NONE: Self = Self(0);
     /// Connection tracking can be switched on in a namespace, and read.
     pub const CONNTRACK: Self = Self(1 << 0);
-    /// The socket of a packet can be asked. No kernel yet.
+    /// The socket of a packet can be asked.
     pub const SOCKETS: Self = Self(1 << 2);
-    /// The link layer's header can be read. No kernel yet.
+    /// The link layer's header can be read.
     pub const LINK_LAYER: Self = Self(1 << 3);
     /// Packets can be answered.
     pub const REJECT: Self = Self::function(kind::REJECT);
@@ -145,6 +165,12 @@ impl Features {
     pub const ROUTES: Self = Self::function(kind::ADDRTYPE);
     /// Tables by name can be kept.
     pub const TABLES: Self = Self(1 << 7);
+    /// Connections have marks.
+    pub const CONNECTION_MARKS: Self = Self(1 << 4);
+    /// Devices have groups.
+    pub const DEVICE_GROUPS: Self = Self(1 << 5);
+    /// Routes have realms.
+    pub const REALMS: Self = Self(1 << 6);
     /// All that there are.
     pub const ALL: Self = Self(u16::MAX);
 

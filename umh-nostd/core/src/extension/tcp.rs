@@ -64,7 +64,9 @@ fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
     let [mask, flags] = [tcp.flag_mask, tcp.flags].map(u32::from);
     draft.require(Test::equal(Field::TcpFlags, mask, flags).invert_if(inverted(INV_FLAGS)));
     if tcp.option != 0 {
-        draft.tcp_option(tcp.option, inverted(INV_OPTION));
+        let test = Test::between(Field::Found, 0, u32::MAX);
+        let test = Test { mask: 0, ..test };
+        draft.tcp_option(tcp.option, &test.invert_if(inverted(INV_OPTION)));
     }
     Ok(())
 }

@@ -22,7 +22,7 @@ use Reg::{Fp, R0, R1, R2, R3, R4, R5, R6, R7};
 use Size::{B4, B8};
 
 /// Helper function `bpf_get_smp_processor_id`.
-const CPU: i32 = 8;
+pub(super) const CPU: i32 = 8;
 
 /// Depths are less.
 const DEPTH_MASK: i32 = 0xff_ffff;

@@ -42,18 +42,20 @@ pub(super) const INVERT: i16 = -80;
 pub(super) const GAINED: i16 = -88;
 /// Place in the TCP options, 8 bytes.
 pub(super) const OPTION_AT: i16 = -96;
-/// Length of the TCP header, 0 if its options are cut off, 8 bytes.
-pub(super) const TCP_LEN: i16 = -104;
-/// The `Field`s, 16 times 4 bytes.
-pub(super) const FIELDS: i16 = -168;
+/// Where the TCP options end, 8 bytes.
+pub(super) const OPTIONS_END: i16 = -104;
+/// The `Field`s, 24 times 4 bytes.
+pub(super) const FIELDS: i16 = -200;
 /// Names of the interfaces, incoming and outgoing, 16 bytes each.
-pub(super) const NAMES: i16 = -200;
-/// Start of the transport header where it is not linear, 16 bytes.
-pub(super) const HEADER: i16 = -216;
+pub(super) const NAMES: i16 = -232;
+/// A few bytes copied from the packet, 16 bytes.
+pub(super) const HEADER: i16 = -248;
 /// A dynptr, 16 bytes.
-pub(super) const DYNPTR: i16 = -232;
-/// TCP options, 40 bytes and one that is never looked at.
-pub(super) const OPTIONS: i16 = -280;
+pub(super) const DYNPTR: i16 = -264;
+/// Where the ops go on after one that fails, 0 if the rule fails, 8 bytes.
+pub(super) const OTHERWISE: i16 = -272;
+/// The place that the last bytes of the packet were counted from, 8 bytes.
+pub(super) const PAYLOAD_AT: i16 = -280;
 /// An iterator, 8 bytes.
 pub(super) const ITERATOR: i16 = -288;
 /// Where this run keeps return positions that have no room here: the offset

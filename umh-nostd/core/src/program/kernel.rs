@@ -116,12 +116,32 @@ facts! {
     CONNMARK = Func "bpf_xt_connmark" Id;
     /// addrtype.
     ADDRTYPE = Func "bpf_xt_addrtype" Id;
+    /// A connection's mark.
+    CT_MARK = Struct "nf_conn" Offset(&["mark"]);
+    /// The device that a packet is at.
+    SKB_DEV = Struct "sk_buff" Offset(&["dev"]);
+    /// A device's kind, `ARPHRD_*`.
+    DEV_TYPE = Struct "net_device" Offset(&["type"]);
+    /// Where the link layer's header is, from the buffer's start.
+    SKB_MAC = Struct "sk_buff" Offset(&["mac_header"]);
+    /// A device's group.
+    DEV_GROUP = Struct "net_device" Offset(&["group"]);
+    /// The packet's route; the lowest bit is a flag.
+    SKB_DST = Struct "sk_buff" Offset(&["_skb_refdst"]);
+    /// A route's realm.
+    DST_REALM = Struct "dst_entry" Offset(&["tclassid"]);
 }
 
 /// The facts without which no program is possible.
 const REQUIRED: core::ops::RangeInclusive<u8> = SKB_LEN.0..=GSO_TYPE.0;
-/// The facts that connection tracking needs.
-const CONNTRACK: core::ops::RangeInclusive<u8> = SKB_NFCT.0..=TUPLE_PROTO.0;
+/// The facts that a feature needs: the first and the last one.
+static NEEDED: [(Param, Param, Features); 5] = [
+    (SKB_NFCT, TUPLE_PROTO, Features::CONNTRACK),
+    (CT_MARK, CT_MARK, Features::CONNECTION_MARKS),
+    (SKB_DEV, SKB_MAC, Features::LINK_LAYER),
+    (DEV_GROUP, DEV_GROUP, Features::DEVICE_GROUPS),
+    (SKB_DST, DST_REALM, Features::REALMS),
+];
 
 /// The function that an op of a kind calls.
 pub(crate) const fn function(kind: u8) -> Param {
@@ -198,10 +218,12 @@ impl Kernel {
 
     /// The extensions that can be enforced.
     pub fn features(&self) -> Features {
-        let mut features = match CONNTRACK.into_iter().all(|fact| self.has(Param(fact))) {
-            true => Features::CONNTRACK,
-            false => Features::NONE,
-        };
+        let mut features = Features::NONE;
+        for (first, last, feature) in NEEDED {
+            if (first.0..=last.0).all(|fact| self.has(Param(fact))) {
+                features = features.with(feature);
+            }
+        }
         for kind in kind::REJECT..=kind::ADDRTYPE {
             if self.has(function(kind)) {
                 features = features.with(Features::function(kind));
@@ -212,6 +234,11 @@ impl Kernel {
             features = features.with(Features::TABLES);
         }
         features
+    }
+
+    /// Where a connection has its mark.
+    pub(crate) fn connection_mark(&self) -> i32 {
+        self.fact(CT_MARK)
     }
 
     /// Whether loops are instructions, or calls of an iterator.

@@ -85,6 +85,8 @@ mod label {
         NO
         /// The op holds.
         HOLDS
+        /// The op does not hold.
+        NOT
         /// R7 is pushed, and has no room in the frame.
         PUSH_DEEP
         /// R7 is popped, and is not in the frame.
@@ -231,6 +233,8 @@ mod need {
         FORWARD
         /// More than one namespace.
         SOCK_NET
+        /// Ops that read the packet themselves.
+        PAYLOAD
     }
 }
 
@@ -259,6 +263,12 @@ mod shared {
         ROUND
         /// R4 = slot R3 of the table at R5.
         SLOT
+        /// R5 = what the op at R2 keeps.
+        STATE_AT_R5
+        /// R4 is kept there, R1 is the answer.
+        KEEP_R4
+        /// R2 bytes at R4 of the packet are copied.
+        READ
     }
 }
 
@@ -273,6 +283,9 @@ static SHARED: [Block; shared::COUNT] = [
     ops::THIS_OP,
     recent::ROUND,
     recent::SLOT_AT,
+    ops::STATE_AT_R5,
+    ops::KEEP_R4,
+    ops::READ,
 ];
 
 const AGAIN: Block = block![
@@ -406,9 +419,14 @@ fn needs(ruleset: &Ruleset<'_>, hook: Hook) -> Needs {
     if fields & 1 << Field::PacketType as u32 != 0 {
         fields |= 1 << Field::Destination as u32;
     }
+    // One goes with the other.
+    if fields & 1 << Field::MacFirst as u32 != 0 {
+        fields |= 1 << Field::MacLast as u32;
+    }
+    let groups = fields & (1 << Field::InGroup as u32 | 1 << Field::OutGroup as u32) != 0;
     let others = [
         (need::TRANSPORT, uses.transport),
-        (need::INTERFACES, incoming || outgoing),
+        (need::INTERFACES, incoming || outgoing || groups),
         (need::INCOMING, incoming),
         (need::OUTGOING, outgoing),
         (need::NAT, uses.nat),
@@ -423,6 +441,7 @@ fn needs(ruleset: &Ruleset<'_>, hook: Hook) -> Needs {
         (need::LOCAL_OUT, hook == Hook::LocalOut),
         (need::FORWARD, hook == Hook::Forward),
         (need::SOCK_NET, ruleset.kernel().fact(kernel::SOCK_NET) >= 0),
+        (need::PAYLOAD, uses.kinds & ops::PAYLOADS != 0),
     ];
     let others = others.iter().fold(0, |bits, &(need, has)| {
         bits | u32::from(has) << (need.0 & 31)

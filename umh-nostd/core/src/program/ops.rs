@@ -6,28 +6,35 @@
 //! function, named where it stands.
 //!
 //! At ASK, R1 is the offset of an op. A block finds the op at R2, and leaves
-//! to HOLDS or FAILED, or to YES or NO if the op may be inverted; R7 to R9
+//! to HOLDS or NOT, or to YES or NO if the op may be inverted; R7 to R9
 //! stay as they are.
 
 use core::mem::offset_of;
 
 use super::asm::{
     Atomic, Cond, Item, Label, Map, Param, Reg, Size, add, add_imm, and, and_imm, atomic, bind,
-    call, call_kfunc, div32_imm, insert, jump, jump_if, jump_if_imm, load, lsh_imm, map_value, mov,
-    mov_imm, mov32, mul32_imm, neg, or, rsh_imm, rsh32_imm, store, store_imm, sub, sub_imm, sub32,
-    swap, when, xor,
+    call, call_kfunc, div32_imm, insert, jump, jump_if, jump_if_imm, load, lsh, lsh_imm, map_value,
+    mov, mov_imm, mov32, mul32_imm, neg, or, rsh, rsh_imm, rsh32_imm, store, store_imm, sub,
+    sub_imm, sub32, swap, when, xor,
 };
 use super::asm::{add32, and32};
 use super::block::Block;
-use super::kernel::{CAST, SKB_MARK, WORD, function};
+use super::kernel::{CAST, SKB_LEN, SKB_MARK, WORD, function};
 use super::{Builder, frame, label, need, param, shared};
-use crate::ruleset::{BUCKET, Bucket, Field, OP, Op, flag, kind};
+use crate::ruleset::{BUCKET, Bucket, FIELDS, Field, OP, Op, flag, kind};
 
 use Reg::{Fp, R0, R1, R2, R3, R4, R5, R6};
 use Size::{B1, B2, B4, B8};
 
+/// Helper function `bpf_get_prandom_u32`.
+const PRANDOM: i32 = 7;
 /// Helper function `bpf_jiffies64`.
 pub(super) const JIFFIES: i32 = 118;
+/// Helper function `bpf_dynptr_read`.
+pub(super) const DYNPTR_READ: i32 = 201;
+
+/// What an op has found.
+const FOUND: i16 = super::packet::field(Field::Found);
 
 pub(super) const WHAT: i16 = offset_of!(Op, what) as i16;
 pub(super) const MASK: i16 = offset_of!(Op, mask) as i16;
@@ -50,16 +57,47 @@ pub(super) const fn of(kind: u8) -> Label {
 }
 
 /// Kinds that end at COMPARE.
-pub(super) const COMPARE: u32 =
-    1 << kind::TEST | 1 << kind::CT_WORD | 1 << kind::CT_PORT | 1 << kind::CT_EXPIRES;
+pub(super) const COMPARE: u32 = 1 << kind::TEST
+    | 1 << kind::CT_WORD
+    | 1 << kind::CT_PORT
+    | 1 << kind::CT_EXPIRES
+    | 1 << kind::TCP_OPTION
+    | 1 << kind::RANDOM;
 /// Kinds that end at YES or NO.
-pub(super) const ANSWER: u32 =
-    COMPARE | 1 << kind::PORTS | 1 << kind::TCP_OPTION | 1 << kind::INTERFACE | 1 << kind::RECENT;
+pub(super) const ANSWER: u32 = COMPARE
+    | 1 << kind::PORTS
+    | 1 << kind::INTERFACE
+    | 1 << kind::NTH
+    | 1 << kind::QUOTA
+    | 1 << kind::RECENT;
+/// Kinds that read the packet themselves.
+pub(super) const PAYLOADS: u32 = 1 << kind::TCP_OPTION | 1 << kind::PAYLOAD;
+
+/// R5 = what the op at R2 keeps.
+pub(super) const STATE_AT_R5: Block = block![
+    load(B4, R3, R2, MASK),
+    // The verifier must see that it is aligned.
+    and_imm(R3, -(BUCKET as i32)),
+    jump_if_imm(R3, Cond::Gt, 0, label::DROP).imm(param::LAST_BUCKET),
+    map_value(R5, Map::State, param::ZERO),
+    add(R5, R3),
+];
+
+/// R2 bytes at R4 of the packet come to HEADER. R0 is not 0 where they are
+/// cut off.
+pub(super) const READ: Block = block![
+    mov(R1, Fp),
+    add_imm(R1, frame::HEADER as i32),
+    mov(R3, Fp),
+    add_imm(R3, frame::DYNPTR as i32),
+    mov_imm(R5, 0),
+    call(DYNPTR_READ),
+];
 
 const TEST: &[Item] = &[
     bind(of(kind::TEST)),
     load(B2, R3, R2, WHAT),
-    and_imm(R3, 15),
+    jump_if_imm(R3, Cond::Ge, FIELDS as i32, label::DROP),
     lsh_imm(R3, 2),
     mov(R4, Fp),
     add(R4, R3),
@@ -77,7 +115,7 @@ const GUARD: &[Item] = &[
     add(R4, R3),
     load(B4, R1, R4, frame::GUARDS),
     jump_if_imm(R1, Cond::Eq, 0, label::HOLDS),
-    jump_if_imm(R1, Cond::Eq, 1, label::FAILED),
+    jump_if_imm(R1, Cond::Eq, 1, label::NOT),
     jump(label::DROP),
 ];
 
@@ -87,19 +125,14 @@ const LIMIT: &[Item] = &[
     bind(of(kind::LIMIT)),
     call(JIFFIES),
     insert(shared::THIS_OP),
-    load(B4, R3, R2, MASK),
-    // The verifier must see that it is aligned.
-    and_imm(R3, -(BUCKET as i32)),
-    jump_if_imm(R3, Cond::Gt, 0, label::DROP).imm(param::LAST_BUCKET),
-    map_value(R5, Map::State, param::ZERO),
-    add(R5, R3),
+    insert(shared::STATE_AT_R5),
     // R1 = cost
     load(B4, R1, R2, LOW),
     // Nothing to update?
     load(B4, R3, R5, CREDIT),
     jump_if(R3, Cond::Ge, R1, A),
     load(B8, R3, R5, PREVIOUS),
-    jump_if(R3, Cond::Eq, R0, label::FAILED),
+    jump_if(R3, Cond::Eq, R0, label::NOT),
     bind(A),
     // R0 = credits gained since the last packet
     mov(R3, R0),
@@ -134,50 +167,188 @@ const LIMIT: &[Item] = &[
     atomic(Atomic::CompareExchange, B4, R5, CREDIT, R4),
     jump_if(R0, Cond::Ne, R3, C),
     store_imm(B8, Fp, frame::GAINED, 0),
-    jump(label::FAILED),
+    jump(label::NOT),
     bind(C),
     load(B8, R1, Fp, frame::OP),
     jump(label::ASK),
 ];
 
-/// The end of tcp_mt, and tcp_find_option.
+/// The end of tcp_mt, tcp_find_option and tcpmss_mt.
 const TCP_OPTION: &[Item] = &[
     bind(of(kind::TCP_OPTION)),
-    load(B8, R3, Fp, frame::TCP_LEN),
-    // A header shorter than itself, or options that are cut
-    // off, drop the packet.
-    jump_if_imm(R3, Cond::Lt, 20, label::DROP),
-    load(B2, R3, R2, WHAT),
-    store(B8, Fp, frame::SAVED, R3),
-    map_value(R1, Map::Data, param::ZERO),
-    load(B8, R1, R1, 0),
-    store(B8, Fp, frame::OPTION_AT, R1),
+    load(B8, R4, Fp, frame::TRANSPORT_AT),
+    add_imm(R4, 12),
+    mov_imm(R2, 4),
+    insert(shared::READ),
+    jump_if_imm(R0, Cond::Ne, 0, label::DROP),
+    // The upper half of byte 12, in units of 4 bytes. A header shorter than
+    // itself, or options that are cut off, drop the packet.
+    load(B1, R1, Fp, frame::HEADER),
+    rsh_imm(R1, 4),
+    lsh_imm(R1, 2),
+    jump_if_imm(R1, Cond::Lt, 20, label::DROP),
+    load(B8, R4, Fp, frame::TRANSPORT_AT),
+    add(R1, R4),
+    load(B4, R2, R6, 0).at(SKB_LEN),
+    jump_if(R1, Cond::Gt, R2, label::DROP),
+    store(B8, Fp, frame::OPTIONS_END, R1),
+    add_imm(R4, 20),
+    store(B8, Fp, frame::OPTION_AT, R4),
     bind(NEXT_OPTION),
     insert(shared::AGAIN),
-    load(B8, R1, Fp, frame::OPTION_AT),
-    load(B8, R2, Fp, frame::TCP_LEN),
-    sub_imm(R2, 20),
-    jump_if(R1, Cond::Ge, R2, label::NO),
-    jump_if_imm(R1, Cond::Ge, 40, label::DROP),
-    mov(R3, Fp),
-    add(R3, R1),
-    load(B1, R4, R3, frame::OPTIONS),
-    load(B8, R5, Fp, frame::SAVED),
-    jump_if(R4, Cond::Eq, R5, label::YES),
+    load(B8, R4, Fp, frame::OPTION_AT),
+    load(B8, R2, Fp, frame::OPTIONS_END),
+    jump_if(R4, Cond::Ge, R2, label::NO),
+    // As many bytes as there are, up to 4.
+    sub(R2, R4),
+    jump_if_imm(R2, Cond::Le, 4, A),
+    mov_imm(R2, 4),
+    bind(A),
+    insert(shared::READ),
+    insert(shared::THIS_OP),
+    jump_if_imm(R0, Cond::Ne, 0, label::DROP),
+    load(B1, R4, Fp, frame::HEADER),
+    load(B8, R0, Fp, frame::OPTION_AT),
+    load(B8, R5, Fp, frame::OPTIONS_END),
+    sub(R5, R0),
+    load(B2, R3, R2, WHAT),
+    jump_if(R4, Cond::Ne, R3, B),
+    load(B4, R3, R2, MASK),
+    jump_if_imm(R3, Cond::Eq, 0, label::YES),
+    jump_if_imm(R5, Cond::Lt, 4, B),
+    load(B1, R3, Fp, frame::HEADER + 1),
+    jump_if_imm(R3, Cond::Ne, 4, B),
+    load(B2, R1, Fp, frame::HEADER + 2),
+    swap(R1, 16),
+    jump(label::COMPARE),
+    bind(B),
     // The length of an option that has one, or 1.
-    mov(R5, R1),
-    add_imm(R5, 1),
+    add_imm(R0, 1),
     jump_if_imm(R4, Cond::Lt, 2, A),
-    jump_if(R5, Cond::Eq, R2, A),
-    load(B1, R4, R3, frame::OPTIONS + 1),
+    jump_if_imm(R5, Cond::Eq, 1, A),
+    load(B1, R4, Fp, frame::HEADER + 1),
     jump_if_imm(R4, Cond::Eq, 0, A),
-    mov(R5, R1),
-    add(R5, R4),
+    sub_imm(R0, 1),
+    add(R0, R4),
     bind(A),
     // No copy of it, see `frame`.
-    and_imm(R5, 0xfff),
-    store(B8, Fp, frame::OPTION_AT, R5),
+    and_imm(R0, i32::MAX),
+    store(B8, Fp, frame::OPTION_AT, R0),
     jump(NEXT_OPTION),
+];
+
+/// skb_header_pointer and skb_copy_bits, for a word.
+const PAYLOAD_WORD: &[Item] = &[
+    bind(of(kind::PAYLOAD)),
+    load(B4, R4, R2, MASK),
+    load(B2, R3, R2, WHAT),
+    mov_imm(R1, 0),
+    jump_if_imm(R3, Cond::Eq, 0, A),
+    load(B8, R1, Fp, frame::TRANSPORT_AT),
+    jump_if_imm(R3, Cond::Eq, 1, A),
+    load(B8, R1, Fp, frame::PAYLOAD_AT),
+    load(B4, R3, Fp, FOUND),
+    add(R1, R3),
+    bind(A),
+    store(B8, Fp, frame::PAYLOAD_AT, R1),
+    add(R4, R1),
+    mov_imm(R2, 4),
+    // Nothing is there, and the helper function may take 32 bits of it only.
+    mov_imm(R0, -1),
+    jump_if_imm(R4, Cond::Gt, i32::MAX, B),
+    insert(shared::READ),
+    bind(B),
+    insert(shared::THIS_OP),
+    jump_if_imm(R0, Cond::Eq, 0, A),
+    load(B4, R3, R2, LOW),
+    jump_if_imm(R3, Cond::Eq, 0, label::NOT),
+    jump(label::DROP),
+    bind(A),
+    load(B4, R1, Fp, frame::HEADER),
+    swap(R1, 32),
+    store(B4, Fp, FOUND, R1),
+    jump(label::HOLDS),
+];
+
+const SHIFT: &[Item] = &[
+    bind(of(kind::SHIFT)),
+    load(B4, R1, Fp, FOUND),
+    load(B4, R3, R2, MASK),
+    and(R1, R3),
+    load(B4, R3, R2, LOW),
+    and_imm(R3, 31),
+    lsh(R1, R3),
+    mov32(R1, R1),
+    load(B4, R3, R2, SPAN),
+    and_imm(R3, 31),
+    rsh(R1, R3),
+    store(B4, Fp, FOUND, R1),
+    jump(label::HOLDS),
+];
+
+const OTHERWISE: &[Item] = &[
+    bind(of(kind::OTHERWISE)),
+    load(B4, R3, R2, LOW),
+    jump_if_imm(R3, Cond::Eq, 0, A),
+    add(R3, R1),
+    bind(A),
+    store(B8, Fp, frame::OTHERWISE, R3),
+    jump(label::HOLDS),
+];
+
+/// statistic_mt
+const RANDOM: &[Item] = &[
+    bind(of(kind::RANDOM)),
+    call(PRANDOM),
+    mov(R1, R0),
+    insert(shared::COMPARE_PART),
+];
+
+/// statistic_mt: R0 becomes R4, R1 is the answer.
+const NTH: &[Item] = &[
+    bind(of(kind::NTH)),
+    insert(shared::STATE_AT_R5),
+    load(B8, R0, R5, PREVIOUS),
+    mov_imm(R4, 0),
+    mov_imm(R1, 0),
+    load(B4, R3, R2, LOW),
+    jump_if(R0, Cond::Eq, R3, B),
+    mov_imm(R4, 1),
+    add32(R4, R0),
+    jump_if_imm(R4, Cond::Ne, 0, A),
+    bind(B),
+    mov_imm(R1, 1),
+    bind(A),
+    insert(shared::KEEP_R4),
+];
+
+/// quota_mt, likewise.
+const QUOTA: &[Item] = &[
+    bind(of(kind::QUOTA)),
+    insert(shared::STATE_AT_R5),
+    load(B8, R0, R5, PREVIOUS),
+    mov_imm(R4, 0),
+    mov_imm(R1, 0),
+    load(B4, R3, R6, 0).at(SKB_LEN),
+    jump_if(R0, Cond::Lt, R3, A),
+    mov(R4, R0),
+    sub(R4, R3),
+    mov_imm(R1, 1),
+    bind(A),
+    insert(shared::KEEP_R4),
+];
+
+/// R4 is kept in place of R0, and the answer is whether R1 is not 0; or
+/// somebody else was faster, and it starts again.
+pub(super) const KEEP_R4: Block = block![
+    mov(R3, R0),
+    atomic(Atomic::CompareExchange, B8, R5, PREVIOUS, R4),
+    jump_if(R0, Cond::Ne, R3, C),
+    jump_if_imm(R1, Cond::Ne, 0, label::YES),
+    jump(label::NO),
+    bind(C),
+    load(B8, R1, Fp, frame::OP),
+    jump(label::ASK),
 ];
 
 const PAYLOAD: i16 = OP as i16;
@@ -210,11 +381,7 @@ const CONNECTION: &[Item] = &[
     bind(of(kind::CONNECTION)),
     load(B8, R1, Fp, frame::CONNECTION),
     jump_if_imm(R1, Cond::Ne, 0, label::HOLDS),
-    load(B2, R3, R2, WHAT),
-    jump_if_imm(R3, Cond::Eq, 0, label::FAILED),
-    load(B8, R1, Fp, frame::OP),
-    add(R1, R3),
-    jump(label::ASK),
+    jump(label::NOT),
 ];
 
 /// R2 = the op at hand.
@@ -304,10 +471,23 @@ impl Builder<'_> {
                 ]
             ),
             when(need::op(kind::CT_EXPIRES), CT_EXPIRES),
+            when(need::op(kind::OTHERWISE), OTHERWISE),
+            when(need::op(kind::RANDOM), RANDOM),
+            when(need::op(kind::NTH), NTH),
+            when(need::op(kind::QUOTA), QUOTA),
+            when(need::op(kind::PAYLOAD), PAYLOAD_WORD),
+            when(need::op(kind::SHIFT), SHIFT),
+            bind(label::NOT),
             when(
-                need::op(kind::PASS),
-                &[bind(of(kind::PASS)), jump(label::HOLDS)]
+                need::op(kind::OTHERWISE),
+                &[
+                    load(B8, R1, Fp, frame::OTHERWISE),
+                    // No copy of it, see `frame`.
+                    and_imm(R1, i32::MAX),
+                    jump_if_imm(R1, Cond::Ne, 0, label::ASK),
+                ]
             ),
+            jump(label::FAILED),
             when(
                 need::COMPARE,
                 &[
@@ -331,7 +511,7 @@ impl Builder<'_> {
                     bind(A),
                     load(B8, R1, Fp, frame::INVERT),
                     xor(R0, R1),
-                    jump_if_imm(R0, Cond::Eq, 0, label::FAILED),
+                    jump_if_imm(R0, Cond::Eq, 0, label::NOT),
                 ]
             ),
             bind(label::HOLDS),
@@ -432,7 +612,7 @@ impl Builder<'_> {
         let ways = match target {
             // On at the next entry, as if it had not matched.
             true => [label::DROP, label::FAILED],
-            false => [label::FAILED, label::HOLDS],
+            false => [label::NOT, label::HOLDS],
         };
         let text = block![
             bind(Label::arg(0)),

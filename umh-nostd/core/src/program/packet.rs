@@ -10,25 +10,28 @@
 //! there if and only if skb_header_pointer would find it: if the packet is
 //! long enough.
 
+use super::act::CPU;
 use super::asm::{
     Cond, Item, Map, Param, Reg, Size, add, add_imm, and_imm, and32_imm, bind, call, call_kfunc,
     jump, jump_if, jump_if_imm, load, lsh, lsh_imm, map_value, modulo_imm, mov, mov_imm, mov_wide,
-    mov32_imm, mul_imm, neg, or, or_imm, rsh_imm, store, store_imm, sub, sub_imm, sub32_imm, swap,
+    mov32, mov32_imm, mul_imm, neg, or, or_imm, rsh_imm, store, store_imm, sub, sub32_imm, swap,
     unless, upper, when, xor,
 };
 use super::asm::{Label, and};
 use super::kernel::{
-    CAST, CT_STATUS, DEV_NAME, DYNPTR, GSO_SIZE, GSO_TYPE, ITER_NEW, PAIR, SKB_DATA, SKB_DATA_LEN,
-    SKB_END, SKB_HEAD, SKB_LEN, SKB_MARK, SKB_NFCT, SKB_PKT_TYPE, SKB_SK, SOCK_NET, STATE_IN,
-    STATE_NET, STATE_OUT, WORD,
+    CAST, CT_STATUS, DEV_GROUP, DEV_NAME, DEV_TYPE, DST_REALM, DYNPTR, GSO_SIZE, GSO_TYPE,
+    ITER_NEW, PAIR, SKB_DATA, SKB_DATA_LEN, SKB_DEV, SKB_DST, SKB_END, SKB_HEAD, SKB_LEN, SKB_MAC,
+    SKB_MARK, SKB_NFCT, SKB_PKT_TYPE, SKB_SK, SOCK_NET, STATE_IN, STATE_NET, STATE_OUT, WORD,
 };
+use super::ops::DYNPTR_READ;
 use super::{Builder, frame, label, need, param};
 use crate::ruleset::{
-    CT_INVALID, CT_ORIGINAL, CT_PRESENT, CT_UNTRACKED, Field, Question, Rows, class, kind,
+    CT_INVALID, CT_ORIGINAL, CT_PRESENT, CT_UNTRACKED, Field, MAC_PRESENT, Question, Rows, class,
+    kind,
 };
 
 use Reg::{Fp, R0, R1, R2, R3, R4, R5, R6, R7, R8, R9};
-use Size::{B1, B4, B8};
+use Size::{B1, B2, B4, B8};
 
 /// Where in the frame a field is.
 pub(super) const fn field(field: Field) -> i16 {
@@ -43,14 +46,54 @@ const LINEAR: Label = Label(Label::LOCAL + 4);
 const PARSED: Label = Label(Label::LOCAL + 5);
 const END: Label = Label(Label::LOCAL + 6);
 
-/// A whole TCP header, in the class word.
-const TCP: i32 = 6 | class::TRANSPORT as i32;
-
 /// A place in the frame.
 const PLACE: Param = Param::arg(0);
 
-/// Helper function `bpf_dynptr_read`.
-const DYNPTR_READ: i32 = 201;
+/// realm_mt
+const REALM: &[Item] = &[
+    load(B8, R1, R6, 0).at(SKB_DST),
+    // SKB_DST_PTRMASK
+    and_imm(R1, -2),
+    add_imm(R1, 0).imm(DST_REALM),
+    mov_imm(R2, 0).imm(WORD),
+    call_kfunc(CAST),
+    load(B4, R1, R0, 0),
+    store(B4, Fp, field(Field::Realm), R1),
+];
+
+/// `ARPHRD_ETHER`
+const ETHERNET: i32 = 1;
+/// Bytes of an Ethernet header; the source starts behind 6 of them.
+const ETHERNET_LEN: i32 = 14;
+
+/// The start of mac_mt.
+const LINK_LAYER: &[Item] = &[
+    store_imm(B4, Fp, field(Field::MacFirst), 0),
+    store_imm(B4, Fp, field(Field::MacLast), 0),
+    load(B8, R1, R6, 0).at(SKB_DEV),
+    load(B2, R1, R1, 0).at(DEV_TYPE),
+    jump_if_imm(R1, Cond::Ne, ETHERNET, END),
+    load(B2, R2, R6, 0).at(SKB_MAC),
+    // Never set.
+    jump_if_imm(R2, Cond::Eq, 0xffff, END),
+    load(B8, R1, R6, 0).at(SKB_HEAD),
+    add(R1, R2),
+    // The network header is where the data is.
+    load(B8, R2, R6, 0).at(SKB_DATA),
+    sub(R2, R1),
+    mov32(R2, R2),
+    jump_if_imm(R2, Cond::Lt, ETHERNET_LEN, END),
+    add_imm(R1, 6),
+    mov_imm(R2, 0).imm(PAIR),
+    call_kfunc(CAST),
+    load(B8, R1, R0, 0),
+    store(B4, Fp, field(Field::MacFirst), R1),
+    rsh_imm(R1, 32),
+    and_imm(R1, 0xffff),
+    or_imm(R1, MAC_PRESENT as i32),
+    store(B4, Fp, field(Field::MacLast), R1),
+    bind(END),
+];
 
 /// iph_totlen: zero stands for a packet of TCP segments that is too big
 /// for the header's field.
@@ -141,9 +184,43 @@ impl Builder<'_> {
                     store(B8, Fp, frame::SCRATCH, R0)
                 ]
             ),
+            when(
+                need::op(kind::TEST),
+                &[
+                    // A test may read any field: none may be left unset.
+                    store_imm(B8, Fp, frame::FIELDS, 0),
+                    store_imm(B8, Fp, frame::FIELDS + 8, 0),
+                    store_imm(B8, Fp, frame::FIELDS + 16, 0),
+                    store_imm(B8, Fp, frame::FIELDS + 24, 0),
+                    store_imm(B8, Fp, frame::FIELDS + 32, 0),
+                    store_imm(B8, Fp, frame::FIELDS + 40, 0),
+                    store_imm(B8, Fp, frame::FIELDS + 48, 0),
+                    store_imm(B8, Fp, frame::FIELDS + 56, 0),
+                    store_imm(B8, Fp, frame::FIELDS + 64, 0),
+                    store_imm(B8, Fp, frame::FIELDS + 72, 0),
+                    store_imm(B8, Fp, frame::FIELDS + 80, 0),
+                    store_imm(B8, Fp, frame::FIELDS + 88, 0),
+                ]
+            ),
             // Names of the interfaces; no interface has an empty name, as a
             // read through a NULL pointer gives zeros.
             when(need::INTERFACES, &[load(B8, R3, R1, 0)]),
+            when(
+                need::field(Field::InGroup),
+                &[
+                    load(B8, R1, R3, 0).at(STATE_IN),
+                    load(B4, R1, R1, 0).at(DEV_GROUP),
+                    store(B4, Fp, field(Field::InGroup), R1),
+                ]
+            ),
+            when(
+                need::field(Field::OutGroup),
+                &[
+                    load(B8, R1, R3, 0).at(STATE_OUT),
+                    load(B4, R1, R1, 0).at(DEV_GROUP),
+                    store(B4, Fp, field(Field::OutGroup), R1),
+                ]
+            ),
             when(
                 need::INCOMING,
                 &[
@@ -172,20 +249,6 @@ impl Builder<'_> {
                     mov_imm(R2, 0),
                     mov_imm(R3, 1 << 23),
                     call_kfunc(ITER_NEW)
-                ]
-            ),
-            when(
-                need::op(kind::TEST),
-                &[
-                    // A test may read any field: none may be left unset.
-                    store_imm(B8, Fp, frame::FIELDS, 0),
-                    store_imm(B8, Fp, frame::FIELDS + 8, 0),
-                    store_imm(B8, Fp, frame::FIELDS + 16, 0),
-                    store_imm(B8, Fp, frame::FIELDS + 24, 0),
-                    store_imm(B8, Fp, frame::FIELDS + 32, 0),
-                    store_imm(B8, Fp, frame::FIELDS + 40, 0),
-                    store_imm(B8, Fp, frame::FIELDS + 48, 0),
-                    store_imm(B8, Fp, frame::FIELDS + 56, 0),
                 ]
             ),
             store_imm(B8, Fp, frame::KEEPS, -1),
@@ -328,7 +391,13 @@ impl Builder<'_> {
                     load(B8, R1, R5, 0),
                     store(B8, Fp, frame::OPTION_AT, R1),
                     load(B8, R1, R5, 0),
-                    store(B8, Fp, frame::GAINED, R1)
+                    store(B8, Fp, frame::GAINED, R1),
+                    load(B8, R1, R5, 0),
+                    store(B8, Fp, frame::OPTIONS_END, R1),
+                    load(B8, R1, R5, 0),
+                    store(B8, Fp, frame::OTHERWISE, R1),
+                    load(B8, R1, R5, 0),
+                    store(B8, Fp, frame::PAYLOAD_AT, R1)
                 ]
             ),
             when(
@@ -378,6 +447,12 @@ impl Builder<'_> {
                     store(B4, Fp, field(Field::Mark), R1)
                 ]
             ),
+            when(
+                need::field(Field::Cpu),
+                &[call(CPU), store(B4, Fp, field(Field::Cpu), R0)]
+            ),
+            when(need::field(Field::Realm), REALM),
+            when(need::field(Field::MacLast), LINK_LAYER),
             when(need::field(Field::Length), LENGTH),
             when(need::field(Field::PacketType), PACKET_TYPE),
         ]);
@@ -387,6 +462,20 @@ impl Builder<'_> {
     /// header.
     fn fragment_and_transport(&mut self) {
         self.put(block![
+            when(
+                need::PAYLOAD,
+                &[
+                    mov(R1, R7),
+                    and_imm(R1, 0xf),
+                    lsh_imm(R1, 2),
+                    store(B8, Fp, frame::TRANSPORT_AT, R1),
+                    mov(R1, R6),
+                    mov_imm(R2, 0),
+                    mov(R3, Fp),
+                    add_imm(R3, frame::DYNPTR as i32),
+                    call_kfunc(DYNPTR),
+                ]
+            ),
             // The fragment offset, still in network order.
             mov(R1, R7),
             rsh_imm(R1, 48),
@@ -431,9 +520,12 @@ impl Builder<'_> {
             mov_imm(R3, 8),
             jump_if_imm(R2, Cond::Eq, 17, HAVE),
             jump_if_imm(R2, Cond::Eq, 1, HAVE),
-            mov_imm(R3, 4),
+            jump_if_imm(R2, Cond::Eq, 50, HAVE),
+            mov_imm(R3, 12),
             jump_if_imm(R2, Cond::Eq, 132, HAVE),
             jump_if_imm(R2, Cond::Eq, 33, HAVE),
+            jump_if_imm(R2, Cond::Eq, 51, HAVE),
+            mov_imm(R3, 4),
             jump_if_imm(R2, Cond::Ne, 136, END),
             bind(HAVE),
             // R4 = bytes that are there
@@ -513,38 +605,6 @@ impl Builder<'_> {
                     rsh_imm(R3, 40),
                     and_imm(R3, 0xff),
                     store(B4, Fp, field(Field::TcpFlags), R3)
-                ]
-            ),
-            when(
-                need::op(kind::TCP_OPTION),
-                &[
-                    // The upper half of byte 12, in units of 4 bytes.
-                    rsh_imm(R2, 34),
-                    and_imm(R2, 0x3c),
-                    store(B8, Fp, frame::TCP_LEN, R2),
-                    // Options, if there are any.
-                    jump_if_imm(R2, Cond::Le, 20, END),
-                    mov(R1, R8),
-                    and_imm(R1, TCP),
-                    jump_if_imm(R1, Cond::Ne, TCP, END),
-                    mov(R1, R6),
-                    mov_imm(R2, 0),
-                    mov(R3, Fp),
-                    add_imm(R3, frame::DYNPTR as i32),
-                    call_kfunc(DYNPTR),
-                    mov(R1, Fp),
-                    add_imm(R1, frame::OPTIONS as i32),
-                    load(B8, R2, Fp, frame::TCP_LEN),
-                    sub_imm(R2, 20),
-                    jump_if_imm(R2, Cond::Gt, 40, label::DROP),
-                    mov(R3, Fp),
-                    add_imm(R3, frame::DYNPTR as i32),
-                    load(B8, R4, Fp, frame::TRANSPORT_AT),
-                    add_imm(R4, 20),
-                    mov_imm(R5, 0),
-                    call(DYNPTR_READ),
-                    jump_if_imm(R0, Cond::Eq, 0, END),
-                    store_imm(B8, Fp, frame::TCP_LEN, 0)
                 ]
             ),
             bind(END)

@@ -50,8 +50,8 @@ impl<'a> Sink<'a> {
         }
     }
 
-    fn set_what(&mut self, op: usize, what: u16) {
-        let _ = write(self.bytes, op + core::mem::offset_of!(Op, what), &what);
+    fn set_low(&mut self, op: usize, low: u32) {
+        let _ = write(self.bytes, op + core::mem::offset_of!(Op, low), &low);
     }
 }
 
@@ -197,6 +197,32 @@ pub struct Draft<'r, 'a> {
 /// Makes a port one that no packet has.
 const NO_PORT: u32 = 0x10000;
 
+/// From where on bytes of the packet are counted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Payload {
+    /// The IP header.
+    Network = 0,
+    /// The transport header.
+    Transport = 1,
+    /// As far behind the last word's place as what is found says.
+    Found = 2,
+}
+
+/// A place in a rule from which those that fail go on elsewhere: that of an
+/// op. None is at 0.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mark(usize);
+
+impl Mark {
+    /// No place.
+    pub(crate) const NONE: Self = Self(0);
+}
+
+/// The flag of an op that inverts.
+fn inverted(invert: bool) -> u8 {
+    if invert { flag::INVERT } else { 0 }
+}
+
 /// How much of the transport header a match asks for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Transport {
@@ -279,7 +305,7 @@ impl Draft<'_, '_> {
         if !self.ask_beforehand(Question::Interface(out, pattern), invert) {
             let op = Op {
                 kind: kind::INTERFACE,
-                flags: if invert { flag::INVERT } else { 0 },
+                flags: inverted(invert),
                 what: u16::from(out),
                 ..Op::default()
             };
@@ -430,7 +456,7 @@ impl Draft<'_, '_> {
         }
         let op = Op {
             kind: kind::PORTS,
-            flags: if invert { flag::INVERT } else { 0 },
+            flags: inverted(invert),
             mask: if source { 0 } else { NO_PORT },
             low: if destination { 0 } else { NO_PORT },
             ..Op::default()
@@ -448,44 +474,157 @@ impl Draft<'_, '_> {
         self.op_with(op, data);
     }
 
-    /// The rule holds only if the TCP option is there.
-    pub(crate) fn tcp_option(&mut self, option: u8, invert: bool) {
-        if self.done {
-            return;
-        }
+    /// The rule holds only if the TCP option is there, and if the number in
+    /// it, of two bytes, passes the test; a test of no bits asks for no
+    /// number. A packet whose options are cut off is dropped.
+    pub(crate) fn tcp_option(&mut self, option: u8, test: &Test) {
+        self.test_op(kind::TCP_OPTION, option.into(), test);
+        self.pure = false;
+    }
+
+    /// Four bytes of the packet become [`Field::Found`], see
+    /// [`kind::PAYLOAD`]. Where they are cut off the rule fails, or the packet
+    /// is dropped.
+    #[inline(never)]
+    pub(crate) fn payload_word(&mut self, from: Payload, offset: u32, must_be_there: bool) {
         self.op(Op {
-            kind: kind::TCP_OPTION,
-            flags: if invert { flag::INVERT } else { 0 },
-            what: u16::from(option),
+            kind: kind::PAYLOAD,
+            what: from as u16,
+            mask: offset,
+            low: must_be_there.into(),
             ..Op::default()
         });
+        self.pure &= !must_be_there;
+    }
+
+    /// What is found is masked, and shifted left, and right.
+    #[inline(never)]
+    pub(crate) fn shift(&mut self, mask: u32, left: u32, right: u32) {
+        self.op(Op {
+            kind: kind::SHIFT,
+            mask,
+            low: left,
+            span: right,
+            ..Op::default()
+        });
+    }
+
+    /// A place in the state map for what a match keeps, at the start `initial`.
+    fn state(&mut self, initial: Bucket) -> Result<u32> {
+        // Odd packets draw from the buckets of all others.
+        if self.bucket == self.all.state.len {
+            self.all.state.push(&initial);
+        }
+        let place = u32::try_from(self.bucket).map_err(|_| Errno::ENOMEM)?;
+        self.bucket += BUCKET;
+        Ok(place)
+    }
+
+    /// A question that changes what is kept in the state map.
+    fn stateful(&mut self, initial: Bucket, op: Op) -> Result<()> {
+        if self.done {
+            return Ok(());
+        }
+        let mask = self.state(initial)?;
+        self.op(Op { mask, ..op });
         self.pure = false;
+        Ok(())
     }
 
     /// The rule holds only as long as a token bucket has enough.
     pub(crate) fn limit(&mut self, credit: u32, cap: u32, cost: u32) -> Result<()> {
-        if self.done {
-            return Ok(());
-        }
-        // Odd packets draw from the buckets of all others.
-        if self.bucket == self.all.state.len {
-            self.all.state.push(&Bucket {
-                previous: 0,
-                credit,
-                pad: 0,
-            });
-        }
-        let place = u32::try_from(self.bucket).map_err(|_| Errno::ENOMEM)?;
-        self.bucket += BUCKET;
+        let initial = Bucket {
+            credit,
+            ..Bucket::default()
+        };
+        self.stateful(
+            initial,
+            Op {
+                kind: kind::LIMIT,
+                low: cost,
+                span: cap,
+                ..Op::default()
+            },
+        )
+    }
+
+    /// The rule holds only for one packet in `every` + 1.
+    pub(crate) fn nth(&mut self, every: u32, count: u32, invert: bool) -> Result<()> {
+        self.counted(kind::NTH, count.into(), every, invert)
+    }
+
+    /// The rule holds only as long as there are bytes left.
+    pub(crate) fn quota(&mut self, bytes: u64, invert: bool) -> Result<()> {
+        self.counted(kind::QUOTA, bytes, 0, invert)
+    }
+
+    fn counted(&mut self, kind: u8, previous: u64, low: u32, invert: bool) -> Result<()> {
+        let initial = Bucket {
+            previous,
+            ..Bucket::default()
+        };
+        let op = Op {
+            kind,
+            flags: inverted(invert),
+            low,
+            ..Op::default()
+        };
+        self.stateful(initial, op)
+    }
+
+    /// The rule holds with a chance, given in 2^31.
+    pub(crate) fn random(&mut self, chance: u32, invert: bool) {
+        let test = match chance.checked_sub(1) {
+            Some(span) => Test {
+                span,
+                ..Test::equal(Field::Found, i32::MAX as u32, 0)
+            },
+            None => Test::any_of(Field::Found, 0),
+        };
+        self.test_op(kind::RANDOM, 0, &test.invert_if(invert));
+    }
+
+    /// Where later questions that fail go on, until [`Self::here`]: one of
+    /// those that this returns must be given to it.
+    #[must_use]
+    #[inline(never)]
+    pub(crate) fn otherwise(&mut self) -> Mark {
+        let op = self.all.ops.len;
         self.op(Op {
-            kind: kind::LIMIT,
-            mask: place,
-            low: cost,
-            span: cap,
+            kind: kind::OTHERWISE,
             ..Op::default()
         });
-        self.pure = false;
-        Ok(())
+        Mark(if self.done { 0 } else { op })
+    }
+
+    /// Where those go on that failed after `from`, at an op that must follow.
+    #[inline(never)]
+    pub(crate) fn land(&mut self, from: &[Mark]) {
+        let here = self.all.ops.len;
+        for mark in from.iter().filter(|mark| mark.0 != 0) {
+            // A few hundred ops: it fits.
+            self.all.ops.set_low(mark.0, (here - mark.0) as u32);
+        }
+    }
+
+    /// As [`Self::land`]. From here on a question that fails fails the rule.
+    pub(crate) fn here(&mut self, from: &[Mark]) {
+        self.land(from);
+        let _ = self.otherwise();
+    }
+
+    /// Fails, whatever the packet.
+    pub(crate) fn fail(&mut self) {
+        self.detail_field(Test::any_of(Field::Found, 0));
+    }
+
+    /// The rule holds only if one of the details that `details` lowers fails.
+    pub(crate) fn not_all(&mut self, details: impl FnOnce(&mut Self)) {
+        let holds = self.otherwise();
+        details(self);
+        let _ = self.otherwise();
+        self.fail();
+        self.here(&[holds]);
     }
 
     /// The rule holds only if its table of addresses says so.
@@ -525,23 +664,26 @@ impl Draft<'_, '_> {
             return;
         }
         self.all.uses.fields |= 1 << Field::Connection as u32;
-        let guard = self.all.ops.len;
+        let absent = match may_be_absent {
+            true => self.otherwise(),
+            false => Mark::NONE,
+        };
         self.op(Op {
             kind: kind::CONNECTION,
             ..Op::default()
         });
+        if may_be_absent {
+            let _ = self.otherwise();
+        }
         details(self);
         if may_be_absent {
-            // Where those without a connection go on.
-            let skipped = self.all.ops.len - guard;
-            self.all
-                .ops
-                .set_what(guard, u16::try_from(skipped).unwrap_or(0));
-            self.op(Op {
-                kind: kind::PASS,
-                ..Op::default()
-            });
+            self.here(&[absent]);
         }
+    }
+
+    /// As [`Self::require`], within [`Self::connection`], on a word of it.
+    pub(crate) fn connection_word(&mut self, offset: i32, test: Test) {
+        self.detail(kind::CT_WORD, offset, test);
     }
 
     /// As [`Self::require`], within [`Self::connection`], on what `kind`
@@ -550,7 +692,8 @@ impl Draft<'_, '_> {
         self.test_op(kind, u16::try_from(offset).unwrap_or(0), &test);
     }
 
-    /// A detail that is a field of its own.
+    /// A detail, or one of several questions, that is a field of its own.
+    #[inline(never)]
     pub(crate) fn detail_field(&mut self, test: Test) {
         self.test_op(kind::TEST, test.field as u16, &test);
     }
@@ -571,9 +714,12 @@ impl Draft<'_, '_> {
     }
 
     fn test_op(&mut self, kind: u8, what: u16, test: &Test) {
+        if kind == kind::TEST && !self.done {
+            self.all.uses.fields |= 1 << test.field as u32;
+        }
         self.op(Op {
             kind,
-            flags: if test.invert { flag::INVERT } else { 0 },
+            flags: inverted(test.invert),
             what,
             mask: test.mask,
             low: test.low,

@@ -30,12 +30,13 @@ pub(crate) use index::{
     BUCKET_RULES, DE_BRUIJN, FACTORS, GROUP, Group, HASH_BUCKET, Index, ROW_BYTES_MAX, Rows,
 };
 pub use lower::{Draft, Transport, Uses};
+pub(crate) use lower::{Mark, Payload};
 pub use record::Bucket;
 pub use record::{Action, LONGEST_OP, OP, Op, Pattern, RECORD, Record, class};
 pub(crate) use record::{BUCKET, action, flag, kind, recent};
 pub use test::{
-    CT_INVALID, CT_NAT, CT_ORIGINAL, CT_PRESENT, CT_UNTRACKED, FIELDS, Field, Predicate,
-    Predicates, Question, Test,
+    CT_INVALID, CT_NAT, CT_ORIGINAL, CT_PRESENT, CT_UNTRACKED, FIELDS, Field, MAC_PRESENT,
+    Predicate, Predicates, Question, SOCKET_FILE, SOCKET_PRESENT, Test,
 };
 
 use crate::bytes::write;

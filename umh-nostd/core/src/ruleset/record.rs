@@ -152,11 +152,12 @@ pub(crate) mod kind {
     pub(crate) const PORTS: u8 = 3;
     /// A token bucket.
     pub(crate) const LIMIT: u8 = 4;
-    /// The TCP option `what` is there.
+    /// The TCP option `what` is there. If `mask` is not 0: the first of four
+    /// bytes, and as `TEST`, on its number.
     pub(crate) const TCP_OPTION: u8 = 5;
     /// The interface's name. `what`: 0 in, 1 out. The payload is a pattern.
     pub(crate) const INTERFACE: u8 = 6;
-    /// Without a connection the ops for `what` bytes are left out, 0: fails.
+    /// There is a connection.
     pub(crate) const CONNECTION: u8 = 7;
     /// As `TEST`, on 32 bits at offset `what` of the connection.
     pub(crate) const CT_WORD: u8 = 8;
@@ -164,8 +165,6 @@ pub(crate) mod kind {
     pub(crate) const CT_PORT: u8 = 9;
     /// As `TEST`, on the seconds that the connection has to live.
     pub(crate) const CT_EXPIRES: u8 = 10;
-    /// Holds.
-    pub(crate) const PASS: u8 = 11;
 
     /// The first of the functions that only kernel code can be; `program`
     /// has a fact for each, in this order. The payload is the data that the
@@ -184,6 +183,26 @@ pub(crate) mod kind {
     pub(crate) const TARGETS: u32 = 1 << REJECT | 1 << LOG | 1 << NFLOG | MARKS;
     /// Those that change the packet's mark.
     pub(crate) const MARKS: u32 = 1 << MARK | 1 << CONNMARK;
+    /// Holds. If a later op fails the ops go on `low` bytes from here; 0: the
+    /// rule fails.
+    pub(crate) const OTHERWISE: u8 = 11;
+    /// As `TEST`, on a random number.
+    pub(crate) const RANDOM: u8 = 12;
+    /// Each packet counts one up, from `low` on to 0, where it matches. `mask`
+    /// is the place in the state map.
+    pub(crate) const NTH: u8 = 13;
+    /// Takes the packet's length from what is left. `mask` is the place in
+    /// the state map.
+    pub(crate) const QUOTA: u8 = 14;
+    /// Four bytes of the packet, `mask` bytes behind a place: the IP header
+    /// if `what` is 0, the transport header if it is 1; if it is 2, as far
+    /// behind the last one's place as what the last one has found says. They
+    /// become what is found. Where they are cut off the op fails; if `low` is
+    /// not 0 the packet is dropped.
+    pub(crate) const PAYLOAD: u8 = 15;
+    /// What is found is masked with `mask`, shifted left by `low`, then right
+    /// by `span`.
+    pub(crate) const SHIFT: u8 = 16;
     /// A table of addresses. `what`: bits of [`super::recent`], and above
     /// them the table's number. `mask`: the bits of an address that count;
     /// `low`: how many times; `span`: how many ticks ago.
@@ -242,7 +261,8 @@ pub struct Pattern {
     pub mask: [u64; 2],
 }
 
-/// What a limit keeps, in the state map.
+/// What a match keeps in the state map: a limit all of it, others a number
+/// in `previous`.
 #[derive(
     Clone, Copy, Debug, Default, Eq, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout,
 )]

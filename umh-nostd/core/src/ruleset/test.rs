@@ -37,12 +37,39 @@ pub enum Field {
     PacketType = 10,
     /// What connection tracking says: `CT_*`.
     Connection = 11,
+    /// The first four bytes of the Ethernet source, as they lie in memory.
+    MacFirst = 12,
+    /// The last two, and [`MAC_PRESENT`]; 0 without an Ethernet header.
+    MacLast = 13,
+    /// The CPU.
+    Cpu = 14,
+    /// Group of the incoming interface.
+    InGroup = 15,
+    /// Group of the outgoing interface.
+    OutGroup = 16,
+    /// Realm of the route.
+    Realm = 17,
+    /// User who opened the socket.
+    User = 18,
+    /// Their group.
+    Group = 19,
+    /// What sent the packet: `SOCKET_*`.
+    Socket = 20,
+    /// No number of the packet: what an op before this one has found.
+    Found = 21,
     /// Time to live before this machine has made it less, in 8 bits.
-    TtlBefore = 12,
+    TtlBefore = 22,
 }
 
 /// Fields that there is room for.
-pub const FIELDS: usize = 13;
+pub const FIELDS: usize = 24;
+
+/// In [`Field::MacLast`]: there is an Ethernet header.
+pub const MAC_PRESENT: u32 = 1 << 16;
+/// In [`Field::Socket`]: a socket of this namespace.
+pub const SOCKET_PRESENT: u32 = 1 << 0;
+/// In [`Field::Socket`]: and it belongs to an open file.
+pub const SOCKET_FILE: u32 = 1 << 1;
 
 /// In [`Field::Connection`]: the packet is of the original direction. Below
 /// are the bits of `XT_CONNTRACK_STATE_*`.

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! esp and ah: the security parameter index of IPsec (xt_esp.c, ipt_ah.c).
+
+use super::{Extension, Rule};
+use crate::abi::layout;
+use crate::bytes::read;
+use crate::errno::{Errno, Result};
+use crate::ruleset::{Draft, Field, Payload, Test, Transport};
+
+layout! {
+    /// `struct xt_esp` and `struct ipt_ah`.
+    Spi: 12 {
+        /// First and last index.
+        spis: [u32; 2],
+        /// `INV`.
+        invert: u8,
+        /// Padding.
+        pad: [u8; 3],
+    }
+}
+
+/// Inverts.
+pub const INV: u8 = 0x01;
+
+pub(super) const EXTENSIONS: [Extension; 2] = [
+    Extension {
+        protocol: 50,
+        check,
+        lower: esp,
+        ..Extension::matching::<Spi>("esp")
+    },
+    Extension {
+        protocol: 51,
+        check,
+        lower: ah,
+        ..Extension::matching::<Spi>("ah")
+    },
+];
+
+fn check(_: &Rule<'_>, data: &[u8]) -> Result<()> {
+    let spi: Spi = read(data, 0).ok_or(Errno::EINVAL)?;
+    if spi.invert & !INV != 0 {
+        return Err(Errno::EINVAL);
+    }
+    Ok(())
+}
+
+/// esp_mt
+fn esp(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
+    lower(draft, data, 0)
+}
+
+/// ah_mt
+fn ah(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
+    lower(draft, data, 4)
+}
+
+/// The index lies `offset` bytes into the header.
+fn lower(draft: &mut Draft<'_, '_>, data: &[u8], offset: u32) -> Result<()> {
+    let spi: Spi = read(data, 0).ok_or(Errno::EINVAL)?;
+    let [first, last] = spi.spis;
+    draft.transport(Transport::Whole);
+    draft.payload_word(Payload::Transport, offset, false);
+    draft.detail_field(Test::between(Field::Found, first, last).invert_if(spi.invert != 0));
+    Ok(())
+}

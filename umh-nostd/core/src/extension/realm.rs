@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! realm: the realm of the packet's route (xt_realm.c).
+
+use super::{Extension, Features};
+use crate::abi::layout;
+use crate::bytes::read;
+use crate::errno::{Errno, Result};
+use crate::ruleset::{Draft, Field, Test};
+
+layout! {
+    /// `struct xt_realm_info`.
+    Realm: 12 {
+        /// What the masked realm must be.
+        id: u32,
+        /// The bits that count.
+        mask: u32,
+        /// Nonzero inverts.
+        invert: u8,
+        /// Padding.
+        pad: [u8; 3],
+    }
+}
+
+pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
+    needs: Features::REALMS,
+    lower,
+    ..Extension::matching::<Realm>("realm")
+}];
+
+/// realm_mt
+fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
+    let realm: Realm = read(data, 0).ok_or(Errno::EINVAL)?;
+    let test = Test::equal(Field::Realm, realm.mask, realm.id);
+    draft.require_unless(test, realm.invert.into());
+    Ok(())
+}

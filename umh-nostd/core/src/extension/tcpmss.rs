@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! tcpmss: the maximum segment size that a TCP header announces
+//! (xt_tcpmss.c).
+//!
+//! It looks at later fragments, too, and takes what it finds there for a
+//! header.
+
+use super::Extension;
+use crate::abi::layout;
+use crate::bytes::read;
+use crate::errno::{Errno, Result};
+use crate::ruleset::{Draft, Field, Payload, Test};
+
+layout! {
+    /// `struct xt_tcpmss_match_info`.
+    TcpMss: 6 {
+        /// Least size.
+        min: u16,
+        /// Most.
+        max: u16,
+        /// Nonzero inverts.
+        invert: u8,
+        /// Padding.
+        pad: u8,
+    }
+}
+
+/// `TCPOPT_MSS`.
+const MSS: u8 = 2;
+
+pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
+    protocol: 6,
+    lower,
+    ..Extension::matching::<TcpMss>("tcpmss")
+}];
+
+/// tcpmss_mt
+fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
+    let mss: TcpMss = read(data, 0).ok_or(Errno::EINVAL)?;
+    let test = match mss.min > mss.max {
+        // No size is that big.
+        true => Test::equal(Field::Found, u32::MAX, 0x10000),
+        false => Test::between(Field::Found, mss.min.into(), mss.max.into()),
+    };
+    // The whole header, or the packet is dropped.
+    draft.payload_word(Payload::Transport, 16, true);
+    // The kernel xors the truth with the number: from 2 on nothing but a
+    // broken header counts.
+    let test = test.invert_if(mss.invert != 0);
+    if mss.invert < 2 {
+        draft.tcp_option(MSS, &test);
+    } else {
+        let holds = draft.otherwise();
+        draft.tcp_option(MSS, &test);
+        draft.here(&[holds]);
+    }
+    Ok(())
+}
