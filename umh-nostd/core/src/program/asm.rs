@@ -490,48 +490,50 @@ impl<'a> Assembler<'a> {
         let mut text = Text::new(block, self.params, args);
         while self.error.is_none() && !text.is_empty() {
             self.error = self.put_item(&mut text).err();
+            if text.broken {
+                self.error = Some(Errno::EINVAL);
+            }
         }
     }
 
     fn put_item(&mut self, text: &mut Text<'_>) -> Result<()> {
-        let code = text.byte()?;
+        let mut insn = Insn {
+            code: text.byte(),
+            ..Insn::default()
+        };
+        let code = insn.code;
+        if has_regs(code) {
+            insn.regs = text.byte();
+        }
+        if has_off(code) {
+            insn.off = i16::try_from(text.offset()).map_err(|_| Errno::ERANGE)?;
+        }
         if code == WHEN {
-            let need = text.byte()?;
-            let len = text.byte()?;
+            let (need, len) = (text.byte(), text.byte());
             if self.has(need & !NOT) == (need & NOT != 0) {
                 text.skip(len);
             }
             return Ok(());
         }
         if code == INSERT {
-            let shared = usize::from(text.byte()?);
+            let shared = usize::from(text.byte());
             self.put(*self.shared.get(shared).ok_or(Errno::EINVAL)?);
             return Ok(());
         }
-        let mut insn = Insn {
-            code,
-            ..Insn::default()
-        };
-        if has_regs(code) {
-            insn.regs = text.byte()?;
-        }
-        if has_off(code) {
-            insn.off = i16::try_from(text.offset()?).map_err(|_| Errno::ERANGE)?;
-        }
         if has_label(code) {
-            let label = text.label()?;
+            let label = text.label();
             if code == BIND {
                 return self.bind(label);
             }
             insn.off = self.distance(label)?;
         }
         if has_imm(code) {
-            insn.imm = text.number()?;
+            insn.imm = text.number();
         }
         self.push(insn)?;
         if insn.map().is_some() {
             self.push(Insn {
-                imm: text.number()?,
+                imm: text.number(),
                 ..Insn::default()
             })?;
         }

@@ -16,9 +16,10 @@
 //! or [`PARAM`], a parameter to which the number that follows is added. Memory
 //! offsets are counted in fours where they are that.
 
+use core::slice;
+
 use super::asm::{ARGS, Item, LD_IMM64, Label, Param, has_imm, has_label, has_off, has_regs};
 use super::asm::{Insn, PSEUDO_MAP_VALUE, WHEN};
-use crate::errno::{Errno, Result};
 
 /// A block of text. Only [`block!`] makes one.
 #[derive(Clone, Copy, Debug)]
@@ -156,75 +157,89 @@ pub(crate) const fn encode<const N: usize>(items: &[Item]) -> ([u8; N], usize) {
 
 /// A block on its way into a program.
 pub(super) struct Text<'a> {
-    bytes: &'a [u8],
+    bytes: slice::Iter<'a, u8>,
     params: &'a [i32],
     args: &'a [i32],
+    /// Something was read that is not there.
+    pub(super) broken: bool,
 }
 
 impl<'a> Text<'a> {
     pub(super) fn new(block: Block, params: &'a [i32], args: &'a [i32]) -> Self {
         Self {
-            bytes: block.0,
+            bytes: block.0.iter(),
             params,
             args,
+            broken: false,
         }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
+        self.bytes.len() == 0
     }
 
-    pub(super) fn byte(&mut self) -> Result<u8> {
-        let (byte, rest) = self.bytes.split_first().ok_or(Errno::EINVAL)?;
-        self.bytes = rest;
-        Ok(*byte)
+    pub(super) fn byte(&mut self) -> u8 {
+        let byte = self.bytes.next();
+        self.broken |= byte.is_none();
+        byte.copied().unwrap_or_default()
     }
 
     /// Leaves out the next `len` bytes.
     pub(super) fn skip(&mut self, len: u8) {
-        self.bytes = self.bytes.get(usize::from(len)..).unwrap_or_default();
-    }
-
-    pub(super) fn label(&mut self) -> Result<Label> {
-        let number = self.byte()?;
-        match number.checked_sub(ARGS) {
-            Some(arg) => {
-                let number = *self.args.get(usize::from(arg)).ok_or(Errno::EINVAL)?;
-                Ok(Label(number as u8))
-            }
-            None => Ok(Label(number)),
+        for _ in 0..len {
+            self.byte();
         }
     }
 
-    pub(super) fn number(&mut self) -> Result<i32> {
+    pub(super) fn label(&mut self) -> Label {
+        match self.byte() {
+            arg @ ARGS.. => Label(self.value(arg) as u8),
+            number => Label(number),
+        }
+    }
+
+    pub(super) fn number(&mut self) -> i32 {
         self.scaled(1)
     }
 
-    pub(super) fn offset(&mut self) -> Result<i32> {
+    pub(super) fn offset(&mut self) -> i32 {
         self.scaled(UNIT)
     }
 
-    fn scaled(&mut self, unit: i32) -> Result<i32> {
+    /// A parameter or an argument.
+    fn value(&mut self, number: u8) -> i32 {
+        let value = match number.checked_sub(ARGS) {
+            Some(arg) => self.args.get(usize::from(arg)),
+            None => self.params.get(usize::from(number)),
+        };
+        self.broken |= value.is_none();
+        value.copied().unwrap_or_default()
+    }
+
+    #[inline(never)]
+    fn scaled(&mut self, unit: i32) -> i32 {
         let mut sum = 0i32;
         loop {
-            let number = match self.byte()? {
+            let number = match self.byte() {
                 PARAM => {
-                    let number = self.byte()?;
-                    let (values, index) = match number.checked_sub(ARGS) {
-                        Some(arg) => (self.args, arg),
-                        None => (self.params, number),
-                    };
-                    let value = values.get(usize::from(index)).ok_or(Errno::EINVAL)?;
-                    sum = sum.wrapping_add(*value);
+                    let number = self.byte();
+                    sum = sum.wrapping_add(self.value(number));
                     continue;
                 }
-                HALF => i16::from_le_bytes([self.byte()?, self.byte()?]).into(),
-                WHOLE => {
-                    i32::from_le_bytes([self.byte()?, self.byte()?, self.byte()?, self.byte()?])
+                mark @ (HALF | WHOLE) => {
+                    let len = if mark == HALF { 2 } else { 4 };
+                    let mut number = 0;
+                    for byte in 0..len {
+                        number |= i32::from(self.byte()) << (8 * byte);
+                    }
+                    match mark {
+                        HALF => i32::from(number as i16),
+                        _ => number,
+                    }
                 }
                 byte => i32::from(byte as i8) * unit,
             };
-            return Ok(sum.wrapping_add(number));
+            return sum.wrapping_add(number);
         }
     }
 }
