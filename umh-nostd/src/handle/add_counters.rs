@@ -4,27 +4,29 @@
 use umh_core::abi::{Counters, CountersInfo};
 use umh_core::command::OptLen;
 use umh_core::errno::{Errno, Result};
-use umh_core::table::image::{Header, VERSION};
+use umh_core::table::image::{Header, Image, VERSION};
 use umh_core::table::pristine;
 use zerocopy::{FromBytes, IntoBytes};
 
+use super::Caller;
 use super::current::{Current, Tally, map_len, rows};
-use super::{Caller, must_be_filter};
 use crate::system::{Generation, System};
 
 /// Bytes that are read at a time where they are not kept.
 const CHUNK: usize = 64 << 10;
 
-pub(super) fn add_counters<S: System>(caller: &Caller<'_, S>, len: OptLen) -> Result<()> {
+pub(super) fn add_counters<S: System>(
+    caller: &Caller<'_, S>,
+    header: &CountersInfo,
+    len: OptLen,
+    current: &Current<S>,
+    image: &Image<'_>,
+) -> Result<()> {
     let system = caller.system;
-    let header = caller.header::<CountersInfo>()?;
-    must_be_filter(&header.name)?;
     let size = len.after::<CountersInfo>()?;
     if size as u64 != u64::from(header.num_counters) * size_of::<Counters>() as u64 {
         return Err(Errno::EINVAL);
     }
-    let current = Current::open(system)?;
-    let image = current.image()?;
     if header.num_counters != image.header().num_entries {
         probe(caller, size)?;
         return Err(Errno::EINVAL);

@@ -6,21 +6,24 @@ use core::mem::offset_of;
 use umh_core::abi::{Entry, GetEntries};
 use umh_core::command::OptLen;
 use umh_core::errno::{Errno, Result};
+use umh_core::table::image::Image;
 use zerocopy::IntoBytes;
 
+use super::Caller;
 use super::current::Current;
 use super::stream::Stream;
-use super::{Caller, must_be_filter};
 use crate::system::System;
 
-pub(super) fn get_entries<S: System>(caller: &Caller<'_, S>, len: OptLen) -> Result<()> {
-    let header = caller.header::<GetEntries>()?;
-    must_be_filter(&header.name)?;
+pub(super) fn get_entries<S: System>(
+    caller: &Caller<'_, S>,
+    header: &GetEntries,
+    len: OptLen,
+    current: &Current<S>,
+    image: &Image<'_>,
+) -> Result<()> {
     if len.after::<GetEntries>()? != header.size as usize {
         return Err(Errno::EINVAL);
     }
-    let current = Current::open(caller.system)?;
-    let image = current.image()?;
     if header.size != image.header().size {
         return Err(Errno::EAGAIN);
     }

@@ -4,14 +4,20 @@
 
 use bpfilter_msgfmt::NAMES_MAX;
 use umh_core::abi::GetRevision;
-use umh_core::errno::Result;
+use umh_core::errno::{Errno, Result};
 use umh_core::extension::{Kind, check_revision, write_names};
+
+use zerocopy::FromBytes;
 
 use super::Caller;
 use crate::system::System;
 
-pub(super) fn get_revision<S: System>(caller: &Caller<'_, S>, kind: Kind) -> Result<()> {
-    let asked = caller.header::<GetRevision>()?;
+pub(super) fn get_revision<S: System>(
+    caller: &Caller<'_, S>,
+    kind: Kind,
+    header: &[u8],
+) -> Result<()> {
+    let asked = GetRevision::read_from_bytes(header).map_err(|_| Errno::EIO)?;
     check_revision(&caller.machine.host, kind, &asked.name, asked.revision)
 }
 

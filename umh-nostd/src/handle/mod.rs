@@ -10,16 +10,17 @@ mod compile;
 mod current;
 mod entries;
 mod extensions;
-mod info;
 mod replace;
 mod stream;
 
 use bpfilter_msgfmt::{Reply, Request};
-use umh_core::abi::TABLE_NAME_LEN;
+use umh_core::abi::{CountersInfo, GetEntries, GetRevision, Replace, TABLE_NAME_LEN};
 use umh_core::command::Command;
 use umh_core::errno::{Errno, Result};
 use umh_core::table::is_filter;
 use zerocopy::{FromBytes, IntoBytes};
+
+use current::Current;
 
 use crate::system::{Machine, System, Tid, UserAddr};
 
@@ -32,14 +33,6 @@ struct Caller<'a, S> {
 }
 
 impl<S: System> Caller<'_, S> {
-    /// The structure that the caller's `optval` points at, read once.
-    fn header<T: FromBytes + IntoBytes>(&self) -> Result<T> {
-        let mut value = T::new_zeroed();
-        self.system
-            .read(self.tid, self.optval, value.as_mut_bytes())?;
-        Ok(value)
-    }
-
     /// Fills `bytes` from `offset` bytes after the caller's `optval`.
     fn read(&self, offset: usize, bytes: &mut [u8]) -> Result<()> {
         self.system.read(self.tid, self.optval.at(offset)?, bytes)
@@ -74,23 +67,42 @@ fn carry_out<S: System>(system: &S, request: &Request) -> Result<()> {
         tid: Tid(request.pid),
         optval: UserAddr(request.addr),
     };
-    match command {
-        Command::Ping => Ok(()),
-        Command::GetInfo => info::get_info(&caller),
-        Command::GetEntries(len) => entries::get_entries(&caller, len),
-        Command::GetRevision(kind) => extensions::get_revision(&caller, kind),
-        Command::Replace(len) => replace::replace(&caller, len),
-        Command::AddCounters(len) => add_counters::add_counters(&caller, len),
+    // The structure that the caller's `optval` points at, read once.
+    let mut header = [0; size_of::<Replace>()];
+    let len = match command {
+        Command::GetInfo => TABLE_NAME_LEN,
+        Command::GetEntries(_) => size_of::<GetEntries>(),
+        Command::AddCounters(_) => size_of::<CountersInfo>(),
+        Command::Ping | Command::GetRevision(_) => size_of::<GetRevision>(),
+        Command::Replace(_) => size_of::<Replace>(),
+    };
+    let header = header.get_mut(..len).ok_or(Errno::EIO)?;
+    caller.read(0, header)?;
+    if let Command::GetRevision(kind) = command {
+        return extensions::get_revision(&caller, kind, header);
     }
-}
-
-/// ENOPROTOOPT for every table but `filter`: the kernel's ip_tables, if there
-/// is one, gets the call and has the last word on it.
-fn must_be_filter(name: &[u8; TABLE_NAME_LEN]) -> Result<()> {
-    if is_filter(name) {
-        Ok(())
-    } else {
-        Err(Errno::ENOPROTOOPT)
+    // For every table but `filter` the kernel's ip_tables, if there is one,
+    // gets the call and has the last word on it.
+    if !header.first_chunk().is_some_and(is_filter) {
+        return Err(Errno::ENOPROTOOPT);
+    }
+    let current = Current::open(system)?;
+    let image = current.image()?;
+    match command {
+        Command::Ping | Command::GetRevision(_) => Ok(()),
+        Command::GetInfo => caller.write(image.info().as_bytes()),
+        Command::GetEntries(len) => {
+            let header = GetEntries::read_from_bytes(header).map_err(|_| Errno::EIO)?;
+            entries::get_entries(&caller, &header, len, &current, &image)
+        }
+        Command::Replace(len) => {
+            let header = Replace::read_from_bytes(header).map_err(|_| Errno::EIO)?;
+            replace::replace(&caller, &header, len, &current, &image)
+        }
+        Command::AddCounters(len) => {
+            let header = CountersInfo::read_from_bytes(header).map_err(|_| Errno::EIO)?;
+            add_counters::add_counters(&caller, &header, len, &current, &image)
+        }
     }
 }
 

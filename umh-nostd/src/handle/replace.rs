@@ -17,22 +17,24 @@ use umh_core::table::named::{Named, NamedTables};
 use umh_core::table::{Table, check_header};
 use zerocopy::{FromBytes, IntoBytes};
 
+use super::Caller;
 use super::compile::compile;
 use super::current::{Current, Tally, map_len, rows};
 use super::stream::Stream;
-use super::{Caller, must_be_filter};
 use crate::system::{Generation, Machine, System, UserAddr};
 
-pub(super) fn replace<S: System>(caller: &Caller<'_, S>, len: OptLen) -> Result<()> {
+pub(super) fn replace<S: System>(
+    caller: &Caller<'_, S>,
+    header: &Replace,
+    len: OptLen,
+    current: &Current<S>,
+    image: &Image<'_>,
+) -> Result<()> {
     let system = caller.system;
-    let header = caller.header::<Replace>()?;
-    must_be_filter(&header.name)?;
-    let size = check_header(&header, len.number())?;
-    let current = Current::open(system)?;
-    let image = current.image()?;
+    let size = check_header(header, len.number())?;
     let num_counters = image.header().num_entries;
 
-    let generation = build(caller, &header, size, &image)?;
+    let generation = build(caller, header, size, image)?;
     let tally = current.tally(system)?;
     let stream = Stream::new(caller, UserAddr(header.counters))?;
     system.commit(&generation)?;

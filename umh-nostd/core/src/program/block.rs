@@ -178,6 +178,7 @@ impl<'a> Text<'a> {
         self.bytes.len() == 0
     }
 
+    #[inline(never)]
     pub(super) fn byte(&mut self) -> u8 {
         let byte = self.bytes.next();
         self.broken |= byte.is_none();
