@@ -5,7 +5,6 @@ use umh_core::abi::{Counters, CountersInfo};
 use umh_core::command::OptLen;
 use umh_core::errno::{Errno, Result};
 use umh_core::table::image::{Header, Image, VERSION};
-use umh_core::table::pristine;
 use zerocopy::{FromBytes, IntoBytes};
 
 use super::Caller;
@@ -39,7 +38,7 @@ pub(super) fn add_counters<S: System>(
     match current.tally(system)? {
         Some(tally) => add_all(&tally, counters),
         None => {
-            let (generation, tally) = pristine_generation(system, caller.machine.cpus)?;
+            let (generation, tally) = pristine_generation(system, image, caller.machine.cpus)?;
             add_all(&tally, counters);
             system.commit(&generation)?;
         }
@@ -72,9 +71,9 @@ fn probe<S: System>(caller: &Caller<'_, S>, size: usize) -> Result<()> {
 /// without programs, so its hooks stay as they were.
 fn pristine_generation<S: System>(
     system: &S,
+    image: &Image<'_>,
     cpus: u32,
 ) -> Result<(Generation<S::Handle>, Tally<S>)> {
-    let image = pristine::image();
     let rows = rows(cpus);
     let mut draft = system.draft(size_of::<Header>() + image.bytes().len())?;
     let (head, entries) = Header::mut_from_prefix(&mut draft).map_err(|_| Errno::EIO)?;

@@ -10,7 +10,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use umh_core::abi::Counters;
 use umh_core::errno::{Errno, Result};
 use umh_core::table::image::Image;
-use umh_core::table::pristine;
+use umh_core::table::pristine::Pristine;
 
 use crate::system::{Generation, System};
 
@@ -22,6 +22,7 @@ const PAIR: usize = COUNTER / size_of::<AtomicU64>();
 /// The table in force in the namespace of the request.
 pub(super) struct Current<S: System> {
     committed: Option<(Generation<S::Handle>, S::Image)>,
+    pristine: Pristine,
 }
 
 impl<S: System> Current<S> {
@@ -33,13 +34,16 @@ impl<S: System> Current<S> {
             }
             None => None,
         };
-        Ok(Self { committed })
+        Ok(Self {
+            committed,
+            pristine: Pristine::new(),
+        })
     }
 
     pub(super) fn image(&self) -> Result<Image<'_>> {
         match &self.committed {
             Some((_, bytes)) => Image::parse(bytes),
-            None => Ok(pristine::image()),
+            None => Ok(self.pristine.image()),
         }
     }
 

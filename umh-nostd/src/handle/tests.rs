@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 
 use bpfilter_msgfmt as msg;
 use umh_core::abi::{Counters, CountersInfo, GetEntries, GetInfo, GetRevision, Replace};
-use umh_core::table::pristine;
+use umh_core::table::pristine::Pristine;
 use zerocopy::FromZeros;
 
 use super::*;
@@ -156,7 +156,7 @@ fn caller_with(system: &Fake, parts: &[&[u8]]) -> usize {
 
 /// The pristine table as a REPLACE, with another policy for INPUT.
 fn replace(system: &Fake, num_counters: u32) -> i32 {
-    let info = pristine::image().info();
+    let info = Pristine::new().image().info();
     let mut header = Replace::new_zeroed();
     header.name = info.name;
     header.valid_hooks = info.valid_hooks;
@@ -166,7 +166,7 @@ fn replace(system: &Fake, num_counters: u32) -> i32 {
     header.underflow = info.underflow;
     header.num_counters = num_counters;
     header.counters = BASE + OUT as u64;
-    let mut blob = pristine::image().bytes().to_vec();
+    let mut blob = Pristine::new().image().bytes().to_vec();
     blob[144..148].copy_from_slice(&(-1i32).to_ne_bytes());
     let len = caller_with(system, &[header.as_bytes(), &blob]);
     ask(system, 1, msg::IPT_SO_SET_REPLACE, len)
@@ -174,7 +174,7 @@ fn replace(system: &Fake, num_counters: u32) -> i32 {
 
 fn add_counters(system: &Fake, counters: &[Counters]) -> i32 {
     let mut header = CountersInfo::new_zeroed();
-    header.name = pristine::image().info().name;
+    header.name = Pristine::new().image().info().name;
     header.num_counters = counters.len() as u32;
     let len = caller_with(system, &[header.as_bytes(), counters.as_bytes()]);
     ask(system, 1, msg::IPT_SO_SET_ADD_COUNTERS, len)
@@ -183,7 +183,7 @@ fn add_counters(system: &Fake, counters: &[Counters]) -> i32 {
 /// The entries as GET_ENTRIES gives them.
 fn entries(system: &Fake) -> Vec<u8> {
     let mut header = GetEntries::new_zeroed();
-    header.name = pristine::image().info().name;
+    header.name = Pristine::new().image().info().name;
     header.size = 632;
     let len = caller_with(system, &[header.as_bytes(), &[0; 632]]);
     assert_eq!(ask(system, 0, msg::IPT_SO_GET_ENTRIES, len), 0);
@@ -252,7 +252,7 @@ fn replace_changes_the_table_and_keeps_it() {
             .all(|byte| *byte == 0)
     );
     assert_eq!(system.memory.borrow()[OUT + 64], 0xcc);
-    let mut expected = pristine::image().bytes().to_vec();
+    let mut expected = Pristine::new().image().bytes().to_vec();
     expected[144..148].copy_from_slice(&(-1i32).to_ne_bytes());
     assert_eq!(entries(&system), expected);
     assert_eq!(system.held(), 0);

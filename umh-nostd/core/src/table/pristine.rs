@@ -4,13 +4,14 @@
 //! Owns: the image of three ACCEPT policies and the closing ERROR entry, the
 //! same bytes that ip_tables registers for `filter`.
 
-use zerocopy::{Immutable, IntoBytes, KnownLayout};
+use zerocopy::{FromZeros, Immutable, IntoBytes, KnownLayout};
 
 use super::image::{Header, Image, VERSION};
-use crate::abi::{self, Counters, Entry, ExtensionHeader, IptIp};
+use crate::abi::{self, Entry, ExtensionHeader};
+use crate::extension::error;
 
 /// A rule with a standard verdict.
-#[derive(IntoBytes, Immutable, KnownLayout)]
+#[derive(Debug, FromZeros, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 struct Standard {
     entry: Entry,
@@ -20,7 +21,7 @@ struct Standard {
 }
 
 /// The entry that closes a table.
-#[derive(IntoBytes, Immutable, KnownLayout)]
+#[derive(Debug, FromZeros, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 struct Error {
     entry: Entry,
@@ -28,56 +29,11 @@ struct Error {
     name: [u8; 32],
 }
 
-#[derive(IntoBytes, Immutable, KnownLayout)]
+#[derive(Debug, FromZeros, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 struct Entries {
     policies: [Standard; 3],
     end: Error,
-}
-
-/// A name in a field of `N` bytes, padded with NULs.
-const fn name<const N: usize>(text: &[u8]) -> [u8; N] {
-    let mut field = [0; N];
-    let (head, _) = field.split_at_mut(text.len());
-    head.copy_from_slice(text);
-    field
-}
-
-const fn entry(next_offset: usize, comefrom: u32) -> Entry {
-    Entry {
-        ip: IptIp {
-            src: [0; 4],
-            dst: [0; 4],
-            smsk: [0; 4],
-            dmsk: [0; 4],
-            iniface: [0; abi::IFNAMSIZ],
-            outiface: [0; abi::IFNAMSIZ],
-            iniface_mask: [0; abi::IFNAMSIZ],
-            outiface_mask: [0; abi::IFNAMSIZ],
-            proto: 0,
-            flags: 0,
-            invflags: 0,
-        },
-        nfcache: 0,
-        target_offset: size_of::<Entry>() as u16,
-        next_offset: next_offset as u16,
-        comefrom,
-        counters: Counters { pcnt: 0, bcnt: 0 },
-    }
-}
-
-/// The ACCEPT policy of one hook.
-const fn accept(hook: u32) -> Standard {
-    Standard {
-        entry: entry(size_of::<Standard>(), 1 << hook),
-        target: ExtensionHeader {
-            size: (size_of::<Standard>() - size_of::<Entry>()) as u16,
-            name: name(b""),
-            revision: 0,
-        },
-        verdict: abi::VERDICT_ACCEPT,
-        pad: 0,
-    }
 }
 
 /// Where the policy of each hook stands; ip_tables fills the rest with ones.
@@ -97,24 +53,46 @@ static HEADER: Header = Header {
     underflow: POLICIES,
 };
 
-static ENTRIES: Entries = Entries {
-    policies: [accept(1), accept(2), accept(3)],
-    end: Error {
-        entry: entry(size_of::<Error>(), 0),
-        target: ExtensionHeader {
-            size: (size_of::<Error>() - size_of::<Entry>()) as u16,
-            name: name(b"ERROR"),
-            revision: 0,
-        },
-        name: name(b"ERROR"),
-    },
-};
-
 const _: () = assert!(size_of::<Standard>() == 152);
 const _: () = assert!(size_of::<Error>() == 176);
 const _: () = assert!(size_of::<Entries>() == 632);
 
-/// The pristine table. It has no counter map: all its counters are zero.
-pub fn image() -> Image<'static> {
-    Image::new(&HEADER, ENTRIES.as_bytes())
+/// The pristine table. It has no counter map: all its counters are zero. Most
+/// of it is zeros, so it is made when it is wanted.
+#[derive(Debug)]
+pub struct Pristine(Entries);
+
+impl Pristine {
+    /// The table.
+    pub fn new() -> Self {
+        let mut entries = Entries::new_zeroed();
+        for (hook, policy) in (1..).zip(&mut entries.policies) {
+            policy.entry.target_offset = size_of::<Entry>() as u16;
+            policy.entry.next_offset = size_of::<Standard>() as u16;
+            policy.entry.comefrom = 1 << hook;
+            policy.target.size = (size_of::<Standard>() - size_of::<Entry>()) as u16;
+            policy.verdict = abi::VERDICT_ACCEPT;
+        }
+        let end = &mut entries.end;
+        end.entry.target_offset = size_of::<Entry>() as u16;
+        end.entry.next_offset = size_of::<Error>() as u16;
+        end.target.size = (size_of::<Error>() - size_of::<Entry>()) as u16;
+        for name in [&mut end.target.name[..], &mut end.name[..]] {
+            for (to, from) in name.iter_mut().zip(error::NAME.bytes()) {
+                *to = from;
+            }
+        }
+        Self(entries)
+    }
+
+    /// As it would be read from a namespace.
+    pub fn image(&self) -> Image<'_> {
+        Image::new(&HEADER, self.0.as_bytes())
+    }
+}
+
+impl Default for Pristine {
+    fn default() -> Self {
+        Self::new()
+    }
 }
