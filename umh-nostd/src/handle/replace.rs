@@ -52,10 +52,13 @@ fn build<S: System>(
 ) -> Result<Generation<S::Handle>> {
     let system = caller.system;
     let named = NamedTables::room(size);
-    let len = size_of::<image::Header>() + size + size_of::<Named>() * named;
+    // A blob that does not end where its names could start is refused by its check.
+    let padded = size.next_multiple_of(align_of::<Named>());
+    let len = size_of::<image::Header>() + padded + size_of::<Named>() * named;
     let mut draft = system.draft(len)?;
     let (head, rest) = image::Header::mut_from_prefix(&mut draft).map_err(|_| Errno::EIO)?;
-    let (blob, rest) = rest.split_at_mut_checked(size).ok_or(Errno::EIO)?;
+    let (blob, rest) = rest.split_at_mut_checked(padded).ok_or(Errno::EIO)?;
+    let blob = blob.get_mut(..size).ok_or(Errno::EIO)?;
     let (named, _) = <[Named]>::mut_from_prefix_with_elems(rest, named).map_err(|_| Errno::EIO)?;
     let named = NamedTables::new(current.named(), current.bytes(), named);
     caller.read(size_of::<Replace>(), blob)?;

@@ -5,6 +5,7 @@
     reason = "a test that indexes wrongly shall fail"
 )]
 
+use std::mem::offset_of;
 use std::sync::atomic::Ordering;
 
 use bpfilter_msgfmt as msg;
@@ -314,6 +315,16 @@ fn replace_fails_in_the_kernels_order() {
     // A place for the counters that is not there fails nothing.
     system.memory.borrow_mut().resize(whole, 0);
     assert_eq!(ask(&system, 1, msg::IPT_SO_SET_REPLACE, whole), 0);
+    // A blob said to be of odd size is as wrong as any other.
+    let size = offset_of!(Replace, size);
+    for said in 625u32..632 {
+        system.memory.borrow_mut()[size..size + 4].copy_from_slice(&said.to_ne_bytes());
+        assert_eq!(
+            ask(&system, 1, msg::IPT_SO_SET_REPLACE, whole),
+            Errno::EINVAL.status(),
+            "{said}"
+        );
+    }
 }
 
 #[test]
