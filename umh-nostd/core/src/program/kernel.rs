@@ -31,9 +31,54 @@ macro_rules! facts {
         /// Number of facts; parameters from here on are the program's own.
         pub(crate) const FACTS: usize = Index::COUNT as usize;
         static SOURCES: [(Kind, Source); FACTS] = [$((Kind::$kind, Source::$source),)*];
-        /// The types and the paths of members, as `sk_buff.len;`.
-        static PATHS: &str = concat!($($ty, $($(".", $member,)*)? ";",)*);
+        const LONG: &str = concat!($($ty, $($(".", $member,)*)? ";",)*);
     };
+}
+
+/// The types and the paths of members, as `sk_buff.len;`, and `.data;` if the
+/// type is the one before.
+static PATHS: &str = {
+    const LEN: usize = squeeze::<0>(LONG.as_bytes()).1;
+    const TEXT: [u8; LEN] = squeeze(LONG.as_bytes()).0;
+    match str::from_utf8(&TEXT) {
+        Ok(text) => text,
+        Err(_) => "",
+    }
+};
+
+/// Leaves out each type's name that is the one before; with no room it only
+/// counts.
+#[allow(clippy::indexing_slicing, reason = "run by the compiler alone")]
+const fn squeeze<const N: usize>(text: &[u8]) -> ([u8; N], usize) {
+    let (mut out, mut len) = ([0; N], 0);
+    // Where the last name starts.
+    let mut last = 0;
+    let mut at = 0;
+    while at < text.len() {
+        let start = at;
+        let mut same = start != 0;
+        while text[at] != b'.' && text[at] != b';' {
+            same &= text[at] == text[last + at - start];
+            at += 1;
+        }
+        let after = text[last + at - start];
+        same &= after == b'.' || after == b';';
+        last = start;
+        if !same {
+            at = start;
+        }
+        loop {
+            if N != 0 {
+                out[len] = text[at];
+            }
+            len += 1;
+            at += 1;
+            if text[at - 1] == b';' {
+                break;
+            }
+        }
+    }
+    (out, len)
 }
 
 facts! {
@@ -170,12 +215,15 @@ impl Kernel {
     pub fn resolve(btf: &Btf<'_>) -> Result<Self, &'static str> {
         let mut wanted = [(Kind::Struct, ""); FACTS];
         let mut paths = [""; FACTS];
-        let mut rest = PATHS;
+        let (mut rest, mut last) = (PATHS, "");
         for ((wanted, path), (kind, _)) in wanted.iter_mut().zip(&mut paths).zip(&SOURCES) {
             let fact;
             (fact, rest) = cut(rest, b';');
             let (name, members) = cut(fact, b'.');
-            (*wanted, *path) = ((*kind, name), members);
+            if !name.is_empty() {
+                last = name;
+            }
+            (*wanted, *path) = ((*kind, last), members);
         }
         let mut ids: [Option<TypeId>; FACTS] = [None; FACTS];
         btf.find(&wanted, &mut ids);
