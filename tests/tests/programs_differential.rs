@@ -291,6 +291,152 @@ fn crowd(seed: u64) -> (BlobTable, Vec<Vec<u8>>) {
     (table, packets)
 }
 
+/// A port where the ranges of a crowd are.
+fn crowded_port(rng: &mut Rng) -> u16 {
+    match rng.u32(..8) {
+        0 => rng.u16(..),
+        1 => [0, 1, 255, 256, 65534, 65535][rng.usize(..6)],
+        _ => rng.u16(240..1300),
+    }
+}
+
+/// Two ports, mostly near each other and in order.
+fn crowded_range(rng: &mut Rng) -> [u16; 2] {
+    let first = crowded_port(rng);
+    let last = match rng.u32(..8) {
+        0 => crowded_port(rng),
+        1..4 => first,
+        4..7 => first.saturating_add(rng.u16(..40)),
+        _ => first.saturating_add(rng.u16(..5000)),
+    };
+    [first, last]
+}
+
+/// A rule that asks for ranges, more different ones than there are predicates.
+fn rule_of_ranges(rng: &mut Rng, shapes: u32) -> Rule {
+    let mut rule = Rule::any(match rng.u32(..8) {
+        0 => Target::Verdict(VERDICT_DROP),
+        1 => Target::Verdict(VERDICT_ACCEPT),
+        _ => Target::Next,
+    });
+    let bytes = |ports: &[u16]| -> Vec<u8> { ports.iter().flat_map(|p| p.to_ne_bytes()).collect() };
+    let shape = rng.u32(..shapes);
+    if shape & 1 == 0 {
+        rule.ip.proto = [6, 17][rng.usize(..2)];
+        let source = if rng.u32(..3) == 0 {
+            crowded_range(rng)
+        } else {
+            [0, 0xffff]
+        };
+        let mut data = bytes(&[source, crowded_range(rng)].concat());
+        let invert = if rng.u32(..6) == 0 { rng.u8(..4) } else { 0 };
+        if rule.ip.proto == 6 {
+            let option = if rng.u32(..6) == 0 { 2 } else { 0 };
+            data.extend([option, 0, 0, invert]);
+            rule.matches.push(Extension::new("tcp", 0, data));
+        } else {
+            data.extend([invert, 0]);
+            rule.matches.push(Extension::new("udp", 0, data));
+        }
+    }
+    if shape & 2 != 0 {
+        let [min, max] = [rng.u16(20..120), rng.u16(20..120)];
+        let (min, max) = (min.min(max), if rng.bool() { max.max(min) } else { min });
+        let mut data = bytes(&[min, max]);
+        data.extend([u8::from(rng.u32(..6) == 0), 0]);
+        rule.matches.push(Extension::new("length", 0, data));
+    }
+    if shape & 4 != 0 {
+        let data = [rng.u8(..4), rng.u8(50..80)];
+        rule.matches.push(Extension::new("ttl", 0, data));
+    }
+    if shape & 8 != 0 {
+        if rule.ip.proto == 0 {
+            rule.ip.proto = [6, 17][rng.usize(..2)];
+        }
+        let mut ports = [0; 15];
+        let mut flags = [0; 15];
+        let count = rng.usize(1..=15);
+        let mut at = 0;
+        while at < count {
+            if at + 1 < count && rng.bool() {
+                let [first, last] = crowded_range(rng);
+                ports[at] = first.min(last);
+                ports[at + 1] = first.max(last);
+                flags[at] = 1;
+                at += 2;
+            } else {
+                ports[at] = crowded_port(rng);
+                at += 1;
+            }
+        }
+        let mut data = vec![rng.u8(..3), count as u8];
+        data.extend(bytes(&ports));
+        data.extend(flags);
+        data.push(u8::from(rng.u32(..6) == 0));
+        rule.matches.push(Extension::new("multiport", 1, data));
+    }
+    // What comes first decides until where ranges may leave a rule out.
+    if rng.bool() {
+        rule.matches.reverse();
+    }
+    rule
+}
+
+/// A table of many ranges, and packets in and around them.
+fn crowd_of_ranges(seed: u64) -> (BlobTable, Vec<Vec<u8>>) {
+    let mut rng = Rng::with_seed(seed);
+    let mut table = BlobTable::default();
+    let shapes = [1, 4, 8, 16, 16][rng.usize(..5)];
+    for hook in 0..3 {
+        let rules = rng.usize(..[30, 150, 700][hook]);
+        table.builtin[hook] = (0..rules)
+            .map(|_| rule_of_ranges(&mut rng, shapes))
+            .collect();
+    }
+    let packets = (0..60)
+        .map(|_| {
+            let protocol = [6, 17, 17, 1][rng.usize(..4)];
+            let mut payload = crowded_port(&mut rng).to_be_bytes().to_vec();
+            payload.extend(crowded_port(&mut rng).to_be_bytes());
+            payload.extend([0, 8, 0, 0, 0, 0, 0, 0, 0x60, 2, 0, 0, 0, 0, 0, 0]);
+            // An option, or none.
+            payload.extend([[2, 4, 5, 0xb4], [1, 1, 1, 0]][rng.usize(..2)]);
+            payload.resize(24 + rng.usize(..80), 0);
+            if rng.u32(..10) == 0 {
+                payload.truncate(rng.usize(..24));
+            }
+            Ipv4 {
+                ttl: rng.u8(50..80),
+                protocol,
+                source: crowded_address(&mut rng),
+                destination: crowded_address(&mut rng),
+                fragment: if rng.u32(..10) == 0 { rng.u16(..3) } else { 0 },
+                payload,
+                ..Ipv4::default()
+            }
+            .build()
+        })
+        .collect();
+    (table, packets)
+}
+
+#[test]
+fn crowds_of_ranges_agree_with_the_evaluator() {
+    let cases = Cases::from_environment(60);
+    let mut with_rows = 0;
+    for seed in cases.first..cases.first + cases.count {
+        let (table, packets) = crowd_of_ranges(seed);
+        let blob = table.blob();
+        let [_, rows] = judge(&blob.header, &blob.entries, &packets, &|| {
+            format!("crowd of ranges {seed}: {table:?}")
+        });
+        with_rows += u64::from(rows);
+    }
+    println!("{with_rows} with rows");
+    assert!(cases.count < 50 || with_rows > cases.count / 2);
+}
+
 #[test]
 fn crowds_agree_with_the_evaluator() {
     let cases = Cases::from_environment(150);

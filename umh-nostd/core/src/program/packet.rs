@@ -26,8 +26,8 @@ use super::kernel::{
 use super::ops::DYNPTR_READ;
 use super::{Builder, frame, label, need, param};
 use crate::ruleset::{
-    CT_INVALID, CT_ORIGINAL, CT_PRESENT, CT_UNTRACKED, Field, MAC_PRESENT, Question, Rows, class,
-    kind,
+    CT_INVALID, CT_ORIGINAL, CT_PRESENT, CT_UNTRACKED, Field, MAC_PRESENT, Question, Rows, Source,
+    class, key_place, kind,
 };
 
 use Reg::{Fp, R0, R1, R2, R3, R4, R5, R6, R7, R8, R9};
@@ -298,11 +298,16 @@ impl Builder<'_> {
         const FIRST: Param = Param::arg(1);
         const ROW: Param = Param::arg(2);
         const SLOT: Param = Param::arg(3);
-        for ((number, &byte), slot) in (0..).zip(&rows.bytes).zip(0..) {
-            self.put(match byte < 8 {
-                true => block![mov(R1, R9)],
-                false => block![mov(R1, R8)],
-            });
+        for ((number, &key), slot) in (0..).zip(&rows.keys).zip(0..) {
+            let (source, shift) = key_place(key);
+            match source {
+                Source::Addresses => self.put(block![mov(R1, R9)]),
+                Source::Class => self.put(block![mov(R1, R8)]),
+                Source::Field(of) => self.put_with(
+                    block![load(B4, R1, Fp, 0).at(SHIFT)],
+                    &[i32::from(field(of))],
+                ),
+            }
             self.put_with(
                 block![
                     rsh_imm(R1, 0).imm(SHIFT),
@@ -311,12 +316,7 @@ impl Builder<'_> {
                     mul_imm(R1, 0).imm(ROW),
                     store(B8, Fp, frame::ROWS, R1).at(SLOT),
                 ],
-                &[
-                    i32::from(byte % 8) * 8,
-                    number * 256,
-                    rows.row() as i32,
-                    8 * slot,
-                ],
+                &[i32::from(shift), number * 256, rows.row() as i32, 8 * slot],
             );
         }
     }

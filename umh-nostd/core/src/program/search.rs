@@ -15,7 +15,7 @@ use super::asm::{
 use super::block::Block;
 use super::{Builder, frame, label, need, param, shared};
 use crate::ruleset::{
-    BUCKET_RULES, DE_BRUIJN, FACTORS, GROUP, Group, HASH_BUCKET, RECORD, ROW_BYTES_MAX, Record,
+    BUCKET_RULES, DE_BRUIJN, FACTORS, GROUP, Group, HASH_BUCKET, RECORD, ROW_KEYS_MAX, Record,
     Rows, SENTINELS,
 };
 
@@ -311,7 +311,7 @@ impl Builder<'_> {
     /// common.
     fn common(&mut self, rows: &Rows, words: usize) {
         self.put(block![mov_imm(R0, -1)]);
-        for slot in (0..ROW_BYTES_MAX as i32).take(rows.bytes.len()) {
+        for slot in (0..ROW_KEYS_MAX as i32).take(rows.keys.len()) {
             let text = block![
                 load(B8, R1, Fp, frame::ROWS).at(WHERE),
                 map_value(R2, Map::Data, Param::arg(1)),

@@ -9,11 +9,11 @@
 //! found its bucket full, is listed, in order. A short list is searched one by
 //! one, from the place that each record names.
 //!
-//! A longer list has *rows*: for some of the 16 bytes of a packet's bits, and
-//! for each value of such a byte, one bit for each listed rule that tells
-//! whether the rule allows the value. What all rows of a packet have in common
-//! may match. In front of each row stand bits that tell which of its words are
-//! not zero, so that a search reads only few of them.
+//! A longer list has *rows*: for some [`keys`](super::key), which are eight bits
+//! of a packet each, and for each value of such a key, one bit for each listed
+//! rule that tells whether the rule allows the value. What all rows of a packet
+//! have in common may match. In front of each row stand bits that tell which of
+//! its words are not zero, so that a search reads only few of them.
 //!
 //! The index only leaves out: whatever it finds is held against its record.
 //! A rule that it leaves out asks for a bit that the packet has not got.
@@ -21,6 +21,7 @@
 use heapless::Vec;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
+use super::key::{self, Context, KEYS, Values};
 use super::record::{Record, class};
 use crate::bytes::{read, write};
 use crate::errno::{Errno, Result};
@@ -38,8 +39,8 @@ const SELECTIVE: u32 = 12;
 const WORTH: u32 = 16;
 /// Short tables are searched without an index.
 pub(crate) const SHORT: u32 = 24;
-/// Bytes of a packet's bits that there may be rows for.
-pub(crate) const ROW_BYTES_MAX: usize = 6;
+/// Keys that there may be rows for.
+pub(crate) const ROW_KEYS_MAX: usize = 6;
 /// A list of fewer rules is searched one by one.
 const LONG: usize = 96;
 /// Multiplied with a power of two, the upper six bits tell which one.
@@ -100,12 +101,14 @@ pub(super) struct Survey {
     groups: Vec<Group, 32>,
     /// Rules.
     rules: u32,
-    /// Bits that rules ask for, by byte; one that differs from rule to rule
+    /// Bits that rules ask for, by key; one that differs from rule to rule
     /// counts [`TELLING`] times more.
-    asked: [u32; 16],
+    asked: [u32; KEYS],
     /// What rules are held against for that: the last one with a power of two
     /// for a number.
     reference: Record,
+    /// The same for ranges: the least value of the last rule, by key.
+    least: [u32; KEYS],
 }
 
 /// What all rules ask for tells a packet of theirs from no other.
@@ -125,7 +128,7 @@ fn ones_by_byte(mut word: u64) -> u64 {
 
 impl Survey {
     /// Counts a rule in.
-    pub(super) fn add(&mut self, record: &Record) {
+    pub(super) fn add(&mut self, record: &Record, context: Context<'_>) {
         self.rules += 1;
         let other = &self.reference;
         let [addr, class] = [record.addr_mask, record.class_mask].map(ones_by_byte);
@@ -141,6 +144,14 @@ impl Survey {
         if self.rules.is_power_of_two() {
             self.reference = *record;
         }
+        context.left(record, None, &mut |key, values| {
+            let at = usize::from(key);
+            if let (Some(asked), Some(least)) = (self.asked.get_mut(at), self.least.get_mut(at)) {
+                let (bits, now) = key::asks(key, values);
+                let telling = u32::from(now != core::mem::replace(least, now));
+                *asked += bits * (1 + TELLING * telling);
+            }
+        });
         let bits =
             record.addr_mask.count_ones() + (record.class_mask >> class::SOURCE_PORT).count_ones();
         if bits < SELECTIVE {
@@ -195,7 +206,7 @@ impl Survey {
         index
     }
 
-    /// The rows for what is in no group, for the bytes that rules ask most.
+    /// The rows for what is in no group, for the keys that rules ask most.
     fn rows(&mut self, hashed: u32) -> Option<Rows> {
         let listed = self.rules.saturating_sub(hashed);
         let capacity = (listed + hashed / 8) as usize + super::SENTINELS;
@@ -204,32 +215,31 @@ impl Survey {
         }
         let words = capacity.div_ceil(64);
         let mut rows = Rows {
-            bytes: Vec::new(),
+            keys: Vec::new(),
             words,
             summary: words.div_ceil(64),
         };
-        while !rows.bytes.is_full() {
+        while !rows.keys.is_full() {
             let most = (0u8..)
                 .zip(&mut self.asked)
                 .max_by_key(|(_, asked)| **asked);
             match most {
-                Some((byte, asked)) if *asked > 0 => {
+                Some((key, asked)) if *asked > 0 => {
                     *asked = 0;
-                    let _ = rows.bytes.push(byte);
+                    let _ = rows.keys.push(key);
                 }
                 _ => break,
             }
         }
-        (!rows.bytes.is_empty()).then_some(rows)
+        (!rows.keys.is_empty()).then_some(rows)
     }
 }
 
 /// The rows of a list.
 #[derive(Clone, Debug)]
 pub(crate) struct Rows {
-    /// Which bytes there are rows for: 0 to 7 of the addresses, from 8 on of
-    /// the class word.
-    pub(crate) bytes: Vec<u8, ROW_BYTES_MAX>,
+    /// Which keys there are rows for.
+    pub(crate) keys: Vec<u8, ROW_KEYS_MAX>,
     /// Words of 64 rules each.
     pub(crate) words: usize,
     /// Words that tell which of those are not zero.
@@ -243,39 +253,34 @@ impl Rows {
     }
 
     fn len(&self) -> usize {
-        self.bytes.len() * 256 * self.row()
+        self.keys.len() * 256 * self.row()
     }
 
     /// Writes them for rules that are listed in `list`; each word of all rows
-    /// of a byte at once, as most rules are in all of them or in one.
-    fn write(&self, bytes: &mut [u8], list: &[u32], records: &[Record]) -> Option<()> {
-        for (number, &byte) in self.bytes.iter().enumerate() {
-            let shift = byte % 8 * 8;
+    /// of a key at once, as most rules are in all of them or in one.
+    fn write(
+        &self,
+        bytes: &mut [u8],
+        list: &[u32],
+        records: &[Record],
+        context: Context<'_>,
+    ) -> Option<()> {
+        for (number, &key) in self.keys.iter().enumerate() {
             for (word, rules) in list.chunks(64).enumerate() {
                 let mut any = 0;
                 let mut of = [0u64; 256];
                 for (bit, &rule) in rules.iter().enumerate() {
-                    let record = records.get(rule as usize)?;
-                    let (mask, value) = match byte < 8 {
-                        true => (record.addr_mask, record.addr),
-                        false => (record.class_mask, record.class),
-                    };
-                    let [mask, value] = [mask, value].map(|word| (word >> shift) as u8);
-                    if mask == 0 {
-                        any |= 1 << bit;
+                    let bit = 1 << bit;
+                    let values = context.allowed(key, records.get(rule as usize)?);
+                    if values == Values::ALL {
+                        any |= bit;
                         continue;
                     }
-                    // All that the free bits can be.
-                    let mut free = !mask;
-                    loop {
-                        if let Some(of) = of.get_mut(usize::from(value & mask | free)) {
-                            *of |= 1 << bit;
+                    values.each(&mut |value| {
+                        if let Some(of) = of.get_mut(usize::from(value)) {
+                            *of |= bit;
                         }
-                        if free == 0 {
-                            break;
-                        }
-                        free = (free - 1) & !mask;
-                    }
+                    });
                 }
                 for (value, rules) in of.iter().enumerate() {
                     let rules = rules | any;
@@ -353,6 +358,7 @@ impl Index {
         bytes: &mut [u8],
         rules: u32,
         records: &mut [Record],
+        context: Context<'_>,
     ) -> Result<()> {
         if !self.is_used() {
             return Ok(());
@@ -390,7 +396,9 @@ impl Index {
                 // More rules than expected: the list is searched without rows.
                 self.rows = None;
             } else {
-                of_list.write(rows, list, records).ok_or(Errno::EINVAL)?;
+                of_list
+                    .write(rows, list, records, context)
+                    .ok_or(Errno::EINVAL)?;
             }
         }
         Ok(())

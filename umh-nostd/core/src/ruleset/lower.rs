@@ -37,6 +37,11 @@ impl<'a> Sink<'a> {
         Self { bytes, len: 0 }
     }
 
+    /// What has room.
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.bytes
+    }
+
     fn push<T: IntoBytes + zerocopy::Immutable + ?Sized>(&mut self, value: &T) {
         // Without room there is nothing to write to.
         let _ = write(self.bytes, self.len, value);

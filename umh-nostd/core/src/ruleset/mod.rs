@@ -22,13 +22,16 @@
 //! index.
 
 mod index;
+mod key;
 mod lower;
 mod record;
 mod test;
 
 pub(crate) use index::{
-    BUCKET_RULES, DE_BRUIJN, FACTORS, GROUP, Group, HASH_BUCKET, Index, ROW_BYTES_MAX, Rows,
+    BUCKET_RULES, DE_BRUIJN, FACTORS, GROUP, Group, HASH_BUCKET, Index, ROW_KEYS_MAX, Rows,
 };
+use key::Context;
+pub(crate) use key::{Source, place as key_place};
 pub use lower::{Draft, Transport, Uses};
 pub(crate) use lower::{Mark, Payload};
 pub use record::Bucket;
@@ -185,7 +188,11 @@ impl<'t> Ruleset<'t> {
                 return Ok(None);
             }
             record.action = action(&entry, record.action).encode();
-            survey.add(&record);
+            let context = Context {
+                ops: lowering.ops.bytes(),
+                predicates: lowering.predicates,
+            };
+            survey.add(&record, context);
             // Where there is no room the whole is done again.
             let _ = write(
                 head,
@@ -214,7 +221,11 @@ impl<'t> Ruleset<'t> {
         let (records, _) =
             <[Record]>::mut_from_prefix_with_elems(records, rules as usize + SENTINELS)
                 .map_err(|_| Errno::EINVAL)?;
-        self.index.write(index, rules, records)
+        let context = Context {
+            ops: self.draft.get(self.ops_at()..).unwrap_or_default(),
+            predicates: &self.predicates,
+        };
+        self.index.write(index, rules, records, context)
     }
 
     /// Bytes of the data map.

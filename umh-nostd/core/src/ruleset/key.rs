@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Eight bits of a packet, by which rules can be told apart.
+//!
+//! Owns: which keys there are, and which values of a key a rule allows: what
+//! its record asks of those bits, and what ranges of ports, lengths and times
+//! to live among its predicates and ops leave of them. Ops count up to the first that keeps
+//! state, may drop the packet or decides which ops come next: as long as a rule
+//! has only asked, one answer of no is enough, whichever it is.
+//!
+//! A range has a key for its upper and its lower byte, and one for the eight
+//! bits in the middle: a narrow range that crosses a multiple of 256 allows few
+//! values of it.
+
+use super::record::{OP, Op, Record, class, flag, kind};
+use super::test::{Field, Predicates, Question};
+use crate::bytes::read;
+
+/// The bits of the class word that stand for predicates.
+const PREDICATES: u64 = (1 << class::PREDICATES) - 1 << class::PREDICATE;
+
+/// Where in a packet a key is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Source {
+    /// In the addresses.
+    Addresses,
+    /// In the class word.
+    Class,
+    /// In a field.
+    Field(Field),
+}
+
+/// Number of keys. The first 16 are the bytes of the addresses and of the
+/// class word.
+pub(super) const KEYS: usize = 22;
+
+const SOURCE_PORT: u8 = 8 + class::SOURCE_PORT as u8 / 8;
+const DESTINATION_PORT: u8 = 8 + class::DESTINATION_PORT as u8 / 8;
+const SOURCE_MIDDLE: u8 = 16;
+const DESTINATION_MIDDLE: u8 = 17;
+const LENGTH: u8 = 18;
+const LENGTH_MIDDLE: u8 = LENGTH + 1;
+const TTL: u8 = 21;
+/// No key.
+const NONE: u8 = u8::MAX;
+
+/// Where a key is, and how far from the lowest bit.
+pub(crate) const fn place(key: u8) -> (Source, u8) {
+    match key {
+        0..8 => (Source::Addresses, key * 8),
+        8..16 => (Source::Class, (key - 8) * 8),
+        SOURCE_MIDDLE => (Source::Class, class::SOURCE_PORT as u8 + 4),
+        DESTINATION_MIDDLE => (Source::Class, class::DESTINATION_PORT as u8 + 4),
+        TTL => (Source::Field(Field::Ttl), 0),
+        _ => (Source::Field(Field::Length), (key - LENGTH) * 4),
+    }
+}
+
+/// The keys of a field: from bit 0, from bit 4, from bit 8 on.
+const fn keys(field: u16) -> [u8; 3] {
+    const SOURCE: u16 = Field::SourcePort as u16;
+    const DESTINATION: u16 = Field::DestinationPort as u16;
+    const OF_LENGTH: u16 = Field::Length as u16;
+    const OF_TTL: u16 = Field::Ttl as u16;
+    match field {
+        SOURCE => [SOURCE_PORT, SOURCE_MIDDLE, SOURCE_PORT + 1],
+        DESTINATION => [DESTINATION_PORT, DESTINATION_MIDDLE, DESTINATION_PORT + 1],
+        OF_LENGTH => [LENGTH, LENGTH_MIDDLE, LENGTH + 2],
+        OF_TTL => [TTL, NONE, NONE],
+        _ => [NONE; 3],
+    }
+}
+
+/// Values of a key: a set of bits.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) struct Values([u64; 4]);
+
+impl Values {
+    /// Every one.
+    pub(super) const ALL: Self = Self([!0; 4]);
+
+    fn add(&mut self, value: u8) {
+        if let Some(word) = self.0.get_mut(usize::from(value / 64)) {
+            *word |= 1 << (value % 64);
+        }
+    }
+
+    /// Adds a value and `more` that follow it; 0 follows 255.
+    fn add_run(&mut self, first: u8, more: u8) {
+        let first = u32::from(first);
+        let end = first + u32::from(more) + 1;
+        for (start, word) in (0..).step_by(64).zip([0, 1, 2, 3, 0, 1, 2, 3]) {
+            let from = first.saturating_sub(start);
+            let to = end.saturating_sub(start).min(64);
+            if let (true, Some(word)) = (from < to, self.0.get_mut(word)) {
+                *word |= !0 >> (64 - (to - from)) << from;
+            }
+        }
+    }
+
+    /// How many there are.
+    fn count(&self) -> u32 {
+        self.0.iter().map(|word| word.count_ones()).sum()
+    }
+
+    /// Calls `f` with each of them.
+    pub(super) fn each(&self, f: &mut dyn FnMut(u8)) {
+        for (mut word, first) in self.0.into_iter().zip([0, 64, 128, 192]) {
+            while word != 0 {
+                f(first + word.trailing_zeros() as u8);
+                word &= word - 1;
+            }
+        }
+    }
+}
+
+/// First and last.
+type Range = [u16; 2];
+
+/// What a test asks for; all where that is no range of a field that has keys.
+fn range(mask: u32, low: u32, span: u32) -> [Range; 1] {
+    let ends = [low, low.saturating_add(span)].map(u16::try_from);
+    match (mask, ends) {
+        (u32::MAX, [Ok(first), Ok(last)]) => [[first, last]],
+        _ => [[0, u16::MAX]],
+    }
+}
+
+/// What `ranges` leave of the eight bits from `shift` on.
+fn window(ranges: &[Range], shift: u32) -> Values {
+    let mut values = Values::default();
+    for &[first, last] in ranges {
+        let (first, last) = (first >> shift, last >> shift);
+        if last >= first.saturating_add(255) {
+            return Values::ALL;
+        }
+        if first <= last {
+            values.add_run(first as u8, (last - first) as u8);
+        }
+    }
+    values
+}
+
+/// What records refer to.
+#[derive(Clone, Copy)]
+pub(super) struct Context<'a> {
+    pub(super) ops: &'a [u8],
+    pub(super) predicates: &'a Predicates,
+}
+
+impl Context<'_> {
+    /// Calls `f` with each key (or with one only) and the values that a range,
+    /// or a list of ranges, of the rule leaves of it.
+    pub(super) fn left(&self, record: &Record, only: Option<u8>, f: &mut dyn FnMut(u8, Values)) {
+        let mut leave = |field: u16, ranges: &[Range]| {
+            for (key, shift) in keys(field).into_iter().zip([0, 4, 8]) {
+                if key != NONE && only.is_none_or(|only| only == key) {
+                    f(key, window(ranges, shift));
+                }
+            }
+        };
+        // A predicate's bit is zero where it holds.
+        let holds = record.class_mask & !record.class;
+        let any = holds & PREDICATES != 0;
+        for (bit, predicate) in self.predicates.iter().take_while(|_| any) {
+            if let (true, Question::Test(test)) = (holds >> bit & 1 != 0, predicate.question) {
+                leave(test.field as u16, &range(test.mask, test.low, test.span));
+            }
+        }
+        let mut at = record.ops as usize;
+        // Rules without ops have them at 0.
+        while at != 0 {
+            let Some(op) = read::<Op>(self.ops, at) else {
+                return;
+            };
+            let plain = op.flags & flag::INVERT == 0;
+            match op.kind {
+                kind::TEST if plain => leave(op.what, &range(op.mask, op.low, op.span)),
+                // It asks for those ports whose number is or-ed with 0.
+                kind::PORTS if plain && op.mask | op.low != 0 => {
+                    let field = match op.mask {
+                        0 => Field::SourcePort,
+                        _ => Field::DestinationPort,
+                    };
+                    if let Some(ranges) = read::<[Range; 15]>(self.ops, at + OP) {
+                        leave(field as u16, &ranges);
+                    }
+                }
+                kind::TEST | kind::PORTS | kind::INTERFACE => {}
+                _ => return,
+            }
+            if op.flags & flag::LAST != 0 {
+                return;
+            }
+            at += usize::from(op.flags & flag::SIZE);
+        }
+    }
+
+    /// The values of a key that a rule allows.
+    pub(super) fn allowed(&self, key: u8, record: &Record) -> Values {
+        let (source, shift) = place(key);
+        let Values(mut allowed) = match source {
+            Source::Addresses => ternary(record.addr_mask >> shift, record.addr >> shift),
+            Source::Class => ternary(record.class_mask >> shift, record.class >> shift),
+            Source::Field(_) => Values::ALL,
+        };
+        self.left(record, Some(key), &mut |_, Values(left)| {
+            for (allowed, left) in allowed.iter_mut().zip(left) {
+                *allowed &= left;
+            }
+        });
+        Values(allowed)
+    }
+}
+
+/// The values of the lowest byte under a mask.
+fn ternary(mask: u64, value: u64) -> Values {
+    let [mask, value] = [mask as u8, value as u8];
+    if mask == 0 {
+        return Values::ALL;
+    }
+    let mut values = Values::default();
+    // All that the free bits can be.
+    let mut free = !mask;
+    loop {
+        values.add(value & mask | free);
+        if free == 0 {
+            return values;
+        }
+        free = (free - 1) & !mask;
+    }
+}
+
+/// As how many bits the values that are left count, and the least of them.
+pub(super) fn asks(key: u8, values: Values) -> (u32, u32) {
+    let count = values.count();
+    let mut least = 0;
+    for word in values.0 {
+        least += word.trailing_zeros();
+        if word != 0 {
+            break;
+        }
+    }
+    // Where both bytes are given the middle has nothing to add.
+    let middle = matches!(key, SOURCE_MIDDLE | DESTINATION_MIDDLE | LENGTH_MIDDLE);
+    match middle && count == 1 {
+        true => (0, least),
+        false => ((256 / count.clamp(1, 256)).ilog2(), least),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_are_their_values() {
+        for first in 0..=255u8 {
+            for more in 0..=254u8 {
+                let (mut run, mut singly) = (Values::default(), Values::default());
+                run.add_run(first, more);
+                (0..=more).for_each(|more| singly.add(first.wrapping_add(more)));
+                assert_eq!(run, singly, "{first} {more}");
+                assert_eq!(run.count(), u32::from(more) + 1);
+            }
+        }
+    }
+}
