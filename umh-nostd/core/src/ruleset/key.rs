@@ -16,7 +16,7 @@ use super::test::{Field, Predicates, Question};
 use crate::bytes::read;
 
 /// The bits of the class word that stand for predicates.
-const PREDICATES: u64 = (1 << class::PREDICATES) - 1 << class::PREDICATE;
+const PREDICATES: u64 = ((1 << class::PREDICATES) - 1) << class::PREDICATE;
 
 /// Where in a packet a key is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
