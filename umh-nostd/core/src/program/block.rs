@@ -19,7 +19,7 @@
 use core::slice;
 
 use super::asm::{ARGS, Item, LD_IMM64, Label, Param, has_imm, has_label, has_off, has_regs};
-use super::asm::{Insn, WHEN};
+use super::asm::{Insn, PSEUDO_MAP_VALUE, WHEN};
 
 /// A block of text. Only [`block!`] makes one.
 #[derive(Clone, Copy, Debug)]
@@ -107,7 +107,7 @@ impl<const N: usize> Writer<N> {
             off,
             imm,
         } = item.insn;
-        let into_map = code == LD_IMM64 && regs >> 4 != 0;
+        let into_map = code == LD_IMM64 && regs >> 4 == PSEUDO_MAP_VALUE;
         self.bytes(&[code]);
         if has_regs(code) {
             self.bytes(&[regs]);

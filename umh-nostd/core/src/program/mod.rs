@@ -13,7 +13,6 @@
 //! search     the first rule from a position on whose record matches
 //! ops        what its record leaves open
 //! recent     one of these, with tables of addresses
-//! hashlimit  one of these, with tables of rates
 //! act        counters, verdicts, jumps and returns
 //! ```
 //!
@@ -26,7 +25,6 @@ mod block;
 mod act;
 mod asm;
 mod frame;
-mod hashlimit;
 mod kernel;
 mod ops;
 mod packet;
@@ -271,10 +269,6 @@ mod shared {
         KEEP_R4
         /// R2 bytes at R4 of the packet are copied.
         READ
-        /// R0 = the entry of the key in a table of rates, or NULL.
-        FIND
-        /// R0 = what comes of making it.
-        MAKE
     }
 }
 
@@ -292,8 +286,6 @@ static SHARED: [Block; shared::COUNT] = [
     ops::STATE_AT_R5,
     ops::KEEP_R4,
     ops::READ,
-    hashlimit::FIND,
-    hashlimit::MAKE,
 ];
 
 const AGAIN: Block = block![
@@ -405,7 +397,6 @@ pub fn build(ruleset: &Ruleset<'_>, hook: Hook, insns: &mut [Insn]) -> Result<us
         asm: Assembler::new(insns, &params.values, &needs, &SHARED),
         ruleset,
     };
-    let mut function = 0;
     // One program at least must keep the named tables, whether any packet
     // gets to the rules that name them or not.
     let keeps = hook == Hook::LocalIn && !table.named().is_empty();
@@ -416,16 +407,8 @@ pub fn build(ruleset: &Ruleset<'_>, hook: Hook, insns: &mut [Insn]) -> Result<us
         builder.search();
         builder.ops();
         builder.act();
-        function = builder.asm.len();
-        builder.collect();
     }
-    let len = builder.asm.finish()?;
-    for (at, insn) in insns.iter_mut().enumerate().take(len) {
-        if insn.function().is_some() {
-            insn.set_function(function.saturating_sub(at));
-        }
-    }
-    Ok(len)
+    builder.asm.finish()
 }
 
 /// What the program of a hook has.
