@@ -32,11 +32,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use lexopt::prelude::*;
+use umh_core::table::Hook;
 
 use crate::plan::Form;
+use crate::shapes::Shape;
 
 const HELP: &str = "\
-bpfilter-bench [--long DIR | --smallest] [--cpu N]
+bpfilter-bench [--long DIR | --smallest | --show NAME] [--cpu N]
 
 Measures bpfilter on this machine's kernel, side by side with ip_tables,
 iptables-nft, nftables and an empty BPF program, each in a network namespace of
@@ -46,6 +48,8 @@ iptables, nftables and iproute2.
 
   --long DIR   all sizes, peers and rounds; writes README.md and plots to DIR
   --smallest   ten rules of each shape, one round: does it work at all?
+  --show NAME  only prints a set of 10,000 rules (sources, ports, prefixes,
+               ranges, acl, chains, overlaps, wildcards, residual) for iptables-restore
   --cpu N      stay on this CPU (default: the last one)
   --help       this text
 
@@ -56,6 +60,8 @@ other rules than ip_tables does. A target that is missed is no failure.
 /// What was asked for.
 enum Invocation {
     Help,
+    /// Print a set.
+    Show(Shape),
     /// Serve a bench in another process: nobody types this.
     Serve,
     Bench {
@@ -75,6 +81,12 @@ fn arguments() -> Result<Invocation, lexopt::Error> {
                 folder = Some(PathBuf::from(parser.value()?));
             }
             Long("smallest") => form = Form::Smallest,
+            Long("show") => {
+                let name = parser.value()?.string()?;
+                let named = |shape: &Shape| format!("{shape:?}").eq_ignore_ascii_case(&name);
+                let shape = Shape::ALL.into_iter().find(named);
+                return shape.map(Invocation::Show).ok_or("no such set".into());
+            }
             Long("cpu") => cpu = Some(parser.value()?.parse()?),
             Short('h') | Long("help") => return Ok(Invocation::Help),
             Value(word) if word == "serve" => return Ok(Invocation::Serve),
@@ -98,6 +110,10 @@ fn invoked() -> Result<(), Box<dyn Error>> {
     let (form, folder, cpu) = match arguments()? {
         Invocation::Help => {
             print!("{HELP}");
+            return Ok(());
+        }
+        Invocation::Show(shape) => {
+            print!("{}", shape.rules(Hook::Forward, plan::MANY).iptables());
             return Ok(());
         }
         Invocation::Serve => return Ok(bpfilter_tests::wire::serve()?),

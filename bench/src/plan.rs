@@ -58,7 +58,7 @@ impl Form {
         let (rounds, slow_rounds, turn) = match self {
             Self::Smallest => (1, 1, 1),
             Self::Short => (15, 7, 5),
-            Self::Long => (31, 9, 8),
+            Self::Long => (15, 7, 5),
         };
         Effort {
             rounds,
@@ -365,7 +365,7 @@ fn updates(form: Form, stage: &mut Stage, say: &impl Fn(&str)) -> io::Result<Upd
     let (count, times) = match form {
         Form::Smallest => (10, 1),
         Form::Short => (MANY, 9),
-        Form::Long => (MANY, 15),
+        Form::Long => (MANY, 11),
     };
     for shape in Shape::ALL {
         say(&format!("REPLACE of {count} rules, {}", shape.name()));
@@ -379,7 +379,7 @@ fn updates(form: Form, stage: &mut Stage, say: &impl Fn(&str)) -> io::Result<Upd
         for shape in [Shape::Sources, Shape::Ports] {
             for size in SIZES {
                 say(&format!("loading {size} rules, {}", shape.name()));
-                updates.load(stage, shape, size, &all, 5)?;
+                updates.load(stage, shape, size, &all, 3)?;
             }
         }
     }

@@ -160,10 +160,9 @@ fn inside<T: Send>(
 impl Stage {
     /// An empty stage.
     pub(crate) fn new() -> io::Result<Self> {
-        let own = std::env::current_exe()?;
-        let own = own.to_str().ok_or(io::ErrorKind::InvalidFilename)?;
-        let mut kernel = Host::new(Side::kernel(own));
-        let bpfilter = Host::new(Side::bpfilter(own));
+        let own = format!("/proc/{}/exe", std::process::id());
+        let mut kernel = Host::new(Side::kernel(&own));
+        let bpfilter = Host::new(Side::bpfilter(&own));
         let (_, outside) = kernel.unshare()?;
         Ok(Self {
             kernel,

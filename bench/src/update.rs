@@ -83,18 +83,21 @@ impl Updates {
         count: usize,
         times: usize,
     ) -> io::Result<()> {
-        let places = places(stage, shape, count, &[Peer::IpTables, Peer::Bpfilter]);
+        let mut tables = Vec::new();
+        for (peer, place) in places(stage, shape, count, &[Peer::IpTables, Peer::Bpfilter]) {
+            tables.push((peer, place, stage.table(place)?));
+        }
         let mut took = Took::new();
         let mut helper = Vec::new();
         for _ in 0..times {
-            for &(peer, place) in &places {
-                let table = stage.table(place)?;
+            for (peer, place, table) in &tables {
+                let (peer, place) = (*peer, *place);
                 let pid = match peer {
                     Peer::Bpfilter => stage.helper(),
                     _ => None,
                 };
                 let before = pid.map(cpu_time).transpose()?;
-                let one = stage.replace(place, &table, 1)?;
+                let one = stage.replace(place, table, 1)?;
                 if let (Some(pid), Some(before)) = (pid, before) {
                     helper.push(cpu_time(pid)? - before);
                 }
