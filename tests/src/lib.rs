@@ -14,7 +14,8 @@
 //! [`namespace`] builds for real, [`random_rules`] and [`random_packets`] fill
 //! it from a seed, [`packet`] lays out what they think of, and [`oracle`] holds
 //! what the kernel does against what the evaluator says. [`traffic`] is about
-//! many packets at once, and [`agents`] runs all of it on either side.
+//! many packets at once, [`answers`] about what the kernel sends and logs, and
+//! [`agents`] runs all of it on either side.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -24,6 +25,7 @@
 )]
 
 pub mod agents;
+pub mod answers;
 pub mod any_bytes;
 pub mod big_rules;
 pub mod blob;

@@ -62,6 +62,7 @@ impl Case {
             conntrack: seed % 4 == 3 && kind < 48,
             details: seed % 8 == 7 && kind < 48,
             limit: seed % 5 == 2,
+            kernel: false,
         };
         let rules = match kind {
             48 => rungs(&mut rng),
@@ -124,7 +125,7 @@ impl Case {
 
     /// Connection tracking and INPUT reassemble fragments first: what the
     /// hooks see then is not what was sent.
-    fn is_reassembled(&self, shot: &Shot) -> bool {
+    pub fn is_reassembled(&self, shot: &Shot) -> bool {
         let comes_in = || shot.passes().iter().any(|pass| pass.hook == Hook::LocalIn);
         shot.is_fragment() && (self.flavour.conntrack || comes_in())
     }

@@ -21,6 +21,9 @@ pub struct Flavour {
     pub details: bool,
     /// Rules use `-m limit` (so slow that no credit comes back in a test).
     pub limit: bool,
+    /// Rules answer, log and mark packets, and ask for types of addresses:
+    /// what only kernel code can do. The evaluator does not know it.
+    pub kernel: bool,
 }
 
 /// The order of the states that rules of [`Flavour::conntrack`] count first.
@@ -152,7 +155,101 @@ fn rule(rng: &mut Rng, flavour: Flavour, hook: &str, chains: std::ops::Range<usi
     if once_in(rng, 12) {
         text += &format!(" -m comment --comment \"rule {}\"", rng.u16(..));
     }
-    text + &target(rng, chains)
+    if flavour.kernel && once_in(rng, 5) {
+        address_type(rng, &mut text, hook);
+    }
+    match flavour.kernel && rng.bool() {
+        true => {
+            let tcp = text.contains(" -p tcp") && !text.contains("! -p tcp");
+            text + &action(rng, tcp, flavour.conntrack)
+        }
+        false => text + &target(rng, chains),
+    }
+}
+
+/// A target that is no verdict, in a rule for TCP or for others.
+fn action(rng: &mut Rng, tcp: bool, conntrack: bool) -> String {
+    match rng.u32(..12) {
+        0 if tcp => " -j REJECT --reject-with tcp-reset".into(),
+        0..4 => {
+            let with = [
+                "icmp-net-unreachable",
+                "icmp-host-unreachable",
+                "icmp-proto-unreachable",
+                "icmp-port-unreachable",
+                "icmp-net-prohibited",
+                "icmp-host-prohibited",
+                "icmp-admin-prohibited",
+            ];
+            format!(" -j REJECT --reject-with {}", pick(rng, &with))
+        }
+        _ => remark(rng, conntrack),
+    }
+}
+
+/// A target behind which the next rule is asked.
+pub fn remark(rng: &mut Rng, conntrack: bool) -> String {
+    let number = rng.u16(..);
+    match rng.u32(..8) {
+        0..4 => {
+            let mut text = format!(" -j LOG --log-level {}", rng.u32(..8));
+            for option in [
+                "tcp-sequence",
+                "tcp-options",
+                "ip-options",
+                "uid",
+                "macdecode",
+            ] {
+                if once_in(rng, 3) {
+                    text += &format!(" --log-{option}");
+                }
+            }
+            if rng.bool() {
+                text += &format!(" --log-prefix \"rule {number}: %d\"");
+            }
+            text
+        }
+        4 => format!(" -j NFLOG --nflog-group {} --nflog-prefix x", rng.u32(..3)),
+        5 if conntrack => {
+            let what = ["--set-mark 0x10/0x30", "--save-mark", "--restore-mark"];
+            format!(" -j CONNMARK {}", pick(rng, &what))
+        }
+        _ => {
+            let how = pick(rng, &["set-mark", "or-mark", "and-mark", "xor-mark"]);
+            format!(" -j MARK --{how} {:#x}", pick(rng, &MARKS))
+        }
+    }
+}
+
+fn address_type(rng: &mut Rng, text: &mut String, hook: &str) {
+    let types = [
+        "UNICAST",
+        "LOCAL",
+        "BROADCAST",
+        "MULTICAST",
+        "UNSPEC",
+        "UNREACHABLE,BLACKHOLE",
+        "LOCAL,BROADCAST",
+        "ANYCAST,PROHIBIT,THROW",
+    ];
+    *text += " -m addrtype";
+    let which = rng.u32(..3);
+    if which != 0 {
+        *text += &format!("{} --src-type {}", not(rng), pick(rng, &types));
+    }
+    if which != 1 {
+        *text += &format!("{} --dst-type {}", not(rng), pick(rng, &types));
+    }
+    // Where the interface is known, and not in both directions.
+    let limit = match hook {
+        "INPUT" => "in",
+        "OUTPUT" => "out",
+        "FORWARD" => pick(rng, &["in", "out"]),
+        _ => return,
+    };
+    if once_in(rng, 3) {
+        *text += &format!(" --limit-iface-{limit}");
+    }
 }
 
 fn target(rng: &mut Rng, chains: std::ops::Range<usize>) -> String {

@@ -7,6 +7,7 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use bpfilter_tests::answers;
 use bpfilter_tests::big_rules::Shape;
 use bpfilter_tests::named_tables;
 use bpfilter_tests::namespace::Namespace;
@@ -19,6 +20,8 @@ usage: packet-agent cases SEED COUNT  run COUNT cases, the first made from SEED,
        packet-agent show SEED         print the rules and packets of a case
        packet-agent big SHAPE RULES   the same for a big rule set: sources, mixed, wildcards, chains
        packet-agent named SEED        a sequence for matches that keep tables with names
+       packet-agent answers SEED COUNT  the same for rules that answer, log and mark, with all answers and lines
+       packet-agent rulesets FILE...  the same for rule sets in files
        packet-agent swaps COUNT       swap rule sets under traffic
        packet-agent senders N PACKETS N threads send, every counter is exact
        packet-agent bulk MEGABYTES    one TCP connection, rules that split it add up
@@ -34,6 +37,10 @@ fn main() -> ExitCode {
         ["show", seed] => show(seed),
         ["big", shape, rules] => big(shape, rules),
         ["named", seed] => number(seed).and_then(named_tables::sequence).map(say),
+        ["answers", seed, count] => number(seed)
+            .and_then(|seed| answers::cases(seed, number(count)?))
+            .map(|()| true),
+        ["rulesets", files @ ..] => answers::files(files).map(|()| true),
         ["swaps", count] => number(count).and_then(traffic::swaps).map(say),
         ["senders", threads, packets] => number(threads)
             .and_then(|threads| traffic::senders(threads as u16, number(packets)?))
