@@ -18,6 +18,8 @@ struct End {
     replies: Vec<i32>,
     log: String,
     status: Option<i32>,
+    /// What it says that the kernel lacks.
+    lacking: Option<String>,
 }
 
 /// Feeds a helper, then closes its pipes. `words` are a command that starts it.
@@ -40,8 +42,10 @@ fn feed(words: &[&str], input: &[u8]) -> End {
     let output = child.wait_with_output().expect("it ends");
     let mut log = String::from_utf8_lossy(&output.stderr).into_owned();
     // What it says once of a kernel that has not got everything.
+    let mut lacking = None;
     if let Some(start) = log.find("bpfilter: this kernel lacks what these need: ") {
         let end = log[start..].find('\n').expect("a whole line");
+        lacking = Some(log[start..start + end].to_owned());
         log.replace_range(start..=start + end, "");
     }
     End {
@@ -50,6 +54,7 @@ fn feed(words: &[&str], input: &[u8]) -> End {
             .map(|reply| i32::from_ne_bytes(reply.try_into().expect("a whole reply")))
             .collect(),
         log,
+        lacking,
         status: output.status.code(),
     }
 }
@@ -87,6 +92,22 @@ fn each_request_gets_one_reply() {
     let errors = [0, -libc::EFAULT, -libc::EINVAL, -libc::ENOPROTOOPT, 0];
     assert_eq!((end.replies.as_slice(), end.status), (&errors[..], Some(0)));
     assert_eq!(end.log, "Started bpfilter\n");
+}
+
+/// Where nobody plays the kernel half there are no functions of its: what
+/// needs them is named, once, when the first request wants to know.
+#[test]
+fn what_this_kernel_lacks_is_logged_once() {
+    let requests = [
+        request(CMD_PING, 0, 0),
+        request(IPT_SO_GET_INFO, 0, 84),
+        request(IPT_SO_GET_INFO, 0, 84),
+    ];
+    let lacking = feed(&[], &requests.concat()).lacking.expect("a line");
+    for name in ["CONNMARK", "LOG", "MARK", "NFLOG", "REJECT", "addrtype"] {
+        let found = lacking.split(' ').filter(|word| *word == name).count();
+        assert_eq!(found, 1, "{name} in {lacking}");
+    }
 }
 
 #[test]

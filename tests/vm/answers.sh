@@ -18,15 +18,20 @@ RUSTFLAGS='-C target-feature=+crt-static' cargo build --quiet --release -p bpfil
 agent=${CARGO_TARGET_DIR:-target}/$target/release/packet-agent
 
 adds=(--add "$agent=/usr/bin/packet-agent")
-for rules in $(grep -L '^# refused: ' tests/rulesets/*.rules); do adds+=(--add "$rules=/rulesets/$(basename "$rules")"); done
+# `owner` is not enforced yet.
+for rules in $(grep -L -e '^# refused: ' -e ' -m owner ' tests/rulesets/*.rules); do adds+=(--add "$rules=/rulesets/$(basename "$rules")"); done
 
 cat >"$work/script" <<'END'
 set -eu
 dmesg -n 1
 if [ -n "${1:-}" ]; then echo /bin/false >/proc/sys/kernel/modprobe; fi
 echo 1 >/proc/sys/net/netfilter/nf_log_all_netns
+printf '%s\n' 'igmp 2' 'gre 47' 'esp 50' 'ah 51' >/etc/protocols
 packet-agent answers 0 16 >/tmp/record
 packet-agent rulesets /rulesets/* >>/tmp/record
+# What is listed is what is served.
+for target in CONNMARK LOG MARK NFLOG REJECT; do grep -qx $target /proc/net/ip_tables_targets; done
+grep -qx addrtype /proc/net/ip_tables_matches
 gzip -c /tmp/record | base64
 END
 record() { # KERNEL
