@@ -192,10 +192,7 @@ impl Builder<'_> {
             bind(ON),
             when(
                 need::TARGETS,
-                &[
-                    mov(R1, R3),
-                    jump_if_imm(R0, Cond::Eq, action::TARGET, label::ASK)
-                ]
+                &[jump_if_imm(R0, Cond::Eq, action::TARGET, label::TARGET)]
             ),
             jump_if_imm(R0, Cond::Eq, action::STEP, STEP),
             // Masked, it is not known to be what is in the frame.

@@ -77,6 +77,8 @@ mod label {
         FAILED
         /// The op at R1 is asked.
         ASK
+        /// The op at R3 is the target of the rule that matched.
+        TARGET
         /// R1 is compared as the op at R2 says.
         COMPARE
         /// The answer is yes, before inversion.

@@ -548,6 +548,24 @@ impl Builder<'_> {
             store(B8, Fp, frame::INVERT, R4),
             load(B1, R3, R2, offset_of!(Op, kind) as i16),
         ]);
+        self.dispatch(kinds & !kind::TARGETS);
+        if kinds & kind::TARGETS == 0 {
+            return;
+        }
+        // A way of their own, or the verifier would follow all other kinds
+        // once more from here.
+        self.put(block![
+            bind(label::TARGET),
+            jump_if_imm(R3, Cond::Gt, 0, label::DROP).imm(param::LAST_OP),
+            map_value(R2, Map::Data, param::OPS),
+            add(R2, R3),
+            load(B1, R3, R2, offset_of!(Op, kind) as i16),
+        ]);
+        self.dispatch(kinds & kind::TARGETS);
+    }
+
+    /// On at the block for the kind in R3.
+    fn dispatch(&mut self, kinds: u32) {
         for kind in 0..32 {
             if kinds & 1 << kind != 0 {
                 self.put_with(
