@@ -60,6 +60,23 @@ pub(crate) fn reaches_ip_options(fd: impl AsFd) -> bool {
     }
 }
 
+/// The errno for rules of thread `tid` that name users and groups as numbers of
+/// the initial user namespace, if it must not load any in `net`: ip_tables
+/// refuses them where the thread's user namespace does not own `net`, and
+/// nobody here translates them from another one.
+pub(crate) fn ids_refused(tid: Tid, net: &Namespace) -> io::Result<Option<i32>> {
+    let home = NamespaceId::of_path(Path::new(&format!("/proc/{}/ns/user", tid.raw())))?;
+    let owner = net.owner()?;
+    if owner.id()? != home {
+        return Ok(Some(libc::EINVAL));
+    }
+    match owner.parent() {
+        Err(e) if e.raw_os_error() == Some(libc::EPERM) => Ok(None),
+        Ok(_) => Ok(Some(libc::ENOENT)),
+        Err(e) => Err(e),
+    }
+}
+
 /// The kernel's `ns_capable(net->user_ns, CAP_NET_ADMIN)` for thread `tid`.
 pub(crate) fn may_configure(tid: Tid, net: &Namespace) -> io::Result<bool> {
     let home = NamespaceId::of_path(Path::new(&format!("/proc/{}/ns/user", tid.raw())))?;

@@ -135,6 +135,7 @@ impl Supervisor {
         let len = self.length(&call, tid)?;
         let net = Namespace::of_socket(socket.as_fd())?;
         let may = caller::may_configure(tid, &net);
+        let ids = caller::ids_refused(tid, &net);
         alive(&self.command)?;
         if !may? {
             return Err(Refusal::Errno(libc::EPERM));
@@ -150,7 +151,7 @@ impl Supervisor {
             cmd: call.option,
             pid: tid.raw().unsigned_abs(),
         };
-        let mut transaction = Transaction::new(self.networks.take(net)?, &self.grace);
+        let mut transaction = Transaction::new(self.networks.take(net)?, ids?, &self.grace);
         let status = self.mailbox.request(&request, &mut transaction);
         self.networks.put(transaction.end(status == Ok(0)));
         match status.map_err(|failure| Refusal::Errno(failure.errno()))? {

@@ -38,16 +38,20 @@ impl PrivateOptions for Idle {
 /// A caller's request.
 pub(crate) struct Transaction<'a> {
     network: Network,
+    /// The errno for rules that name users and groups, if there must be none.
+    ids: Option<i32>,
     grace: &'a Arc<Grace>,
     replaced: Option<Replaced>,
 }
 
 impl<'a> Transaction<'a> {
-    /// Begins a request about `network`.
-    pub(crate) fn new(mut network: Network, grace: &'a Arc<Grace>) -> Self {
+    /// Begins a request about `network`. With `ids` rules that name users and
+    /// groups are refused.
+    pub(crate) fn new(mut network: Network, ids: Option<i32>, grace: &'a Arc<Grace>) -> Self {
         network.work(grace);
         Self {
             network,
+            ids,
             grace,
             replaced: None,
         }
@@ -72,8 +76,11 @@ impl<'a> Transaction<'a> {
         if self.replaced.is_some() {
             return Err(io::Error::from_raw_os_error(libc::EBUSY));
         }
-        if fds.flags & !msg::GEN_CONNTRACK != 0 {
+        if fds.flags & !(msg::GEN_CONNTRACK | msg::GEN_IDS) != 0 {
             return Err(io::Error::from_raw_os_error(libc::EINVAL));
+        }
+        if let (Some(errno), true) = (self.ids, fds.flags & msg::GEN_IDS != 0) {
+            return Err(io::Error::from_raw_os_error(errno));
         }
         let get = |fd| caller::descriptor(tid, fd);
         let programs = match fds.prog {

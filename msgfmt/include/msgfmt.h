@@ -68,6 +68,8 @@ struct bpfilter_reply {
 
 /* The rules read connection tracking: it must run in this namespace. */
 #define BPFILTER_GEN_CONNTRACK	0x1
+/* They name users and groups of the initial user namespace, see COMMIT. */
+#define BPFILTER_GEN_IDS	0x2
 
 /**
  * struct bpfilter_generation - the committed state of one network namespace

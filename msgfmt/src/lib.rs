@@ -85,6 +85,10 @@ pub const HOOKS: usize = 3;
 
 /// The rules read connection tracking: it must run in the namespace.
 pub const GEN_CONNTRACK: u32 = 0x1;
+/// The rules name users and groups, as numbers of the initial user namespace.
+/// COMMIT gives EINVAL if the caller's user namespace does not own the network
+/// namespace (what ip_tables says), ENOENT if it does and is another one.
+pub const GEN_IDS: u32 = 0x2;
 
 /// The committed state of one network namespace, as descriptors of the
 /// helper. COMMIT takes references and leaves them open, RECOVER opens new

@@ -107,6 +107,7 @@ fn msgfmt() -> Facts {
         ("BPFILTER_HOOK_LOCAL_OUT", msg::HOOK_LOCAL_OUT as u64),
         ("BPFILTER_HOOKS", msg::HOOKS as u64),
         ("BPFILTER_GEN_CONNTRACK", msg::GEN_CONNTRACK.into()),
+        ("BPFILTER_GEN_IDS", msg::GEN_IDS.into()),
     ]);
     facts
 }

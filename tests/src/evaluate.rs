@@ -81,10 +81,23 @@ pub struct PacketAt<'a> {
     pub hardware: Option<[u8; 6]>,
     /// Groups of the interface that it came in on and goes out on.
     pub groups: [u32; 2],
+    /// Who sent it, if it comes from a socket of this machine.
+    pub sender: Option<Sender>,
     /// The CPU that has it.
     pub cpu: u32,
     /// The time, in jiffies.
     pub jiffies: u64,
+}
+
+/// Who opened a socket.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Sender {
+    /// User.
+    pub user: u32,
+    /// Group.
+    pub group: u32,
+    /// Other groups.
+    pub groups: &'static [u32],
 }
 
 /// The end of a packet's walk.

@@ -12,9 +12,11 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::process::{Command, Stdio};
 
+use crate::evaluate::Sender;
 use crate::sockopt::{self, Kind};
 use crate::world::{
-    DEFAULT_TTL, GROUPS, MARKS, MTU, Pass, Shot, TAP_ADDRESS, TAPS, TUNS, Way, frame,
+    DEFAULT_TTL, GROUPS, MARKS, MTU, OTHER_MARK, Pass, SENDERS, Shot, TAP_ADDRESS, TAPS, TUNS, Way,
+    frame,
 };
 
 /// Puts this thread, and what it starts, in a new network namespace.
@@ -141,11 +143,41 @@ pub fn set_option(socket: &OwnedFd, level: i32, option: i32, value: u32) -> io::
     }
 }
 
+/// A raw socket that somebody has opened. This thread is root afterwards, with
+/// the other groups of the last one.
+fn socket_of(sender: &Sender) -> io::Result<OwnedFd> {
+    // SAFETY: the groups are live and as many as is said; only this thread's
+    // credentials change, and so they shall.
+    unsafe {
+        libc::syscall(
+            libc::SYS_setgroups,
+            sender.groups.len(),
+            sender.groups.as_ptr(),
+        );
+        libc::syscall(libc::SYS_setfsgid, sender.group);
+    }
+    // With the user CAP_NET_RAW would not go, but the other one's may.
+    let socket = {
+        // SAFETY: takes no pointer; this thread's file system user changes.
+        unsafe { libc::syscall(libc::SYS_setfsuid, sender.user) };
+        sockopt::socket(Kind::Raw)
+    };
+    // SAFETY: as above.
+    unsafe {
+        libc::syscall(libc::SYS_setfsuid, 0);
+        libc::syscall(libc::SYS_setfsgid, 0);
+    }
+    let socket = socket?;
+    set_option(&socket, libc::SOL_SOCKET, libc::SO_BROADCAST, 1)?;
+    Ok(socket)
+}
+
 /// The world, built.
 pub struct Namespace {
     taps: Vec<File>,
     tuns: Vec<File>,
     raw: OwnedFd,
+    other: OwnedFd,
     mark: u32,
     marks: bool,
 }
@@ -189,12 +221,14 @@ impl Namespace {
             Err(error) if error.kind() == io::ErrorKind::NotFound => false,
             other => other.map(|_| true)?,
         };
-        let raw = sockopt::socket(Kind::Raw)?;
-        set_option(&raw, libc::SOL_SOCKET, libc::SO_BROADCAST, 1)?;
+        let other = socket_of(&SENDERS[1])?;
+        set_option(&other, libc::SOL_SOCKET, libc::SO_MARK, OTHER_MARK)?;
+        let raw = socket_of(&SENDERS[0])?;
         Ok(Self {
             taps: taps.into_iter().collect::<io::Result<_>>()?,
             tuns: tuns.into_iter().collect::<io::Result<_>>()?,
             raw,
+            other,
             mark: 0,
             marks,
         })
@@ -209,6 +243,11 @@ impl Namespace {
             }
         }
         passes
+    }
+
+    /// Whether this kernel can mark packets before the filter.
+    pub fn has_marks(&self) -> bool {
+        self.marks
     }
 
     /// Whether a packet is without consequences here: what the kernel answers
@@ -241,11 +280,13 @@ impl Namespace {
                 (&self.taps[*tap]).write_all(&frame)?;
             }
             Way::Out { mark } => {
-                if self.mark != *mark {
+                let is_other = *mark == OTHER_MARK;
+                if !is_other && self.mark != *mark {
                     set_option(&self.raw, libc::SOL_SOCKET, libc::SO_MARK, *mark)?;
                     self.mark = *mark;
                 }
-                errno = send_raw(&self.raw, &shot.bytes);
+                let socket = if is_other { &self.other } else { &self.raw };
+                errno = send_raw(socket, &shot.bytes);
                 // What comes back to us comes through the backlog, as a rule
                 // before sendto returns, but nothing promises that.
                 if errno.is_none() && shot.passes().len() > 1 {

@@ -23,7 +23,7 @@ use crate::random_packets;
 use crate::random_rules::{self, Flavour, nested, rungs};
 use crate::sockopt::{Prepared, errno_name};
 use crate::table::Table;
-use crate::world::{Pass, Shot, Way, group};
+use crate::world::{OTHER_MARK, Pass, SENDERS, Shot, Way, group};
 
 /// The CPU of packets that meet rules that ask for it.
 pub const CPU: u32 = 0;
@@ -208,7 +208,9 @@ pub struct Report {
 pub fn run_case(namespace: &mut Namespace, case: &Case) -> io::Result<Report> {
     run(&["iptables-legacy-restore"], &case.rules)?;
     case.pin()?;
-    if case.flavour.details {
+    // The kernels of the VM have no table for it.
+    let marks_connections = case.flavour.details && namespace.has_marks();
+    if marks_connections {
         // What `connmark` is about.
         run(&["iptables-legacy-restore"], CONNECTION_MARKS)?;
     }
@@ -257,7 +259,7 @@ pub fn run_case(namespace: &mut Namespace, case: &Case) -> io::Result<Report> {
     if case.edits > 0 || case.ladder {
         edited.undo()?;
     }
-    if case.flavour.details {
+    if marks_connections {
         // Or it keeps connection tracking on.
         run(&["iptables-legacy-restore"], "*mangle\nCOMMIT\n")?;
     }
@@ -321,6 +323,10 @@ fn compare(
             conntrack,
             hardware: pass.hardware,
             groups: [pass.in_dev, pass.out_dev].map(group),
+            sender: match shot.way {
+                Way::Out { mark } => Some(SENDERS[usize::from(mark == OTHER_MARK)]),
+                Way::In { .. } => None,
+            },
             cpu: CPU,
             jiffies: 0,
         });

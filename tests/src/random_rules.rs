@@ -528,11 +528,12 @@ fn odder_match(rng: &mut Rng, text: &mut String, hook: &str) {
             let [.., last] = pick(rng, &[PEER_ADDRESS, TAP_ADDRESS]);
             format!(" -m mac{} --mac-source 02:00:00:00:00:{last:02x}", not(rng))
         }
-        1 if incoming || outgoing => {
+        1 if (incoming || outgoing) && rng.bool() => {
             let group = pick(rng, &["0x1", "0/0x1", "0x1/0x1", "0x10", "0", "0x7fffffff"]);
             let side = if incoming { "src" } else { "dst" };
             format!(" -m devgroup{} --{side}-group {group}", not(rng))
         }
+        1 | 2 if hook == "OUTPUT" => owner(rng),
         2 => {
             let every = rng.u32(1..5);
             let packet = rng.u32(..every);
@@ -575,6 +576,28 @@ fn odder_match(rng: &mut Rng, text: &mut String, hook: &str) {
             format!(" -m u32{} --u32 \"{question}\"", not(rng))
         }
     };
+}
+
+/// Who sent the packet.
+fn owner(rng: &mut Rng) -> String {
+    let mut text = String::from(" -m owner");
+    let asked = rng.u32(1..8);
+    if asked & 1 != 0 {
+        let users = pick(rng, &["0", "1000", "1-999", "0-1000", "1001"]);
+        text += &format!("{} --uid-owner {users}", not(rng));
+    }
+    if asked & 2 != 0 {
+        let groups = pick(
+            rng,
+            &["0", "1005", "7", "3001", "5-99", "2000-2999", "4294967294"],
+        );
+        text += &format!("{} --gid-owner {groups}", not(rng));
+        text += pick(rng, &["", " --suppl-groups"]);
+    }
+    if asked & 4 != 0 {
+        text += &format!("{} --socket-exists", not(rng));
+    }
+    text
 }
 
 /// A match that only one protocol has.

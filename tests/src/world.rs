@@ -17,7 +17,7 @@
 
 use std::fmt;
 
-use crate::evaluate::{Hook, PacketType};
+use crate::evaluate::{Hook, PacketType, Sender};
 
 /// Interfaces that packets come in by.
 pub const TAPS: [&str; 3] = ["eth0", "wlan0", "ppp10"];
@@ -78,6 +78,22 @@ pub const GROUPS: [(&str, u32); 4] = [
     ("tun0", 0x10),
     ("tun1x", 0x7fff_ffff),
 ];
+
+/// Who sends packets from here: root, and for [`OTHER_MARK`] somebody else.
+pub const SENDERS: [Sender; 2] = [
+    Sender {
+        user: 0,
+        group: 0,
+        groups: &[4, 100, 2000],
+    },
+    Sender {
+        user: 1000,
+        group: 1005,
+        groups: &[7, 27, 3000, 3001],
+    },
+];
+/// The mark of packets of the other sender.
+pub const OTHER_MARK: u32 = 2;
 
 /// The group of an interface.
 pub fn group(device: &str) -> u32 {

@@ -273,6 +273,36 @@ fn matches_that_fewer_people_know() {
     );
 }
 
+/// Numbers of users mean something else in another user namespace: refused
+/// there. ip_tables itself refuses them from outside.
+#[test]
+fn owner_in_another_user_namespace() {
+    let mut pair = pair();
+    let rule = "iptables-legacy -A OUTPUT -m owner --uid-owner 0 -j ACCEPT";
+    let inside = format!("unshare -Urn {rule}");
+    assert_eq!(pair.kernel.shell(&inside, b"").status, 0);
+    let ran = pair.bpfilter.shell(&inside, b"");
+    assert_eq!(ran.status, 1);
+    assert_eq!(
+        String::from_utf8_lossy(&ran.stderr),
+        "iptables: No chain/target/match by that name.\n"
+    );
+    let outside = format!(
+        "unshare -Urn sleep 20 & inner=$!
+         until [ $(readlink /proc/$inner/ns/net) != $(readlink /proc/$$/ns/net) ]; do
+             sleep 0.01; done
+         nsenter --net=/proc/$inner/ns/net {rule}; status=$?; kill $inner; exit $status"
+    );
+    let [kernel, bpfilter] =
+        [&mut pair.kernel, &mut pair.bpfilter].map(|side| side.shell(&outside, b""));
+    assert_eq!(kernel.status, 1, "{kernel:?}");
+    assert!(String::from_utf8_lossy(&kernel.stderr).contains("Invalid argument"));
+    assert_eq!(
+        (kernel.status, kernel.stderr),
+        (bpfilter.status, bpfilter.stderr)
+    );
+}
+
 /// Sequences that stand or fall with one match.
 const GATED: [(&str, &str); 6] = [
     (
@@ -280,6 +310,7 @@ const GATED: [(&str, &str); 6] = [
         "
         iptables -A OUTPUT -m owner --uid-owner 0-1000 ! --gid-owner 5 -j ACCEPT
         iptables -A OUTPUT -m owner --socket-exists -j ACCEPT
+        iptables -A OUTPUT -m owner ! --gid-owner 7 --suppl-groups -j ACCEPT
         ! iptables -A INPUT -m owner --uid-owner 0 -j ACCEPT
         iptables -N user
         iptables -A user -m owner --uid-owner 0 -j ACCEPT

@@ -106,6 +106,7 @@ fn judge(
                 conntrack: Conntrack::Invalid,
                 hardware: None,
                 groups: [0; 2],
+                sender: None,
                 cpu: CPU,
                 jiffies: 0,
             };

@@ -263,7 +263,7 @@ bpfilter_generation_get(const struct bpfilter_generation *fds)
 	struct generation *gen;
 	int err;
 
-	if (fds->flags & ~BPFILTER_GEN_CONNTRACK)
+	if (fds->flags & ~(BPFILTER_GEN_CONNTRACK | BPFILTER_GEN_IDS))
 		return ERR_PTR(-EINVAL);
 
 	gen = kzalloc(sizeof(*gen), GFP_KERNEL);

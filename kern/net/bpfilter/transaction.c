@@ -12,21 +12,26 @@
  * can change nothing any more, even while it is still dying.
  */
 #include <linux/mutex.h>
+#include <linux/cred.h>
 #include <linux/pid.h>
 #include <linux/sched/signal.h>
 #include <linux/uaccess.h>
+#include <linux/user_namespace.h>
+#include <net/net_namespace.h>
 #include "internal.h"
 
 /*
  * Between begin and end @helper is the process that works on the request; @net
- * is the namespace it is about, NULL for the request after a start. @committed
- * says that @old is what to go back to. All of it is protected by @lock, taken
- * by the caller's process at both ends and by the helper for each option.
+ * is the namespace it is about, NULL for the request after a start; @user_ns is
+ * the caller's, who is there until the end. @committed says that @old is what to
+ * go back to. All of it is protected by @lock, taken by the caller's process at
+ * both ends and by the helper for each option.
  */
 static struct {
 	struct mutex lock; /* protects all of it */
 	struct pid *helper;
 	struct net *net;
+	struct user_namespace *user_ns;
 	struct generation *old;
 	bool committed;
 } transaction = {
@@ -43,6 +48,7 @@ void bpfilter_transaction_begin(struct pid *helper, struct net *net)
 	mutex_lock(&transaction.lock);
 	transaction.helper = get_pid(helper);
 	transaction.net = net;
+	transaction.user_ns = current_user_ns();
 	mutex_unlock(&transaction.lock);
 }
 
@@ -64,9 +70,24 @@ void bpfilter_transaction_end(bool success)
 	put_pid(transaction.helper);
 	transaction.helper = NULL;
 	transaction.net = NULL;
+	transaction.user_ns = NULL;
 	transaction.old = NULL;
 	transaction.committed = false;
 	mutex_unlock(&transaction.lock);
+}
+
+/*
+ * Whether numbers of users and groups mean to the caller what they mean to the
+ * helper. The first errno is ip_tables' (owner_check), the second refuses what
+ * would need a translation.
+ */
+static int check_ids(void)
+{
+	if (transaction.user_ns != transaction.net->user_ns)
+		return -EINVAL;
+	if (transaction.user_ns != &init_user_ns)
+		return -ENOENT;
+	return 0;
 }
 
 static int commit(sockptr_t optval, unsigned int optlen)
@@ -82,6 +103,11 @@ static int commit(sockptr_t optval, unsigned int optlen)
 	/* One request makes one change. */
 	if (transaction.committed)
 		return -EBUSY;
+	if (fds.flags & BPFILTER_GEN_IDS) {
+		err = check_ids();
+		if (err)
+			return err;
+	}
 
 	gen = bpfilter_generation_get(&fds);
 	if (IS_ERR(gen))

@@ -161,6 +161,7 @@ pub(super) fn extension(data: &MatchData, packet: &PacketAt<'_>) -> Answer {
             _ => panic!("nobody says what mark the connection has"),
         },
         ("cpu", 0) => Ok((packet.cpu == info.u32(0)) != (info.u32(4) != 0)),
+        ("owner", 1) => Ok(owner(&info, packet)),
         ("devgroup", 0) => Ok(devgroup(&info, packet)),
         ("tcpmss", 0) => tcpmss(&info, packet),
         ("ecn", 0) => Ok(ecn(&info, packet)),
@@ -329,6 +330,22 @@ fn conntrack(info: &Data<'_>, revision: u8, state: Conntrack) -> bool {
     }
     assert_eq!(flags & !(STATE | ALIAS), 0, "only the state is evaluated");
     true
+}
+
+/// `struct xt_owner_match_info`: first and last user, first and last group,
+/// what is asked, inversions. Every socket that sends here has a file.
+fn owner(info: &Data<'_>, packet: &PacketAt<'_>) -> bool {
+    let (asked, inverse) = (info.u8(16), info.u8(17));
+    let Some(sender) = packet.sender else {
+        return asked == inverse;
+    };
+    let users = info.u32(0)..=info.u32(4);
+    let groups = info.u32(8)..=info.u32(12);
+    let others = sender.groups.iter().any(|group| groups.contains(group));
+    let in_group = groups.contains(&sender.group) || (asked & 0x08 != 0 && others);
+    asked & inverse & 0x04 == 0
+        && (asked & 0x01 == 0 || users.contains(&sender.user) != (inverse & 0x01 != 0))
+        && (asked & 0x02 == 0 || in_group != (inverse & 0x02 != 0))
 }
 
 /// `struct xt_devgroup_info`: flags; group and mask of both sides.

@@ -6,7 +6,7 @@
 //! are built, and what is needed to read the old counters is at hand. What
 //! comes after it (giving the caller the old counters) cannot fail the call.
 
-use bpfilter_msgfmt::GEN_CONNTRACK;
+use bpfilter_msgfmt::{GEN_CONNTRACK, GEN_IDS};
 use umh_core::abi::{Counters, Replace};
 use umh_core::arena::Arena;
 use umh_core::command::OptLen;
@@ -71,10 +71,15 @@ fn build<S: System>(
     let rows = rows(*cpus);
     let counters = system.new_counters(map_len(rows, info.num_entries)?)?;
     let programs = compile(system, &caller.machine, &mut table, &counters)?;
-    let flags = match table.needs().contains(Features::CONNTRACK) {
-        true => GEN_CONNTRACK,
-        false => 0,
-    };
+    let mut flags = 0;
+    for (feature, flag) in [
+        (Features::CONNTRACK, GEN_CONNTRACK),
+        (Features::SOCKETS, GEN_IDS),
+    ] {
+        if table.needs().contains(feature) {
+            flags |= flag;
+        }
+    }
     *head = image::Header {
         version: VERSION,
         rows,

@@ -5,6 +5,7 @@ use super::{Extension, Features, Rule};
 use crate::abi::layout;
 use crate::bytes::read;
 use crate::errno::{Errno, Result};
+use crate::ruleset::{Draft, Field, Mark, SOCKET_FILE, SOCKET_PRESENT, Test};
 use crate::table::Hook;
 
 layout! {
@@ -43,11 +44,13 @@ pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
     hooks: (Hook::LocalOut.mask() | 1 << 4) as u8,
     needs: Features::SOCKETS,
     check,
+    lower,
     ..Extension::matching::<Owner>("owner")
 }];
 
 /// owner_check for a caller in the initial user namespace: each id but the
-/// last one means somebody.
+/// last one means somebody. Others are refused by the kernel half: see
+/// `GEN_IDS`.
 fn check(_: &Rule<'_>, data: &[u8]) -> Result<()> {
     let owner: Owner = read(data, 0).ok_or(Errno::EINVAL)?;
     let bad_range = |asked: u8, min: u32, max: u32| {
@@ -59,5 +62,53 @@ fn check(_: &Rule<'_>, data: &[u8]) -> Result<()> {
     {
         return Err(Errno::EINVAL);
     }
+    Ok(())
+}
+
+/// owner_mt
+fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
+    let owner: Owner = read(data, 0).ok_or(Errno::EINVAL)?;
+    let asked = |flag| owner.flags & flag != 0;
+    let inverted = |flag| owner.invert & flag != 0;
+    let other = owner.flags ^ owner.invert;
+    // Without a socket, or without an open file, nobody is asked further: the
+    // rule holds if all that is asked is inverted, or nothing is.
+    let mut ends = [Mark::NONE; 2];
+    let [no_socket, no_file] = &mut ends;
+    if other == 0 {
+        *no_socket = draft.otherwise();
+    }
+    draft.detail_field(Test::any_of(Field::Socket, SOCKET_PRESENT));
+    if other == 0 {
+        let _ = draft.otherwise();
+    }
+    if asked(SOCKET) && inverted(SOCKET) {
+        draft.fail();
+    }
+    if other & (UID | GID) == 0 {
+        *no_file = draft.otherwise();
+    }
+    draft.detail_field(Test::any_of(Field::Socket, SOCKET_FILE));
+    let _ = draft.otherwise();
+    if asked(UID) {
+        let user = Test::between(Field::User, owner.uid_min, owner.uid_max);
+        draft.detail_field(user.invert_if(inverted(UID)));
+    }
+    if asked(GID) {
+        let group = Test::between(Field::Group, owner.gid_min, owner.gid_max);
+        match (asked(SUPPLEMENTARY), inverted(GID)) {
+            (false, invert) => draft.detail_field(group.invert_if(invert)),
+            (true, true) => {
+                draft.detail_field(group.invert_if(true));
+                draft.groups(&group.invert_if(true));
+            }
+            // One of them: not all of them fail.
+            (true, false) => draft.not_all(|draft| {
+                draft.detail_field(group.invert_if(true));
+                draft.groups(&group.invert_if(true));
+            }),
+        }
+    }
+    draft.here(&ends);
     Ok(())
 }

@@ -175,17 +175,40 @@ facts! {
     SKB_DST = Struct "sk_buff" Offset(&["_skb_refdst"]);
     /// A route's realm.
     DST_REALM = Struct "dst_entry" Offset(&["tclassid"]);
+    /// A socket.
+    SOCK = Struct "sock" Id;
+    /// Its state, `TCP_*`.
+    SOCK_STATE = Struct "sock" Offset(&["__sk_common", "skc_state"]);
+    /// Of a request for a connection: the listening socket.
+    SOCK_LISTENER = Struct "sock" Offset(&["__sk_common", "skc_listener"]);
+    /// What a process sees of a socket.
+    SOCK_SOCKET = Struct "sock" Offset(&["sk_socket"]);
+    /// The open file.
+    SOCKET_FILE = Struct "socket" Offset(&["file"]);
+    /// Who opened it.
+    FILE_CRED = Struct "file" Offset(&["f_cred"]);
+    /// Their user.
+    CRED_USER = Struct "cred" Offset(&["fsuid"]);
+    /// Their group.
+    CRED_GROUP = Struct "cred" Offset(&["fsgid"]);
+    /// Their other groups.
+    CRED_GROUPS = Struct "cred" Offset(&["group_info"]);
+    /// How many groups.
+    GROUPS_COUNT = Struct "group_info" Offset(&["ngroups"]);
+    /// The first one.
+    GROUPS_FIRST = Struct "group_info" Offset(&["gid"]);
 }
 
 /// The facts without which no program is possible.
 const REQUIRED: core::ops::RangeInclusive<u8> = SKB_LEN.0..=GSO_TYPE.0;
 /// The facts that a feature needs: the first and the last one.
-static NEEDED: [(Param, Param, Features); 5] = [
+static NEEDED: [(Param, Param, Features); 6] = [
     (SKB_NFCT, TUPLE_PROTO, Features::CONNTRACK),
     (CT_MARK, CT_MARK, Features::CONNECTION_MARKS),
     (SKB_DEV, SKB_MAC, Features::LINK_LAYER),
     (DEV_GROUP, DEV_GROUP, Features::DEVICE_GROUPS),
     (SKB_DST, DST_REALM, Features::REALMS),
+    (SOCK, GROUPS_FIRST, Features::SOCKETS),
 ];
 
 /// The function that an op of a kind calls.

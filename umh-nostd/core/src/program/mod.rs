@@ -216,7 +216,7 @@ mod need {
         /// Any op.
         OPS
         /// Ops that are functions of the kernel half.
-        FUNCTIONS
+        STATE
         /// Targets among them.
         TARGETS
         /// Ops that end at COMPARE.
@@ -271,6 +271,8 @@ mod shared {
         KEEP_R4
         /// R2 bytes at R4 of the packet are copied.
         READ
+        /// R5 = whose the packet is, R4 = who that is.
+        OWNER
     }
 }
 
@@ -288,6 +290,7 @@ static SHARED: [Block; shared::COUNT] = [
     ops::STATE_AT_R5,
     ops::KEEP_R4,
     ops::READ,
+    packet::OWNER,
 ];
 
 const AGAIN: Block = block![
@@ -433,7 +436,10 @@ fn needs(ruleset: &Ruleset<'_>, hook: Hook) -> Needs {
         (need::OUTGOING, outgoing),
         (need::NAT, uses.nat),
         (need::OPS, uses.kinds != 0),
-        (need::FUNCTIONS, uses.kinds & kind::FUNCTIONS != 0),
+        (
+            need::STATE,
+            uses.kinds & kind::FUNCTIONS != 0 || fields & 1 << Field::Socket as u32 != 0,
+        ),
         (need::TARGETS, uses.kinds & kind::TARGETS != 0),
         (need::COMPARE, uses.kinds & ops::COMPARE != 0),
         (need::ANSWER, uses.kinds & ops::ANSWER != 0),

@@ -19,7 +19,9 @@ use super::asm::{
 };
 use super::asm::{add32, and32};
 use super::block::Block;
-use super::kernel::{CAST, SKB_LEN, SKB_MARK, WORD, function};
+use super::kernel::{
+    CAST, CRED_GROUPS, GROUPS_COUNT, GROUPS_FIRST, PAIR, SKB_LEN, SKB_MARK, WORD, function,
+};
 use super::{Builder, frame, label, need, param, shared};
 use crate::ruleset::{BUCKET, Bucket, FIELDS, Field, OP, Op, flag, kind};
 
@@ -50,6 +52,8 @@ const C: Label = Label(Label::LOCAL + 2);
 const BLOCKS: u8 = Label::LOCAL + 8;
 /// Only a block jumps there, backwards.
 const NEXT_OPTION: Label = Label(Label::LOCAL - 1);
+/// Likewise.
+const NEXT_OWNER: Label = Label(Label::LOCAL - 2);
 
 /// Where the block of a kind is.
 pub(super) const fn of(kind: u8) -> Label {
@@ -69,7 +73,8 @@ pub(super) const ANSWER: u32 = COMPARE
     | 1 << kind::INTERFACE
     | 1 << kind::NTH
     | 1 << kind::QUOTA
-    | 1 << kind::RECENT;
+    | 1 << kind::RECENT
+    | 1 << kind::GROUPS;
 /// Kinds that read the packet themselves.
 pub(super) const PAYLOADS: u32 = 1 << kind::TCP_OPTION | 1 << kind::PAYLOAD;
 
@@ -235,6 +240,50 @@ const TCP_OPTION: &[Item] = &[
     and_imm(R0, i32::MAX),
     store(B8, Fp, frame::OPTION_AT, R0),
     jump(NEXT_OPTION),
+];
+
+/// The part of owner_mt that looks at other groups.
+const GROUPS: &[Item] = &[
+    bind(of(kind::GROUPS)),
+    map_value(R1, Map::Data, param::ZERO),
+    load(B8, R1, R1, 0),
+    store(B8, Fp, frame::OPTION_AT, R1),
+    bind(NEXT_OWNER),
+    insert(shared::AGAIN),
+    insert(shared::OWNER),
+    bind(super::packet::END),
+    jump_if_imm(R5, Cond::Ne, super::packet::SOCKET_BOTH, label::NO),
+    // Cast, or it would be a pointer that nothing can be added to.
+    mov(R1, R4),
+    add_imm(R1, 0).imm(CRED_GROUPS),
+    mov_imm(R2, 0).imm(PAIR),
+    call_kfunc(CAST),
+    load(B8, R1, R0, 0),
+    store(B8, Fp, frame::SAVED, R1),
+    add_imm(R1, 0).imm(GROUPS_COUNT),
+    mov_imm(R2, 0).imm(WORD),
+    call_kfunc(CAST),
+    load(B4, R2, R0, 0),
+    load(B8, R3, Fp, frame::OPTION_AT),
+    jump_if(R3, Cond::Ge, R2, label::NO),
+    load(B8, R1, Fp, frame::SAVED),
+    lsh_imm(R3, 2),
+    add(R1, R3),
+    add_imm(R1, 0).imm(GROUPS_FIRST),
+    mov_imm(R2, 0).imm(WORD),
+    call_kfunc(CAST),
+    load(B4, R4, R0, 0),
+    insert(shared::THIS_OP),
+    load(B4, R3, R2, LOW),
+    sub32(R4, R3),
+    load(B4, R3, R2, SPAN),
+    jump_if(R4, Cond::Le, R3, label::YES),
+    load(B8, R1, Fp, frame::OPTION_AT),
+    add_imm(R1, 1),
+    // No copy of it, see `frame`.
+    and_imm(R1, i32::MAX),
+    store(B8, Fp, frame::OPTION_AT, R1),
+    jump(NEXT_OWNER),
 ];
 
 /// skb_header_pointer and skb_copy_bits, for a word.
@@ -477,6 +526,7 @@ impl Builder<'_> {
             when(need::op(kind::QUOTA), QUOTA),
             when(need::op(kind::PAYLOAD), PAYLOAD_WORD),
             when(need::op(kind::SHIFT), SHIFT),
+            when(need::op(kind::GROUPS), GROUPS),
             bind(label::NOT),
             when(
                 need::op(kind::OTHERWISE),

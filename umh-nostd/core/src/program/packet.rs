@@ -13,21 +13,24 @@
 use super::act::CPU;
 use super::asm::{
     Cond, Item, Map, Param, Reg, Size, add, add_imm, and_imm, and32_imm, bind, call, call_kfunc,
-    jump, jump_if, jump_if_imm, load, lsh, lsh_imm, map_value, modulo_imm, mov, mov_imm, mov_wide,
-    mov32, mov32_imm, mul_imm, neg, or, or_imm, rsh_imm, store, store_imm, sub, sub32_imm, swap,
-    unless, upper, when, xor,
+    insert, jump, jump_if, jump_if_imm, load, lsh, lsh_imm, map_value, modulo_imm, mov, mov_imm,
+    mov_wide, mov32, mov32_imm, mul_imm, neg, or, or_imm, rsh_imm, store, store_imm, sub,
+    sub32_imm, swap, unless, upper, when, xor,
 };
 use super::asm::{Label, and};
+use super::block::Block;
 use super::kernel::{
-    CAST, CT_STATUS, DEV_GROUP, DEV_NAME, DEV_TYPE, DST_REALM, DYNPTR, GSO_SIZE, GSO_TYPE,
-    ITER_NEW, PAIR, SKB_DATA, SKB_DATA_LEN, SKB_DEV, SKB_DST, SKB_END, SKB_HEAD, SKB_LEN, SKB_MAC,
-    SKB_MARK, SKB_NFCT, SKB_PKT_TYPE, SKB_SK, SOCK_NET, STATE_IN, STATE_NET, STATE_OUT, WORD,
+    CAST, CRED_GROUP, CRED_USER, CT_STATUS, DEV_GROUP, DEV_NAME, DEV_TYPE, DST_REALM, DYNPTR,
+    FILE_CRED, GSO_SIZE, GSO_TYPE, ITER_NEW, PAIR, SKB_DATA, SKB_DATA_LEN, SKB_DEV, SKB_DST,
+    SKB_END, SKB_HEAD, SKB_LEN, SKB_MAC, SKB_MARK, SKB_NFCT, SKB_PKT_TYPE, SKB_SK, SOCK,
+    SOCK_LISTENER, SOCK_NET, SOCK_SOCKET, SOCK_STATE, SOCKET_FILE, STATE_IN, STATE_NET, STATE_OUT,
+    WORD,
 };
 use super::ops::DYNPTR_READ;
-use super::{Builder, frame, label, need, param};
+use super::{Builder, frame, label, need, param, shared};
 use crate::ruleset::{
-    CT_INVALID, CT_ORIGINAL, CT_PRESENT, CT_UNTRACKED, Field, MAC_PRESENT, Question, Rows, Source,
-    class, key_place, kind,
+    CT_INVALID, CT_ORIGINAL, CT_PRESENT, CT_UNTRACKED, Field, MAC_PRESENT, Question, Rows,
+    SOCKET_FILE as FILE, SOCKET_PRESENT, Source, class, key_place, kind,
 };
 
 use Reg::{Fp, R0, R1, R2, R3, R4, R5, R6, R7, R8, R9};
@@ -44,10 +47,62 @@ const READ: Label = Label(Label::LOCAL + 2);
 const WHOLE: Label = Label(Label::LOCAL + 3);
 const LINEAR: Label = Label(Label::LOCAL + 4);
 const PARSED: Label = Label(Label::LOCAL + 5);
-const END: Label = Label(Label::LOCAL + 6);
+pub(super) const END: Label = Label(Label::LOCAL + 6);
 
 /// A place in the frame.
 const PLACE: Param = Param::arg(0);
+
+/// The start of owner_mt: R5 is `SOCKET_*`, and R4 who opened it if there is a
+/// file. Goes to END if not, which must be bound next.
+pub(super) const OWNER: Block = block![
+    mov_imm(R5, 0),
+    load(B8, R1, R6, 0).at(SKB_SK),
+    jump_if_imm(R1, Cond::Eq, 0, END),
+    load(B1, R2, R1, 0).at(SOCK_STATE),
+    jump_if_imm(R2, Cond::Eq, TIME_WAIT, END),
+    jump_if_imm(R2, Cond::Ne, NEW_SYN_RECV, HAVE),
+    load(B8, R1, R1, 0).at(SOCK_LISTENER),
+    bind(HAVE),
+    mov_imm(R2, 0).imm(SOCK),
+    call_kfunc(CAST),
+    mov_imm(R5, 0),
+    load(B8, R2, R0, 0).at(SOCK_SOCKET),
+    jump_if_imm(R2, Cond::Eq, 0, END),
+    when(
+        need::SOCK_NET,
+        &[
+            load(B8, R3, R0, 0).at(SOCK_NET),
+            load(B8, R4, Fp, frame::STATE),
+            load(B8, R4, R4, 0).at(STATE_NET),
+            jump_if(R3, Cond::Ne, R4, END),
+        ]
+    ),
+    mov_imm(R5, SOCKET_PRESENT as i32),
+    load(B8, R2, R2, 0).at(SOCKET_FILE),
+    jump_if_imm(R2, Cond::Eq, 0, END),
+    mov_imm(R5, SOCKET_BOTH),
+    load(B8, R4, R2, 0).at(FILE_CRED),
+];
+
+/// `TCP_TIME_WAIT`: no whole socket.
+const TIME_WAIT: i32 = 6;
+/// `TCP_NEW_SYN_RECV`: a request for a connection.
+const NEW_SYN_RECV: i32 = 12;
+/// There is all of it.
+pub(super) const SOCKET_BOTH: i32 = (SOCKET_PRESENT | FILE) as i32;
+
+const SOCKET: &[Item] = &[
+    store_imm(B8, Fp, field(Field::User), 0),
+    insert(shared::OWNER),
+    bind(END),
+    store(B4, Fp, field(Field::Socket), R5),
+    jump_if_imm(R5, Cond::Ne, SOCKET_BOTH, END),
+    load(B4, R1, R4, 0).at(CRED_USER),
+    store(B4, Fp, field(Field::User), R1),
+    load(B4, R1, R4, 0).at(CRED_GROUP),
+    store(B4, Fp, field(Field::Group), R1),
+    bind(END),
+];
 
 /// realm_mt
 const REALM: &[Item] = &[
@@ -151,7 +206,7 @@ impl Builder<'_> {
         self.put(block![
             load(B8, R6, R1, 8),
             when(
-                need::FUNCTIONS,
+                need::STATE,
                 &[load(B8, R2, R1, 0), store(B8, Fp, frame::STATE, R2)]
             ),
             // SCRATCH = how many hops of its way this machine is: recent_mt's
@@ -452,6 +507,7 @@ impl Builder<'_> {
                 &[call(CPU), store(B4, Fp, field(Field::Cpu), R0)]
             ),
             when(need::field(Field::Realm), REALM),
+            when(need::field(Field::Socket), SOCKET),
             when(need::field(Field::MacLast), LINK_LAYER),
             when(need::field(Field::Length), LENGTH),
             when(need::field(Field::PacketType), PACKET_TYPE),

@@ -502,6 +502,13 @@ impl Draft<'_, '_> {
         self.pure &= !must_be_there;
     }
 
+    /// One of the groups of who sent the packet lies in a range, besides
+    /// [`Field::Group`].
+    pub(crate) fn groups(&mut self, test: &Test) {
+        self.all.uses.fields |= 1 << Field::Socket as u32;
+        self.test_op(kind::GROUPS, 0, test);
+    }
+
     /// What is found is masked, and shifted left, and right.
     #[inline(never)]
     pub(crate) fn shift(&mut self, mask: u32, left: u32, right: u32) {

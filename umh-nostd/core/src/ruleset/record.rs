@@ -203,6 +203,9 @@ pub(crate) mod kind {
     /// What is found is masked with `mask`, shifted left by `low`, then right
     /// by `span`.
     pub(crate) const SHIFT: u8 = 16;
+    /// One of the other groups of who opened the socket is `low` or up to
+    /// `span` more.
+    pub(crate) const GROUPS: u8 = 17;
     /// A table of addresses. `what`: bits of [`super::recent`], and above
     /// them the table's number. `mask`: the bits of an address that count;
     /// `low`: how many times; `span`: how many ticks ago.
