@@ -57,6 +57,10 @@ pub fn host_of(side: &mut Side) -> Host {
 /// ability, tried.
 pub fn features_of(side: &mut Side) -> Features {
     let (input, output) = (0, 2);
+    // --set, a table named "t".
+    let mut recent = [0; 211];
+    recent[8] = 2;
+    recent[10] = b't';
     let probes = [
         (
             Features::CONNTRACK,
@@ -92,6 +96,11 @@ pub fn features_of(side: &mut Side) -> Features {
             Features::REALMS,
             output,
             Extension::new("realm", 0, [0; 12]),
+        ),
+        (
+            Features::TABLES,
+            output,
+            Extension::new("recent", 0, recent),
         ),
     ];
     let matches = probes.into_iter().map(|(feature, chain, extension)| {
@@ -143,6 +152,7 @@ pub fn lacking(features: Features) -> Vec<&'static str> {
         ),
         (Features::DEVICE_GROUPS, "devgroup"),
         (Features::REALMS, "realm"),
+        (Features::TABLES, "recent"),
     ];
     gated
         .into_iter()
