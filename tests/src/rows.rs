@@ -1032,7 +1032,6 @@ fn data(rows: &mut Rows) {
         ("mark", 1, 9),
         ("comment", 0, 256),
         ("connmark", 1, 9),
-        ("realm", 0, 9),
     ] {
         let right = vec![0xa5; size];
         rows.input(0, name, 0, Extension::new(name, revision, right));

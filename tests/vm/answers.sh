@@ -17,8 +17,7 @@ trap 'rm -rf "$work"' EXIT
 RUSTFLAGS='-C target-feature=+crt-static' cargo build --quiet --release -p bpfilter-tests --bin packet-agent --target $target
 agent=${CARGO_TARGET_DIR:-target}/$target/release/packet-agent
 adds=(--add "$agent=/usr/bin/packet-agent")
-# `owner` is not enforced yet.
-for rules in $(grep -L -e '^# refused: ' -e ' -m owner ' tests/rulesets/*.rules); do
+for rules in $(grep -L -e '^# refused: ' tests/rulesets/*.rules); do
 	adds+=(--add "$rules=/rulesets/$(basename "$rules")")
 done
 
