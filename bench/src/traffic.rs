@@ -51,20 +51,13 @@ impl Messages {
                 iov_len: bytes.len(),
             })
             .collect();
-        let headers = vectors
-            .iter_mut()
-            .map(|vector| {
-                // SAFETY: all zeros is a header of a message without parts.
-                let mut header: libc::mmsghdr = unsafe { std::mem::zeroed() };
-                header.msg_hdr.msg_iov = vector;
-                header.msg_hdr.msg_iovlen = 1;
-                if to.is_some() {
-                    header.msg_hdr.msg_name = (&raw const *address).cast_mut().cast();
-                    header.msg_hdr.msg_namelen = size_of::<libc::sockaddr_in>() as u32;
-                }
-                header
-            })
-            .collect();
+        let mut headers = one_part_each(&mut vectors);
+        if to.is_some() {
+            for header in &mut headers {
+                header.msg_hdr.msg_name = (&raw const *address).cast_mut().cast();
+                header.msg_hdr.msg_namelen = size_of::<libc::sockaddr_in>() as u32;
+            }
+        }
         Self {
             headers,
             _vectors: vectors,
@@ -118,6 +111,20 @@ impl Messages {
     }
 }
 
+/// A header for each of the vectors, which must live as long.
+fn one_part_each(vectors: &mut [libc::iovec]) -> Vec<libc::mmsghdr> {
+    vectors
+        .iter_mut()
+        .map(|vector| {
+            // SAFETY: all zeros is a header of a message without parts.
+            let mut header: libc::mmsghdr = unsafe { std::mem::zeroed() };
+            header.msg_hdr.msg_iov = vector;
+            header.msg_hdr.msg_iovlen = 1;
+            header
+        })
+        .collect()
+}
+
 /// Takes what comes to a socket.
 struct Receiver {
     headers: Vec<libc::mmsghdr>,
@@ -135,16 +142,7 @@ impl Receiver {
                 iov_len: room.len(),
             })
             .collect();
-        let headers = vectors
-            .iter_mut()
-            .map(|vector| {
-                // SAFETY: as in `Messages::new`.
-                let mut header: libc::mmsghdr = unsafe { std::mem::zeroed() };
-                header.msg_hdr.msg_iov = vector;
-                header.msg_hdr.msg_iovlen = 1;
-                header
-            })
-            .collect();
+        let headers = one_part_each(&mut vectors);
         Self {
             headers,
             _vectors: vectors,

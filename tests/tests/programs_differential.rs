@@ -16,7 +16,7 @@
 )]
 
 use bpfilter_tests::agents::Cases;
-use bpfilter_tests::blob::{Chain, Extension, Rule, Table as BlobTable, Target};
+use bpfilter_tests::blob::{Blob, Chain, Extension, Rule, Table as BlobTable, Target};
 use bpfilter_tests::evaluate::{Conntrack, Evaluator, Hook, PacketAt, PacketType, Verdict};
 use bpfilter_tests::namespace::{run, unshare};
 use bpfilter_tests::odd_rules::Edited;
@@ -25,25 +25,8 @@ use bpfilter_tests::packet::Ipv4;
 use bpfilter_tests::programs::{Programs, kernel};
 use bpfilter_tests::table::Table;
 use fastrand::Rng;
-use umh_core::abi::{
-    FILTER_VALID_HOOKS, GetInfo, Replace, VERDICT_ACCEPT, VERDICT_DROP, VERDICT_RETURN,
-};
+use umh_core::abi::{GetInfo, Replace, VERDICT_ACCEPT, VERDICT_DROP, VERDICT_RETURN};
 use umh_core::table::Hook as CoreHook;
-
-/// The request that would load the table that is there.
-fn header(live: &Live) -> Replace {
-    let info = live.info();
-    Replace {
-        name: info.name,
-        valid_hooks: FILTER_VALID_HOOKS,
-        num_entries: info.num_entries,
-        size: info.size,
-        hook_entry: info.hook_entry,
-        underflow: info.underflow,
-        num_counters: 4,
-        counters: 0,
-    }
-}
 
 /// The packets of a case, some of them damaged, each with the hooks it is
 /// put through.
@@ -150,7 +133,8 @@ fn check(case: &Case) -> usize {
         edited.edit(&mut rng, 0).unwrap();
     }
     let packets = packets(case, &mut rng);
-    judge(&header(&live), &live.entries().unwrap(), &packets, &|| {
+    let table = Blob::of_loaded(live.info(), live.entries().unwrap(), 4);
+    judge(&table.header, &table.entries, &packets, &|| {
         format!("seed {}\n{}", case.seed, case.rules)
     });
     edited.undo().unwrap();

@@ -9,30 +9,20 @@
 
 use std::thread;
 
-use bpfilter_tests::blob::{Extension, Rule, Table, Target};
+use bpfilter_tests::blob::{Blob, Extension, Rule, Table, Target};
 use bpfilter_tests::namespace::{run, unshare};
 use bpfilter_tests::oracle::Live;
 use bpfilter_tests::packet::{Ipv4, protocol, udp};
 use bpfilter_tests::programs::{Programs, kernel};
-use umh_core::abi::{FILTER_VALID_HOOKS, Replace, VERDICT_ACCEPT, VERDICT_DROP};
+use umh_core::abi::{VERDICT_ACCEPT, VERDICT_DROP};
 use umh_core::table::Hook;
 use umh_core::table::named::NAMED_MAX;
 
 fn load(rules: &str) -> Programs {
     run(&["iptables-legacy-restore"], rules).unwrap();
     let live = Live::open().unwrap();
-    let info = live.info();
-    let header = Replace {
-        name: info.name,
-        valid_hooks: FILTER_VALID_HOOKS,
-        num_entries: info.num_entries,
-        size: info.size,
-        hook_entry: info.hook_entry,
-        underflow: info.underflow,
-        num_counters: 4,
-        counters: 0,
-    };
-    match Programs::load(&header, &live.entries().unwrap()) {
+    let table = Blob::of_loaded(live.info(), live.entries().unwrap(), 4);
+    match Programs::load(&table.header, &table.entries) {
         Ok(programs) => programs,
         Err(error) => panic!("{error}"),
     }
