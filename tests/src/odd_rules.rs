@@ -11,7 +11,7 @@ use std::io;
 
 use fastrand::Rng;
 use umh_core::abi::{
-    Entry, ExtensionHeader, GetInfo, IPT_F_FRAG, IPT_F_GOTO, Replace, VERDICT_ACCEPT, VERDICT_DROP,
+    Entry, ExtensionHeader, GetInfo, IPT_F_FRAG, IPT_F_GOTO, VERDICT_ACCEPT, VERDICT_DROP,
     VERDICT_RETURN,
 };
 use zerocopy::{FromBytes, IntoBytes};
@@ -241,20 +241,7 @@ impl Edited {
 
     /// Offers the table to the kernel. The errno of that, or 0.
     fn load(&self) -> io::Result<i32> {
-        let blob = Blob {
-            header: Replace {
-                name: padded("filter"),
-                valid_hooks: self.info.valid_hooks,
-                num_entries: self.info.num_entries,
-                size: self.info.size,
-                hook_entry: self.info.hook_entry,
-                underflow: self.info.underflow,
-                num_counters: self.info.num_entries,
-                counters: 0,
-            },
-            entries: self.entries.clone(),
-            offsets: self.starts.clone(),
-        };
+        let blob = Blob::of_loaded(&self.info, self.entries.clone(), self.info.num_entries);
         Ok(Prepared::new(&blob.call())?.make().1)
     }
 }

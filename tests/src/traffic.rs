@@ -11,10 +11,10 @@ use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use umh_core::abi::{Counters, GetInfo, Replace};
+use umh_core::abi::{Counters, GetInfo};
 use zerocopy::FromBytes;
 
-use crate::blob::{Blob, padded};
+use crate::blob::Blob;
 use crate::namespace::{Namespace, run};
 use crate::oracle::Live;
 use crate::packet::{Ipv4, protocol, udp};
@@ -45,20 +45,7 @@ impl Loaded {
 
     /// Puts this table in the place of `old`. The last counters of that.
     fn replace(&self, old: &Self) -> io::Result<Vec<Counters>> {
-        let blob = Blob {
-            header: Replace {
-                name: padded("filter"),
-                valid_hooks: self.info.valid_hooks,
-                num_entries: self.info.num_entries,
-                size: self.info.size,
-                hook_entry: self.info.hook_entry,
-                underflow: self.info.underflow,
-                num_counters: old.info.num_entries,
-                counters: 0,
-            },
-            entries: self.entries.clone(),
-            offsets: Vec::new(),
-        };
+        let blob = Blob::of_loaded(&self.info, self.entries.clone(), old.info.num_entries);
         let outcome = Prepared::new(&blob.call())?.outcome();
         if outcome.ret != 0 {
             return Err(io::Error::from_raw_os_error(outcome.errno));
