@@ -334,7 +334,8 @@ const STEADY: &str = "*filter\n:INPUT DROP [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT D
      -A OUTPUT -p udp -m multiport --dports 2000,2001 -j ACCEPT\nCOMMIT\n";
 
 /// For so many milliseconds, traffic and calls, while somebody outside kills
-/// what serves the calls. What should pass passes, all of it and nothing else.
+/// what serves the calls: from the line "ready" to the line "sent". What should
+/// pass passes, all of it and nothing else.
 pub fn steady(milliseconds: u64) -> io::Result<String> {
     let namespace = Namespace::enter()?;
     run(&["iptables-legacy-restore"], STEADY)?;
@@ -423,7 +424,8 @@ pub fn steady(milliseconds: u64) -> io::Result<String> {
         number(passed) + number(stopped_in),
         number(stopped_out),
     ];
-    // The helper may be killed in the middle of this, too.
+    // Whoever kills the helper ceases now, but may have done it just before.
+    println!("sent");
     let counters = (0..100).find_map(|_| live.counters().ok());
     let counters = counters.ok_or_else(|| io::Error::other("no counters in 100 calls"))?;
     for (rule, (expected, got)) in expected.iter().zip(counters).enumerate() {

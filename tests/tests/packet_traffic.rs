@@ -41,13 +41,14 @@ fn rules_that_split_a_transfer_add_up_to_it() {
 #[test]
 fn a_killed_helper_changes_nothing_for_packets() {
     let mut agent = start(Backend::Bpfilter, AGENT, &["steady", "4000"]);
-    let mut ready = String::new();
-    let stdout = agent.stdout.as_mut().expect("a piped stdout");
-    BufReader::new(stdout)
-        .read_line(&mut ready)
-        .expect("a line of the agent");
+    let stdout = agent.stdout.take().expect("a piped stdout");
+    let mut lines = BufReader::new(stdout).lines();
+    let ready = lines.next().expect("a line of the agent");
+    // Until everything is sent. What is read then must get a whole helper,
+    // however long that takes on a busy machine.
+    let sent = std::thread::spawn(move || (lines.next(), lines));
     let mut kills = 0;
-    while agent.try_wait().expect("a child of ours").is_none() {
+    while !sent.is_finished() {
         if let Some(helper) = helper_of(agent.id()) {
             // SAFETY: takes no pointer; the process is a descendant of ours.
             unsafe { libc::kill(helper as i32, libc::SIGKILL) };
@@ -55,8 +56,10 @@ fn a_killed_helper_changes_nothing_for_packets() {
         }
         std::thread::sleep(Duration::from_millis(30));
     }
+    let (_, said) = sent.join().expect("a reader that does not panic");
+    let said: Vec<_> = said.map_while(Result::ok).collect();
     let output = agent.wait_with_output().expect("a child of ours");
     let error = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{ready}{error}");
+    assert!(output.status.success(), "{ready:?}{said:?}{error}");
     assert!(kills >= 20, "killed {kills} times only");
 }

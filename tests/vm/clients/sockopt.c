@@ -34,7 +34,7 @@ static const char usage[] =
 	"           the same, as root of a new user namespace on a socket made before\n"
 	"       sockopt elsewhere ERRNO get|set OPTION LEN [NAME]\n"
 	"           the same, from a new network namespace, and still as who one is\n"
-	"       sockopt loop COUNT\n"
+	"       sockopt loop COUNT [ERRNO]\n"
 	"           GET_INFO again and again, prints the nanoseconds per call\n"
 	"       sockopt hammer PROCESSES COUNT\n"
 	"           COUNT calls in all, from all at once; every answer must be right\n"
@@ -150,18 +150,28 @@ static long long now(void)
 	return t.tv_sec * 1000000000LL + t.tv_nsec;
 }
 
-static int loop(unsigned int count)
+static int info_fails(int fd, const char *expected)
+{
+	struct info info = { .name = "filter" };
+	const char *got = call(fd, 0, GET_INFO, &info, sizeof(info));
+
+	if (!strcmp(got, expected))
+		return 1;
+	fprintf(stderr, "sockopt: GET_INFO: %s, not %s\n", got, expected);
+	return 0;
+}
+
+static int loop(unsigned int count, const char *expected)
 {
 	int fd = new_socket();
-	long long start;
+	long long start = 0;
 	unsigned int i;
 
-	if (!info_is_right(fd)) /* starts what has to be started */
-		return 1;
-	start = now();
-	for (i = 0; i < count; i++) {
-		if (!info_is_right(fd))
+	for (i = 0; i <= count; i++) {
+		if (expected ? !info_fails(fd, expected) : !info_is_right(fd))
 			return 1;
+		if (!i) /* what has to be started is started */
+			start = now();
 	}
 	printf("%lld\n", (now() - start) / count);
 	return 0;
@@ -265,8 +275,8 @@ int main(int argc, char **argv)
 		return foreign(CLONE_NEWUSER | CLONE_NEWNET, argv + 2);
 	if (!strcmp(command, "elsewhere") && (argc == 6 || argc == 7))
 		return foreign(CLONE_NEWNET, argv + 2);
-	if (!strcmp(command, "loop") && argc == 3)
-		return loop(number(argv[2]));
+	if (!strcmp(command, "loop") && (argc == 3 || argc == 4))
+		return loop(number(argv[2]), argv[3]);
 	if (!strcmp(command, "hammer") && argc == 4)
 		return in_processes(number(argv[2]), hammer_one,
 				    number(argv[3]) / number(argv[2]));
