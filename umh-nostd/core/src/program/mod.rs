@@ -213,8 +213,10 @@ mod need {
         OUTGOING
         /// Whether a connection was translated.
         NAT
-        /// Any op.
+        /// Ops that are asked before a rule matches.
         OPS
+        /// A way on where a rule does not match after all, or its target lets go.
+        FAILED
         /// Ops that are functions of the kernel half.
         STATE
         /// Targets among them.
@@ -435,7 +437,8 @@ fn needs(ruleset: &Ruleset<'_>, hook: Hook) -> Needs {
         (need::INCOMING, incoming),
         (need::OUTGOING, outgoing),
         (need::NAT, uses.nat),
-        (need::OPS, uses.kinds != 0),
+        (need::OPS, uses.kinds & !kind::TARGETS != 0),
+        (need::FAILED, uses.kinds != 0),
         (
             need::STATE,
             uses.kinds & kind::FUNCTIONS != 0 || fields & 1 << Field::Socket as u32 != 0,

@@ -478,10 +478,13 @@ const CT_EXPIRES: &[Item] = &[
 impl Builder<'_> {
     pub(super) fn ops(&mut self) {
         let kinds = self.ruleset.uses().kinds;
-        if kinds == 0 {
-            return;
+        let (asked, targets) = (kinds & !kind::TARGETS, kinds & kind::TARGETS);
+        if asked != 0 {
+            self.ask(asked);
         }
-        self.ask(kinds);
+        if targets != 0 {
+            self.target(targets);
+        }
         self.put(block![
             when(need::op(kind::TEST), TEST),
             when(need::op(kind::GUARD), GUARD),
@@ -493,6 +496,10 @@ impl Builder<'_> {
             if kinds & 1 << kind != 0 {
                 self.function(kind);
             }
+        }
+        // The verifier refuses what no way leads to.
+        if asked == 0 {
+            return;
         }
         if kinds & 1 << kind::RECENT != 0 {
             self.recent();
@@ -598,12 +605,12 @@ impl Builder<'_> {
             store(B8, Fp, frame::INVERT, R4),
             load(B1, R3, R2, offset_of!(Op, kind) as i16),
         ]);
-        self.dispatch(kinds & !kind::TARGETS);
-        if kinds & kind::TARGETS == 0 {
-            return;
-        }
-        // A way of their own, or the verifier would follow all other kinds
-        // once more from here.
+        self.dispatch(kinds);
+    }
+
+    /// Finds the function of a target. A way of its own, or the verifier would
+    /// follow all other kinds once more from here.
+    fn target(&mut self, kinds: u32) {
         self.put(block![
             bind(label::TARGET),
             jump_if_imm(R3, Cond::Gt, 0, label::DROP).imm(param::LAST_OP),
@@ -611,7 +618,7 @@ impl Builder<'_> {
             add(R2, R3),
             load(B1, R3, R2, offset_of!(Op, kind) as i16),
         ]);
-        self.dispatch(kinds & kind::TARGETS);
+        self.dispatch(kinds);
     }
 
     /// On at the block for the kind in R3.

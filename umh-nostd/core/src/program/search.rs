@@ -406,6 +406,11 @@ impl Builder<'_> {
                         ]
                     ),
                     jump_if_imm(R1, Cond::Ne, 0, label::ASK),
+                ]
+            ),
+            when(
+                need::FAILED,
+                &[
                     jump(label::MATCHED),
                     bind(label::FAILED),
                     add_imm(R7, 1),
