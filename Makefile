@@ -16,9 +16,14 @@ KLOG ?=
 
 CARGO ?= cargo
 cargo_target = $(or $(CARGO_TARGET_DIR),target)
-# What the code generator does for the helper's size, 1.1 KB in all: copies of
-# more than a word are calls, repeated instruction sequences become functions.
-umh_flags = $(addprefix -Cllvm-args=-,max-store-memcpy=1 inline-threshold=10 enable-machine-outliner=always)
+# What the code generator does for the helper's size, 2 KB in all: copies of
+# more than a word are calls, repeated instruction sequences become functions,
+# addresses are numbers, a switch is comparisons, and nothing is written twice
+# to be a little faster. Section headers are for linkers alone.
+umh_llvm = max-store-memcpy=1 max-store-memset=2 enable-machine-outliner=always \
+	inline-threshold=10 inline-call-penalty=15 bonus-inst-threshold=0 tail-merge-size=1 \
+	min-jump-table-entries=1000 split-spill-mode=size greedy-reverse-local-assignment=1
+umh_flags = -Crelocation-model=static -Clink-arg=-Wl,-z,nosectionheader $(addprefix -Cllvm-args=-,$(umh_llvm))
 
 # How many cases `make soak` invents for each property.
 CASES ?= 100000

@@ -18,7 +18,7 @@ use core::mem;
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use super::block::{Block, Text};
+use super::block::{Block, Text, nth};
 use crate::errno::{Errno, Result};
 
 /// `struct bpf_insn`.
@@ -444,7 +444,7 @@ pub(crate) struct Assembler<'a> {
     insns: &'a mut [Insn],
     params: &'a [i32],
     needs: &'a Needs,
-    shared: &'static [Block],
+    shared: Block,
     len: usize,
     labels: [Place; ARGS as usize],
     error: Option<Errno>,
@@ -465,7 +465,7 @@ impl<'a> Assembler<'a> {
         insns: &'a mut [Insn],
         params: &'a [i32],
         needs: &'a Needs,
-        shared: &'static [Block],
+        shared: Block,
     ) -> Self {
         Self {
             insns,
@@ -498,7 +498,7 @@ impl<'a> Assembler<'a> {
 
     fn put_item(&mut self, text: &mut Text<'_>) -> Result<()> {
         let mut insn = Insn {
-            code: text.byte(),
+            code: text.code(),
             ..Insn::default()
         };
         let code = insn.code;
@@ -516,8 +516,7 @@ impl<'a> Assembler<'a> {
             return Ok(());
         }
         if code == INSERT {
-            let shared = usize::from(text.byte());
-            self.put(*self.shared.get(shared).ok_or(Errno::EINVAL)?);
+            self.put(nth(self.shared, text.byte()).ok_or(Errno::EINVAL)?);
             return Ok(());
         }
         if has_label(code) {
@@ -625,7 +624,7 @@ mod tests {
 
     fn assemble(blocks: &[Block], room: usize) -> Result<Vec<Insn>> {
         let mut insns = vec![Insn::default(); room];
-        let shared: &[Block] = const { &[block![mov_imm(R2, 5)]] };
+        let shared = list!([block![mov_imm(R2, 5)]]);
         let needs = [1 << 1, 0, 1 << 31];
         let mut asm = Assembler::new(&mut insns, &[0x1234, 24], &needs, shared);
         for block in blocks {

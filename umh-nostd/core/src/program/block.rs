@@ -12,6 +12,9 @@
 //! INSERT  shared text
 //! ```
 //!
+//! How instructions start most often has an operation of its own, see
+//! [`super::short`]. A list of texts is one text, each with its length before it.
+//!
 //! A number is a signed byte, or a mark and what it says: [`HALF`], [`WHOLE`],
 //! or [`PARAM`], a parameter to which the number that follows is added. Memory
 //! offsets are counted in fours where they are that.
@@ -19,7 +22,8 @@
 use core::slice;
 
 use super::asm::{ARGS, Item, LD_IMM64, Label, Param, has_imm, has_label, has_off, has_regs};
-use super::asm::{Insn, PSEUDO_MAP_VALUE, WHEN};
+use super::asm::{Insn, WHEN};
+use super::short;
 
 /// A block of text. Only [`block!`] makes one.
 #[derive(Clone, Copy, Debug)]
@@ -35,12 +39,24 @@ macro_rules! block {
     }};
 }
 
+/// A list of blocks as one, see [`nth`].
+macro_rules! list {
+    ($blocks:expr) => {{
+        const BLOCKS: &[$crate::program::block::Block] = &$blocks;
+        const LEN: usize = $crate::program::block::join::<0>(BLOCKS).1;
+        const TEXT: [u8; LEN] = $crate::program::block::join(BLOCKS).0;
+        $crate::program::block::Block(&TEXT)
+    }};
+}
+
 /// Two bytes follow.
 const HALF: u8 = 0x80;
 /// Four bytes follow.
 const WHOLE: u8 = 0x81;
 /// The number of a parameter follows, and what to add to it.
 const PARAM: u8 = 0x82;
+/// Bytes that any item fits into.
+const LONGEST: usize = 32;
 /// The least number that is a byte.
 const LEAST: i32 = -125;
 /// What offsets are counted in.
@@ -100,14 +116,40 @@ impl<const N: usize> Writer<N> {
         }
     }
 
+    /// An item, its start as short as can be.
     const fn item(&mut self, item: &Item) {
+        let mut long = Writer::<LONGEST> {
+            bytes: [0; LONGEST],
+            len: 0,
+        };
+        long.long(item);
+        let mut text = long.bytes.split_at(long.len).0;
+        if let Some((code, len)) = short::find(text) {
+            self.bytes(&[code]);
+            text = text.split_at(len).1;
+        }
+        self.bytes(text);
+        if item.insn.code == WHEN {
+            self.bytes(&[0]);
+            let start = self.len;
+            self.items(item.inner);
+            let len = self.len - start;
+            assert!(len < 256, "too long to be left out at once");
+            if N != 0 {
+                self.bytes[start - 1] = len as u8;
+            }
+        }
+    }
+
+    /// An item as it is, but for what may be left out.
+    const fn long(&mut self, item: &Item) {
         let Insn {
             code,
             regs,
             off,
             imm,
         } = item.insn;
-        let into_map = code == LD_IMM64 && regs >> 4 == PSEUDO_MAP_VALUE;
+        let into_map = code == LD_IMM64 && regs >> 4 != 0;
         self.bytes(&[code]);
         if has_regs(code) {
             self.bytes(&[regs]);
@@ -118,16 +160,6 @@ impl<const N: usize> Writer<N> {
         }
         if has_label(code) {
             self.bytes(&[item.label.0]);
-        }
-        if code == WHEN {
-            self.bytes(&[0]);
-            let start = self.len;
-            self.items(item.inner);
-            let len = self.len - start;
-            assert!(len < 256, "too long to be left out at once");
-            if N != 0 {
-                self.bytes[start - 1] = len as u8;
-            }
         }
         if has_imm(code) {
             self.param(item.imm);
@@ -155,9 +187,63 @@ pub(crate) const fn encode<const N: usize>(items: &[Item]) -> ([u8; N], usize) {
     (writer.bytes, writer.len)
 }
 
+/// As many bytes of each item, as a list; and its length.
+#[allow(clippy::indexing_slicing, reason = "run by the compiler alone")]
+pub(super) const fn cut<const N: usize>(items: &[(usize, Item)]) -> ([u8; N], usize) {
+    let mut writer = Writer {
+        bytes: [0; N],
+        len: 0,
+    };
+    let mut index = 0;
+    while index < items.len() {
+        let (len, item) = &items[index];
+        let mut long = Writer::<LONGEST> {
+            bytes: [0; LONGEST],
+            len: 0,
+        };
+        long.long(item);
+        writer.bytes(&[*len as u8]);
+        writer.bytes(long.bytes.split_at(*len).0);
+        index += 1;
+    }
+    (writer.bytes, writer.len)
+}
+
+/// Each of `blocks` with its length before it, and the length of all.
+#[allow(clippy::indexing_slicing, reason = "run by the compiler alone")]
+pub(crate) const fn join<const N: usize>(blocks: &[Block]) -> ([u8; N], usize) {
+    let mut writer = Writer {
+        bytes: [0; N],
+        len: 0,
+    };
+    let mut index = 0;
+    while index < blocks.len() {
+        let text = blocks[index].0;
+        assert!(text.len() < 256, "too long for a list");
+        writer.bytes(&[text.len() as u8]);
+        writer.bytes(text);
+        index += 1;
+    }
+    (writer.bytes, writer.len)
+}
+
+/// One block of a list.
+#[inline(never)]
+pub(super) fn nth(list: Block, index: u8) -> Option<Block> {
+    let mut rest = list.0;
+    for _ in 0..index {
+        let (&len, text) = rest.split_first()?;
+        rest = text.get(usize::from(len)..)?;
+    }
+    let (&len, text) = rest.split_first()?;
+    text.get(..usize::from(len)).map(Block)
+}
+
 /// A block on its way into a program.
 pub(super) struct Text<'a> {
-    bytes: slice::Iter<'a, u8>,
+    bytes: slice::Iter<'static, u8>,
+    /// What the last operation stands for, as far as it is left.
+    start: slice::Iter<'static, u8>,
     params: &'a [i32],
     args: &'a [i32],
     /// Something was read that is not there.
@@ -168,6 +254,7 @@ impl<'a> Text<'a> {
     pub(super) fn new(block: Block, params: &'a [i32], args: &'a [i32]) -> Self {
         Self {
             bytes: block.0.iter(),
+            start: [].iter(),
             params,
             args,
             broken: false,
@@ -180,9 +267,21 @@ impl<'a> Text<'a> {
 
     #[inline(never)]
     pub(super) fn byte(&mut self) -> u8 {
-        let byte = self.bytes.next();
+        let byte = self.start.next().or_else(|| self.bytes.next());
         self.broken |= byte.is_none();
         byte.copied().unwrap_or_default()
+    }
+
+    /// An operation.
+    pub(super) fn code(&mut self) -> u8 {
+        let code = self.byte();
+        match short::place(code) {
+            Some(place) => {
+                self.start = nth(short::LIST, place).unwrap_or(Block(&[])).0.iter();
+                self.byte()
+            }
+            None => code,
+        }
     }
 
     /// Leaves out the next `len` bytes.

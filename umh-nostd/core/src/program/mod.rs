@@ -8,6 +8,7 @@
 //! kernel     offsets and ids from BTF
 //! asm        instructions, labels
 //! block      blocks of them, as bytes
+//! short      what stands in them most often
 //! frame      what is kept where
 //! packet     prologue: the packet becomes addresses, class word, fields
 //! search     the first rule from a position on whose record matches
@@ -30,6 +31,7 @@ mod ops;
 mod packet;
 mod recent;
 mod search;
+mod short;
 
 pub use asm::{Insn, Map};
 pub(crate) use kernel::ConnectionPart;
@@ -278,7 +280,7 @@ mod shared {
     }
 }
 
-static SHARED: [Block; shared::COUNT] = [
+const SHARED: [Block; shared::COUNT] = [
     AGAIN,
     search::RECORD_OF_R7,
     search::BIT_OF_R0,
@@ -401,7 +403,7 @@ pub fn build(ruleset: &Ruleset<'_>, hook: Hook, insns: &mut [Insn]) -> Result<us
 
     let needs = needs(ruleset, hook);
     let mut builder = Builder {
-        asm: Assembler::new(insns, &params.values, &needs, &SHARED),
+        asm: Assembler::new(insns, &params.values, &needs, list!(SHARED)),
         ruleset,
     };
     // One program at least must keep the named tables, whether any packet
