@@ -18,7 +18,7 @@ use umh_core::btf::Btf;
 use umh_core::extension::Host;
 use umh_core::program::{self, Insn, Kernel, Map, PROGRAM_MAX};
 use umh_core::ruleset::Ruleset;
-use umh_core::table::named::{NAMED_MAX, Named, NamedTables, Shape};
+use umh_core::table::named::{NAMED_MAX, Named, NamedTables};
 use umh_core::table::{Hook, Table};
 use zerocopy::{FromBytes, IntoBytes};
 
@@ -32,9 +32,6 @@ const PROG_TEST_RUN: i64 = 10;
 const LINK_CREATE: i64 = 28;
 /// `BPF_MAP_TYPE_ARRAY`.
 const ARRAY: u32 = 2;
-/// `BPF_MAP_TYPE_HASH` and `BPF_F_NO_PREALLOC`.
-const HASH: u32 = 1;
-const NO_PREALLOC: u32 = 1;
 /// `BPF_F_MMAPABLE`.
 const MMAPABLE: u32 = 1 << 10;
 /// `BPF_PROG_TYPE_NETFILTER` and `BPF_NETFILTER`.
@@ -124,33 +121,21 @@ impl Drop for ValueMap {
     }
 }
 
-/// A map whose values start with a lock, which only programs see.
-fn named_map(shape: Shape) -> io::Result<OwnedFd> {
-    let len = shape.value;
-    let (kind, key, entries, flags) = match shape.entries {
-        0 => (ARRAY, 4, 1, 0),
-        entries => (HASH, 16, entries, NO_PREALLOC),
-    };
-    let btf = types(key, len)?;
-    let mut attr = [0; 15];
-    attr[..5].copy_from_slice(&[kind, key, len as u32, entries, flags]);
-    attr[12..].copy_from_slice(&[btf.as_raw_fd() as u32, 1, 3]);
-    open(MAP_CREATE, &attr)
-}
-
-/// Types of a map whose value starts with a lock, and of a function.
-fn types(key: u32, len: usize) -> io::Result<OwnedFd> {
+/// A map whose value starts with a lock, which only programs see.
+fn named_map(len: usize) -> io::Result<OwnedFd> {
     // u32; struct bpf_spin_lock; a struct with one of these at its start.
-    let mut types = vec![0x1_eb9f, 24, 0, 76, 76, 16];
-    types.extend([0, 1 << 24, key, 8 * key]);
+    let mut types = vec![0x1_eb9f, 24, 0, 52, 52, 16];
+    types.extend([0, 1 << 24, 4, 32]);
     types.extend([1, 4 << 24, 4]);
     types.extend([0, 4 << 24 | 1, len as u32, 0, 2, 0]);
-    types.extend([0, 13 << 24, 0]);
-    types.extend([1, 12 << 24, 4]);
     let mut bytes = types.as_bytes().to_vec();
     bytes.extend(b"\0bpf_spin_lock\0\0");
     let [low, high] = address(bytes.as_ptr());
-    open(BTF_LOAD, &[low, high, 0, 0, bytes.len() as u32, 0])
+    let btf = open(BTF_LOAD, &[low, high, 0, 0, bytes.len() as u32, 0])?;
+    let mut attr = [0; 15];
+    attr[..4].copy_from_slice(&[ARRAY, 4, len as u32, 1]);
+    attr[12..].copy_from_slice(&[btf.as_raw_fd() as u32, 1, 3]);
+    open(MAP_CREATE, &attr)
 }
 
 /// What this machine's kernel says of itself.
@@ -256,8 +241,8 @@ impl Programs {
             .map_err(error)?;
         let named = table.named().iter();
         let named = named.map(|table| {
-            let shape = table.shape(1 << 30);
-            named_map(shape).map(|map| (map, shape.value))
+            let len = Ruleset::named_len(table);
+            named_map(len).map(|map| (map, len))
         });
         let named = named.collect::<io::Result<Vec<_>>>()?;
         let planned = started.elapsed();
@@ -409,13 +394,7 @@ fn load_program(insns: &[Insn]) -> io::Result<(OwnedFd, String)> {
     let license = c"GPL";
     let [insns_low, insns_high] = address(insns.as_ptr());
     let [license_low, license_high] = address(license.as_ptr());
-    let btf = types(4, 4)?;
-    let function = insns.iter().enumerate();
-    let function = function
-        .filter_map(|(at, insn)| Some((at, insn.function()?)))
-        .next();
-    let mut functions = [0, 5, 0, 5u32];
-    let mut load = |log: &mut Vec<u8>, level: u32| {
+    let load = |log: &mut Vec<u8>, level: u32| {
         let [log_low, log_high] = match level {
             0 => [0, 0],
             _ => address(log.as_mut_ptr()),
@@ -432,13 +411,6 @@ fn load_program(insns: &[Insn]) -> io::Result<(OwnedFd, String)> {
         attr[8] = log_low;
         attr[9] = log_high;
         attr[17] = ATTACH_NETFILTER;
-        if let Some((at, distance)) = function {
-            functions[2] = at as u32 + distance as u32;
-            attr[18] = btf.as_raw_fd() as u32;
-            attr[19] = 8;
-            attr[20..22].copy_from_slice(&address(functions.as_ptr()));
-            attr[22] = 2;
-        }
         open(PROG_LOAD, &attr)
     };
     let text = |log: &[u8]| {

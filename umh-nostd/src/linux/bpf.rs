@@ -7,7 +7,6 @@
 
 use umh_core::errno::{Errno, Result};
 use umh_core::program::{Insn, Map};
-use umh_core::table::named::Shape;
 use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout};
 
 use super::fd::Fd;
@@ -31,12 +30,6 @@ mod cmd {
 const ARRAY: u32 = 2;
 /// `BPF_MAP_TYPE_PERCPU_ARRAY`.
 const PERCPU_ARRAY: u32 = 6;
-/// An array of one element: kind, bytes of the key, elements.
-const ONE: [u32; 3] = [ARRAY, 4, 1];
-/// `BPF_MAP_TYPE_HASH`.
-const HASH: u32 = 1;
-/// `BPF_F_NO_PREALLOC`.
-const NO_PREALLOC: u32 = 1;
 /// `BPF_F_MMAPABLE`.
 const MMAPABLE: u32 = 1 << 10;
 /// `BPF_PROG_TYPE_NETFILTER`.
@@ -108,11 +101,6 @@ attributes! {
         prog_name: [u8; 16],
         prog_ifindex: u32,
         expected_attach_type: u32,
-        prog_btf_fd: u32,
-        func_info_rec_size: u32,
-        func_info: u64,
-        func_info_cnt: u32,
-        line_info_rec_size: u32,
     }
 
     /// For `BTF_GET_NEXT_ID`, `BTF_GET_FD_BY_ID` and `MAP_GET_FD_BY_ID`.
@@ -144,10 +132,9 @@ pub(super) struct BtfInfo {
     pub(super) kernel_btf: u32,
 }
 
-/// A map of so many values of `len` bytes, described by a [`LockBtf`] or
-/// nothing.
-fn create(
-    [map_type, key_size, max_entries]: [u32; 3],
+/// A map of one value of `len` bytes, described by a [`LockBtf`] or nothing.
+fn array_map(
+    map_type: u32,
     len: usize,
     map_flags: u32,
     map_name: [u8; 16],
@@ -155,9 +142,9 @@ fn create(
 ) -> Result<Fd> {
     let mut attr = MapCreate {
         map_type,
-        key_size,
+        key_size: size_of::<u32>() as u32,
         value_size: u32::try_from(len).map_err(|_| Errno::ENOMEM)?,
-        max_entries,
+        max_entries: 1,
         map_flags,
         map_name,
         ..MapCreate::new_zeroed()
@@ -174,7 +161,7 @@ fn create(
 
 /// A map that programs address directly and the helper maps.
 pub(super) fn new_map(len: usize) -> Result<Fd> {
-    create(ONE, len, MMAPABLE, *b"bpfilter\0\0\0\0\0\0\0\0", None)
+    array_map(ARRAY, len, MMAPABLE, *b"bpfilter\0\0\0\0\0\0\0\0", None)
 }
 
 /// `struct bpf_map_info`, as far as it is of use.
@@ -185,8 +172,8 @@ struct MapInfo {
     id: u32,
 }
 
-/// BTF of a map whose value starts with a lock, `struct { struct
-/// bpf_spin_lock; }`, by a number as its key; and of a function.
+/// BTF of a map whose value starts with a lock:
+/// `struct { struct bpf_spin_lock; }`, by a key of 32 bits.
 #[derive(IntoBytes, Immutable)]
 #[repr(C)]
 struct LockBtf {
@@ -194,8 +181,6 @@ struct LockBtf {
     key: [u32; 4],
     lock: [u32; 3],
     value: [u32; 6],
-    prototype: [u32; 3],
-    function: [u32; 3],
     strings: [u8; 16],
 }
 
@@ -207,49 +192,36 @@ impl LockBtf {
     const KEY: u32 = 1;
     const LOCK: u32 = 2;
     const VALUE: u32 = 3;
-    const FUNCTION: u32 = 5;
 
-    /// For a value of `len` bytes and a key of `key`, loaded.
-    fn load(key: u32, len: usize) -> Result<Fd> {
-        // A length that does not fit is refused when the map is made.
-        let types = Self::new(key, len as u32);
-        let mut attr = BtfLoad {
-            btf: (&raw const types).expose_provenance() as u64,
-            btf_size: size_of::<Self>() as u32,
-            ..BtfLoad::new_zeroed()
-        };
-        // SAFETY: the command reads the bytes of `types`, writes no log, and
-        // opens a descriptor.
-        unsafe { raw::bpf_open(cmd::BTF_LOAD, &mut attr) }
-    }
-
-    const fn new(key: u32, len: u32) -> Self {
+    /// For a value of `len` bytes.
+    const fn new(len: u32) -> Self {
         const HEADER: u32 = 24;
-        const TYPES: u32 = 76;
+        const TYPES: u32 = 52;
         const NAME: u32 = 1;
         Self {
             // Magic number and version; lengths and offsets of the parts.
             header: [0x1_eb9f, HEADER, 0, TYPES, TYPES, 16],
-            key: [0, Self::INT, key, 8 * key],
+            key: [0, Self::INT, 4, 32],
             lock: [NAME, Self::STRUCT, 4],
             value: [0, Self::STRUCT | 1, len, 0, Self::LOCK, 0],
-            prototype: [0, 13 << 24, 0],
-            function: [NAME, 12 << 24, 4],
             strings: *b"\0bpf_spin_lock\0\0",
         }
     }
 }
 
-/// A map whose values start with a lock, and its id.
-pub(super) fn new_named(shape: Shape) -> Result<(Fd, u32)> {
-    let (kind, flags) = match shape.entries {
-        0 => (ONE, 0),
-        entries => ([HASH, 16, entries], NO_PREALLOC),
+/// A map of one value of `len` bytes that starts with a lock, and its id.
+pub(super) fn new_named(len: usize) -> Result<(Fd, u32)> {
+    // One that does not fit is refused below.
+    let types = LockBtf::new(len as u32);
+    let mut attr = BtfLoad {
+        btf: (&raw const types).expose_provenance() as u64,
+        btf_size: size_of::<LockBtf>() as u32,
+        ..BtfLoad::new_zeroed()
     };
-    let [_, key, _] = kind;
-    let types = LockBtf::load(key, shape.value)?;
-    let name = *b"bpfilter_named\0\0";
-    let map = create(kind, shape.value, flags, name, Some(&types))?;
+    // SAFETY: the command reads the bytes of `types`, writes no log, and
+    // opens a descriptor.
+    let btf = unsafe { raw::bpf_open(cmd::BTF_LOAD, &mut attr)? };
+    let map = array_map(ARRAY, len, 0, *b"bpfilter_named\0\0", Some(&btf))?;
     let mut info = MapInfo::new_zeroed();
     get_info(&map, &mut info)?;
     Ok((map, info.id))
@@ -268,7 +240,7 @@ pub(super) fn map_by_id(id: u32) -> Result<Fd> {
 /// refuse those that are too large; it does, for the verifier makes it.)
 pub(super) fn possible_cpus() -> Result<u32> {
     const CELL: usize = size_of::<u64>();
-    let map = create([PERCPU_ARRAY, 4, 1], CELL, 0, *b"bpfilter_cpus\0\0\0", None)?;
+    let map = array_map(PERCPU_ARRAY, CELL, 0, *b"bpfilter_cpus\0\0\0", None)?;
     let mut cells = Memory::new(MAX_CPUS * CELL)?;
     cells.fill(0xff);
     let key = 0u32;
@@ -330,22 +302,9 @@ fn load_raw(insns: &[Insn]) -> Result<Fd> {
         expected_attach_type: ATTACH_NETFILTER,
         ..ProgLoad::new_zeroed()
     };
-    // The program, and the function behind it, if there is one.
-    let mut functions = [0, LockBtf::FUNCTION, 0, LockBtf::FUNCTION];
-    let mut types = None;
-    for (at, insn) in insns.iter().enumerate() {
-        if let Some(distance) = insn.function() {
-            functions[2] = at as u32 + distance.unsigned_abs();
-            let types = types.insert(LockBtf::load(4, 4)?);
-            attr.prog_btf_fd = types.raw().unsigned_abs();
-            attr.func_info_rec_size = 8;
-            attr.func_info = functions.as_ptr().expose_provenance() as u64;
-            attr.func_info_cnt = 2;
-        }
-    }
     loop {
-        // SAFETY: the command reads as many instructions as there are, two
-        // records of functions and a string, writes no log, and opens a descriptor.
+        // SAFETY: the command reads as many instructions as there are and a
+        // string, writes no log, and opens a descriptor.
         match unsafe { raw::bpf_open(cmd::PROG_LOAD, &mut attr) } {
             // A signal, even one of the freezer or a debugger, has disturbed
             // the verifier.

@@ -20,7 +20,6 @@ pub mod dscp;
 pub mod ecn;
 pub mod error;
 pub mod esp;
-pub mod hashlimit;
 pub mod icmp;
 pub mod iprange;
 pub mod length;
@@ -52,7 +51,6 @@ use crate::abi::{ALIGN, EXTENSION_NAME_LEN, IPT_INV_PROTO, IptIp};
 use crate::bytes::c_string;
 use crate::errno::{Errno, Result};
 use crate::ruleset::{Draft, kind};
-use crate::table::named::NamedTables;
 
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
@@ -60,7 +58,6 @@ use zerocopy::{FromBytes, Immutable, IntoBytes};
 const FILES: &[&[Extension]] = &[
     &standard::EXTENSIONS,
     &error::EXTENSIONS,
-    &hashlimit::EXTENSIONS,
     &addrtype::EXTENSIONS,
     &comment::EXTENSIONS,
     &connmark::EXTENSIONS,
@@ -312,22 +309,6 @@ impl Extension {
             return Err(Errno::EINVAL);
         }
         (self.check)(rule, data)
-    }
-}
-
-impl Extension {
-    /// A rule that has it, its data at an offset of all entries, names a
-    /// table.
-    pub(crate) fn claim(
-        &self,
-        named: &mut NamedTables<'_>,
-        entries: &mut [u8],
-        at: usize,
-    ) -> Result<()> {
-        match self.name.first() {
-            Some(b'h') => hashlimit::claim(named, entries, at, self.size.into()),
-            _ => recent::claim(named, entries, at, self.revision),
-        }
     }
 }
 

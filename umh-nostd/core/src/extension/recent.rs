@@ -87,7 +87,7 @@ fn check(_: &Rule<'_>, data: &[u8]) -> Result<()> {
 }
 
 /// A rule whose data is at an offset of all entries names a table.
-pub(super) fn claim(
+pub(crate) fn claim(
     named: &mut NamedTables<'_>,
     entries: &[u8],
     at: usize,
@@ -107,9 +107,8 @@ pub(super) fn claim(
             0 => STAMPS,
             count => count.next_power_of_two(),
         },
-        ..Named::default()
     };
-    named.claim(entries, wanted)
+    named.claim(entries, c_string(&info.name).unwrap_or_default(), wanted)
 }
 
 /// recent_mt

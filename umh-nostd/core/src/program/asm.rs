@@ -53,10 +53,6 @@ pub enum Map {
 /// `BPF_PSEUDO_MAP_VALUE`: the immediate is a map descriptor, and the value
 /// of the register becomes an address inside the map's first element.
 pub(super) const PSEUDO_MAP_VALUE: u8 = 2;
-/// `BPF_PSEUDO_MAP_FD`: the same, and the register becomes the map.
-const PSEUDO_MAP_FD: u8 = 1;
-/// `BPF_PSEUDO_FUNC`: the register becomes a function of this program.
-const PSEUDO_FUNC: u8 = 4;
 /// `BPF_PSEUDO_KFUNC_CALL`: the immediate is the BTF id of a function.
 const PSEUDO_KFUNC_CALL: u8 = 2;
 pub(super) const LD_IMM64: u8 = 0x18;
@@ -101,7 +97,7 @@ pub(super) const fn has_imm(code: u8) -> bool {
 impl Insn {
     /// The map that this instruction refers to, and which of its kind.
     pub fn map(&self) -> Option<(Map, usize)> {
-        if self.code != LD_IMM64 || !matches!(self.regs >> 4, PSEUDO_MAP_VALUE | PSEUDO_MAP_FD) {
+        if self.code != LD_IMM64 || self.regs >> 4 != PSEUDO_MAP_VALUE {
             return None;
         }
         match self.imm {
@@ -113,17 +109,6 @@ impl Insn {
                 Some((Map::Named, number))
             }
         }
-    }
-
-    /// How many instructions further on the function is that this one refers
-    /// to.
-    pub fn function(&self) -> Option<i32> {
-        (self.code == LD_IMM64 && self.regs >> 4 == PSEUDO_FUNC).then(|| self.imm.wrapping_add(1))
-    }
-
-    /// Puts it there, so many instructions further on.
-    pub(super) fn set_function(&mut self, distance: usize) {
-        self.imm = distance as i32 - 1;
     }
 
     /// Puts a descriptor where [`Self::map`] was.
@@ -306,7 +291,6 @@ alu! {
     0x70 rsh_imm(number);
     0x70 rsh32_imm(number32);
     0x80 neg_imm(number);
-    0x90 modulo(register);
     0x90 modulo_imm(number);
     0xa0 xor(register);
     0xb0 mov(register);
@@ -342,16 +326,6 @@ pub(crate) const fn map_value(dst: Reg, map: Map, offset: Param) -> Item {
         off: Some(offset),
         ..item(LD_IMM64, dst, PSEUDO_MAP_VALUE, 0, map as i32)
     }
-}
-
-/// `dst` = a map; which one is a parameter.
-pub(crate) const fn map(dst: Reg) -> Item {
-    item(LD_IMM64, dst, PSEUDO_MAP_FD, 0, 0)
-}
-
-/// `dst` = the function behind the program, see [`Insn::set_function`].
-pub(crate) const fn function(dst: Reg) -> Item {
-    item(LD_IMM64, dst, PSEUDO_FUNC, 0, 0)
 }
 
 /// `dst` = the memory at `base + off`.
@@ -556,7 +530,7 @@ impl<'a> Assembler<'a> {
             insn.imm = text.number();
         }
         self.push(insn)?;
-        if code == LD_IMM64 && insn.regs >> 4 != 0 {
+        if insn.map().is_some() {
             self.push(Insn {
                 imm: text.number(),
                 ..Insn::default()
@@ -610,11 +584,6 @@ impl<'a> Assembler<'a> {
             waiting = mem::replace(off, reach(waiting, there)?) as u16;
         }
         Ok(())
-    }
-
-    /// How many instructions there are so far.
-    pub(crate) fn len(&self) -> usize {
-        self.len
     }
 
     /// The length of the finished program.

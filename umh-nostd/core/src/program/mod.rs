@@ -14,7 +14,6 @@
 //! search     the first rule from a position on whose record matches
 //! ops        what its record leaves open
 //! recent     one of these, with tables of addresses
-//! hashlimit  one of these, with tables of rates
 //! act        counters, verdicts, jumps and returns
 //! ```
 //!
@@ -27,7 +26,6 @@ mod block;
 mod act;
 mod asm;
 mod frame;
-mod hashlimit;
 mod kernel;
 mod ops;
 mod packet;
@@ -279,10 +277,6 @@ mod shared {
         READ
         /// R5 = whose the packet is, R4 = who that is.
         OWNER
-        /// R0 = the entry of the key in a table of rates, or NULL.
-        FIND
-        /// R0 = what comes of making it.
-        MAKE
     }
 }
 
@@ -301,8 +295,6 @@ const SHARED: [Block; shared::COUNT] = [
     ops::KEEP_R4,
     ops::READ,
     packet::OWNER,
-    hashlimit::FIND,
-    hashlimit::MAKE,
 ];
 
 const AGAIN: Block = block![
@@ -414,7 +406,6 @@ pub fn build(ruleset: &Ruleset<'_>, hook: Hook, insns: &mut [Insn]) -> Result<us
         asm: Assembler::new(insns, &params.values, &needs, list!(SHARED)),
         ruleset,
     };
-    let mut function = 0;
     // One program at least must keep the named tables, whether any packet
     // gets to the rules that name them or not.
     let keeps = hook == Hook::LocalIn && !table.named().is_empty();
@@ -425,16 +416,8 @@ pub fn build(ruleset: &Ruleset<'_>, hook: Hook, insns: &mut [Insn]) -> Result<us
         builder.search();
         builder.ops();
         builder.act();
-        function = builder.asm.len();
-        builder.collect();
     }
-    let len = builder.asm.finish()?;
-    for (at, insn) in insns.iter_mut().enumerate().take(len) {
-        if insn.function().is_some() {
-            insn.set_function(function.saturating_sub(at));
-        }
-    }
-    Ok(len)
+    builder.asm.finish()
 }
 
 /// What the program of a hook has.

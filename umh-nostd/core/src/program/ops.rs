@@ -74,8 +74,7 @@ pub(super) const ANSWER: u32 = COMPARE
     | 1 << kind::NTH
     | 1 << kind::QUOTA
     | 1 << kind::RECENT
-    | 1 << kind::GROUPS
-    | 1 << kind::HASHLIMIT;
+    | 1 << kind::GROUPS;
 /// Kinds that read the packet themselves.
 pub(super) const PAYLOADS: u32 = 1 << kind::TCP_OPTION | 1 << kind::PAYLOAD;
 
@@ -504,9 +503,6 @@ impl Builder<'_> {
         }
         if kinds & 1 << kind::RECENT != 0 {
             self.recent();
-        }
-        if kinds & 1 << kind::HASHLIMIT != 0 {
-            self.hashlimit();
         }
         self.put(block![
             when(need::op(kind::LIMIT), LIMIT),

@@ -458,17 +458,6 @@ impl Builder<'_> {
             when(
                 need::op(kind::RECENT),
                 &[load(B8, R1, R5, 0), store(B8, Fp, frame::ITERATOR, R1)]
-            ),
-            when(
-                need::op(kind::HASHLIMIT),
-                &[
-                    load(B8, R1, R5, 0),
-                    store(B8, Fp, frame::ITERATOR, R1),
-                    load(B8, R1, R5, 0),
-                    store(B8, Fp, frame::HEADER, R1),
-                    load(B8, R1, R5, 0),
-                    store(B8, Fp, frame::HEADER + 8, R1)
-                ]
             )
         ]);
     }

@@ -126,9 +126,6 @@ impl Builder<'_> {
         ]);
         let tables = self.ruleset.table().named();
         for (number, table) in (0..).zip(tables) {
-            if table.stamps == 0 {
-                continue;
-            }
             self.put_with(
                 block![
                     jump_if_imm(R3, Cond::Ne, 0, A).imm(Param::arg(0)),

@@ -12,7 +12,7 @@
 
 use zerocopy::IntoBytes;
 
-use super::record::{BUCKET, Bucket, LimitRates, OP, Op, Pattern, Record, class, flag, kind};
+use super::record::{BUCKET, Bucket, OP, Op, Pattern, Record, class, flag, kind};
 use super::test::{Field, Predicate, Predicates, Question, Test};
 use crate::abi::{
     IPT_F_FRAG, IPT_INV_DSTIP, IPT_INV_FRAG, IPT_INV_PROTO, IPT_INV_SRCIP, IPT_INV_VIA_IN,
@@ -21,7 +21,6 @@ use crate::abi::{
 use crate::bytes::{read, write};
 use crate::errno::{Errno, Result};
 use crate::program::Kernel;
-use crate::table::named::Named;
 use crate::table::{Entry, Table, Target};
 
 /// Where ops and buckets go. With no room it only counts, so that the same
@@ -640,39 +639,6 @@ impl Draft<'_, '_> {
         self.here(&[holds]);
     }
 
-    /// The named table that a checked rule has.
-    pub(crate) fn named(&self, name: &[u8], limits: bool) -> Option<(u16, Named)> {
-        let number = self.all.table.find_named(name, limits)?;
-        let named = *self.all.table.named().get(number)?;
-        Some((number as u16, named))
-    }
-
-    /// The rule holds only as long as the bucket for such packets has enough.
-    pub(crate) fn hashlimit(
-        &mut self,
-        how: u8,
-        table: u16,
-        masks: [u32; 2],
-        invert: bool,
-        rates: &LimitRates,
-    ) -> Result<()> {
-        if self.done {
-            return Ok(());
-        }
-        let [low, span] = masks;
-        let op = Op {
-            kind: kind::HASHLIMIT,
-            flags: inverted(invert),
-            what: u16::from(how) | table << 8,
-            mask: self.state(Bucket::default())?,
-            low,
-            span,
-        };
-        self.op_with(op, rates.as_bytes());
-        self.pure = false;
-        Ok(())
-    }
-
     /// The rule holds only if its table of addresses says so.
     pub(crate) fn recent(
         &mut self,
@@ -685,12 +651,14 @@ impl Draft<'_, '_> {
         if self.done {
             return Ok(());
         }
-        let (number, named) = self.named(name, false).ok_or(Errno::ENOENT)?;
+        let table = self.all.table;
+        let number = table.find_named(name).ok_or(Errno::ENOENT)?;
+        let named = table.named().get(number).ok_or(Errno::ENOENT)?;
         self.all.uses.fields |= 1 << Field::TtlBefore as u32;
         self.op(Op {
             kind: kind::RECENT,
             flags: if invert { flag::INVERT } else { 0 },
-            what: u16::from(how) | number << 8,
+            what: u16::from(how) | (number as u16) << 8,
             mask: named.mask,
             low: times,
             // The kernel multiplies in 32 bits.

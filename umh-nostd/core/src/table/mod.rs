@@ -188,8 +188,8 @@ impl<'a> Table<'a> {
     }
 
     /// The number of the one that has this name.
-    pub(crate) fn find_named(&self, name: &[u8], limits: bool) -> Option<usize> {
-        self.named.find(self.blob, name, limits)
+    pub(crate) fn find_named(&self, name: &[u8]) -> Option<usize> {
+        self.named.find(self.blob, name)
     }
 
     /// The same, to be given maps.

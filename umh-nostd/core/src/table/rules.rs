@@ -12,7 +12,7 @@ use super::named::NamedTables;
 use crate::abi::{Entry, ExtensionHeader, Replace};
 use crate::bytes::{c_string, read, write};
 use crate::errno::{Errno, Result};
-use crate::extension::{self, Extension, Features, Host, Kind, Place, Rule};
+use crate::extension::{self, Extension, Features, Host, Kind, Place, Rule, recent};
 
 /// Extensions that were found last, by what their headers say.
 const KNOWN: usize = 8;
@@ -62,7 +62,7 @@ pub(super) fn check(
             let (extension, size) = rules.check_extension(&rule, kind, rest, at)?;
             if extension.needs.contains(Features::TABLES) {
                 let at = start + ENTRY + at + EXTENSION;
-                extension.claim(named, blob, at)?;
+                recent::claim(named, blob, at, extension.revision)?;
             }
             at += size;
             if !is_match {
