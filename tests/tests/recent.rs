@@ -190,6 +190,25 @@ fn revision_0_has_no_mask() {
     }
 }
 
+/// The verifier must not mix up how many times the addresses of two tables
+/// have, in whatever order it gets to their rules.
+#[test]
+fn tables_of_different_sizes_stand_side_by_side() {
+    unshare().unwrap();
+    for first in ["--set", "--rcheck --hitcount 2"] {
+        let programs = load(&format!(
+            "*filter\n\
+             -A INPUT -m recent --name short {first} -j ACCEPT\n\
+             -A INPUT -p tcp --dport 1 -j ACCEPT\n\
+             -A INPUT -m u32 --u32 \"0=1&&4=1,2:3&&8>>4=7&&0>>22&0x3C@4=1:5,9\" -j ACCEPT\n\
+             -A INPUT -i eth0 -p icmp -m tos ! --tos 0x10 -m dscp --dscp 3 -j ACCEPT\n\
+             -A INPUT -m recent --name long --update --seconds 3 --hitcount 14 -j DROP\n\
+             COMMIT\n"
+        ));
+        assert!(!is_dropped(&programs, [1, 2, 3, 5]), "{first}");
+    }
+}
+
 #[test]
 fn as_many_tables_as_can_be() {
     unshare().unwrap();

@@ -95,7 +95,9 @@ const MOVE: Label = Label(Label::LOCAL + 5);
 const FORGET: Label = Label(Label::LOCAL + 6);
 const COUNTED: Label = Label(Label::LOCAL + 7);
 
-/// One more round of a loop under the lock.
+/// One more round of a loop under the lock. The verifier must see here how
+/// many times there are to an address, which an addition to a pointer says:
+/// or it takes the number for unknown when an op of another table comes by.
 pub(super) const ROUND: Block = block![
     mov_imm(R0, 0),
     mov_imm(R1, 0),
@@ -105,6 +107,9 @@ pub(super) const ROUND: Block = block![
     mov_imm(R5, 0),
     jump_when_tired(label::GIVE_UP),
     load(B8, R5, Fp, TABLE),
+    load(B8, R1, Fp, TIMES),
+    mov(R0, R5),
+    add(R0, R1),
 ];
 
 /// R4 = the slot R3 of the table at R5.
