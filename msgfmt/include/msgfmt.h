@@ -55,7 +55,13 @@ struct bpfilter_reply {
 /* setsockopt, text: what /proc/net/ip_tables_matches and _targets print. */
 #define BPFILTER_SO_MATCHES	(BPFILTER_SO_BASE + 2)
 #define BPFILTER_SO_TARGETS	(BPFILTER_SO_BASE + 3)
-#define BPFILTER_SO_MAX		(BPFILTER_SO_BASE + 4)
+/*
+ * setsockopt, struct bpfilter_extension: finds and checks a match or target of
+ * x_tables for a rule; what the rules of the next COMMIT use. Returns the number
+ * by which programs call it.
+ */
+#define BPFILTER_SO_EXTENSION	(BPFILTER_SO_BASE + 4)
+#define BPFILTER_SO_MAX		(BPFILTER_SO_BASE + 5)
 
 /* The most text that BPFILTER_SO_MATCHES and BPFILTER_SO_TARGETS take. */
 #define BPFILTER_NAMES_MAX	4096
@@ -88,6 +94,18 @@ struct bpfilter_generation {
 	__s32 counters;
 	__s32 table;
 	__u32 flags;
+};
+
+/**
+ * struct bpfilter_extension - a match or target that a rule needs of x_tables
+ * @entry: address of the rule, a struct ipt_entry, in the helper's memory. The
+ *	extension's data there is what is given back of it after success: what
+ *	is private to it is zero
+ * @offset: where in the rule its header is; that of the target, or of a match
+ */
+struct bpfilter_extension {
+	__u64 entry;
+	__u64 offset;
 };
 
 #endif /* _BPFILTER_MSGFMT_H */

@@ -68,8 +68,12 @@ pub const SO_RECOVER: u32 = SO_BASE + 1;
 pub const SO_MATCHES: u32 = SO_BASE + 2;
 /// setsockopt, text: what `/proc/net/ip_tables_targets` prints.
 pub const SO_TARGETS: u32 = SO_BASE + 3;
+/// setsockopt, [`Extension`]: finds and checks a match or target of x_tables
+/// for a rule; what the rules of the next COMMIT use. Returns the number by which
+/// programs call it.
+pub const SO_EXTENSION: u32 = SO_BASE + 4;
 /// One past the last private option.
-pub const SO_MAX: u32 = SO_BASE + 4;
+pub const SO_MAX: u32 = SO_BASE + 5;
 
 /// The most text that [`SO_MATCHES`] and [`SO_TARGETS`] take.
 pub const NAMES_MAX: usize = 4096;
@@ -107,6 +111,19 @@ pub struct Generation {
     pub flags: u32,
 }
 
+/// A match or target that a rule needs of x_tables.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Extension {
+    /// Address of the rule, a `struct ipt_entry`, in the helper's memory. The
+    /// extension's data there is what is given back of it after success: what
+    /// is private to it is zero.
+    pub entry: u64,
+    /// Where in the rule its header is; that of the target, or of a match.
+    pub offset: u64,
+}
+
 const _: () = assert!(size_of::<Request>() == 24);
 const _: () = assert!(size_of::<Reply>() == 4);
 const _: () = assert!(size_of::<Generation>() == 24);
+const _: () = assert!(size_of::<Extension>() == 16);

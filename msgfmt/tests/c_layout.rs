@@ -93,6 +93,7 @@ fn msgfmt() -> Facts {
             flags
         }
     );
+    structure!(facts, bpfilter_extension = Extension { entry, offset });
     facts.constants(&[
         ("BPFILTER_CMD_PING", msg::CMD_PING.into()),
         ("BPFILTER_SO_BASE", msg::SO_BASE.into()),
@@ -100,6 +101,7 @@ fn msgfmt() -> Facts {
         ("BPFILTER_SO_RECOVER", msg::SO_RECOVER.into()),
         ("BPFILTER_SO_MATCHES", msg::SO_MATCHES.into()),
         ("BPFILTER_SO_TARGETS", msg::SO_TARGETS.into()),
+        ("BPFILTER_SO_EXTENSION", msg::SO_EXTENSION.into()),
         ("BPFILTER_SO_MAX", msg::SO_MAX.into()),
         ("BPFILTER_NAMES_MAX", msg::NAMES_MAX as u64),
         ("BPFILTER_HOOK_LOCAL_IN", msg::HOOK_LOCAL_IN as u64),

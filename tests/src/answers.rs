@@ -24,13 +24,19 @@ use crate::packet::{fix_ip_checksum, protocol};
 use crate::random_packets::shot;
 use crate::random_rules::{self, Flavour, nested, rule_set};
 use crate::world::Shot;
+use crate::x_tables_rules::SETS;
+
+/// From this seed on rules use x_tables' own matches and targets, too.
+const X_TABLES: u64 = 1000;
 
 /// The case of a seed: its rules answer, log and mark.
 fn case(seed: u64) -> Case {
     let mut rng = Rng::with_seed(seed);
+    let x_tables = seed >= X_TABLES;
     let flavour = Flavour {
-        conntrack: seed % 3 == 2,
+        conntrack: x_tables || seed % 3 == 2,
         kernel: true,
+        x_tables,
         ..Flavour::default()
     };
     let rules = match seed % 16 {
@@ -138,6 +144,9 @@ impl Recorder {
 /// Writes the record of `count` cases from `seed` on.
 pub fn cases(seed: u64, count: u64) -> io::Result<()> {
     let mut recorder = Recorder::new()?;
+    if seed >= X_TABLES {
+        run(&["ipset", "restore"], SETS)?;
+    }
     for seed in seed..seed + count {
         println!("case {seed}");
         let case = case(seed);

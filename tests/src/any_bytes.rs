@@ -63,6 +63,7 @@ pub fn replace(data: &[u8]) {
         &mut memory[skip..],
         &mut arena,
         NamedTables::new(&[], &[], &mut named),
+        &mut |_, _| Err(umh_core::errno::Errno::ENOPROTOOPT),
     );
     if let Ok(table) = checked {
         promises(&table);
@@ -116,6 +117,7 @@ fn stable(header: &Replace, host: &Host, once: &[u8], info: &[u8]) {
         &mut twice,
         &mut arena,
         NamedTables::new(&[], &[], &mut named),
+        &mut |_, _| Err(umh_core::errno::Errno::ENOPROTOOPT),
     )
     .expect("loads again");
     assert_eq!(table.info().as_bytes(), info, "the same GET_INFO");

@@ -199,6 +199,7 @@ fn try_judge(host: &Host, mutant: &Mutant, current: u32) -> Result<Verdict, Errn
         &mut blob,
         &mut arena,
         NamedTables::new(&[], &[], &mut named),
+        &mut |_, _| Err(Errno::ENOPROTOOPT),
     )?;
     let info = Box::new(table.info());
     Ok(Verdict::Loaded(info, table.into_entries().to_vec()))

@@ -51,3 +51,4 @@ pub mod table;
 pub mod traffic;
 pub mod wire;
 pub mod world;
+pub mod x_tables_rules;

@@ -63,6 +63,7 @@ impl Case {
             details: seed % 8 == 7 && kind < 48,
             limit: seed % 5 == 2,
             kernel: false,
+            x_tables: false,
         };
         let rules = match kind {
             48 => rungs(&mut rng),

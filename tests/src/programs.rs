@@ -215,8 +215,9 @@ impl Programs {
         let mut named = [Named::default(); NAMED_MAX];
         let named = NamedTables::new(&[], &[], &mut named);
         let current = header.num_counters;
-        let table =
-            Table::check(header, current, host, &mut blob, &mut arena, named).map_err(error)?;
+        let foreign = &mut |_: &mut [u8], _| Err(umh_core::errno::Errno::ENOPROTOOPT);
+        let table = Table::check(header, current, host, &mut blob, &mut arena, named, foreign)
+            .map_err(error)?;
         let started = std::time::Instant::now();
         // With no room it says how much it needs, and that is enough.
         let plan = Ruleset::plan(&table, kernel, host.hz, cpus(), &mut [], &mut []);

@@ -10,6 +10,7 @@ use std::fmt::Write;
 
 use crate::random_packets::{once_in, pick};
 use crate::world::{LOCAL, LOOPBACK, MARKS, PEER_ADDRESS, PORTS, REMOTE, SOURCES, TAP_ADDRESS};
+use crate::x_tables_rules;
 
 /// What kind of rule set is wanted.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -24,6 +25,8 @@ pub struct Flavour {
     /// Rules answer, log and mark packets, and ask for types of addresses:
     /// what only kernel code can do. The evaluator does not know it.
     pub kernel: bool,
+    /// Rules use x_tables' own matches and targets (`x_tables_rules`).
+    pub x_tables: bool,
 }
 
 /// The order of the states that rules of [`Flavour::conntrack`] count first.
@@ -135,7 +138,13 @@ fn line(text: &mut String, line: std::fmt::Arguments<'_>) {
 /// What follows `-A CHAIN`.
 fn rule(rng: &mut Rng, flavour: Flavour, hook: &str, chains: std::ops::Range<usize>) -> String {
     let mut text = String::new();
+    if flavour.x_tables && rng.bool() {
+        return x_tables_rules::rule(rng, hook);
+    }
     header(rng, &mut text, hook);
+    if flavour.x_tables && once_in(rng, 3) {
+        text += &x_tables_rules::any_match(rng, hook);
+    }
     for _ in 0..pick(rng, &[0, 0, 0, 1, 1, 2, 3]) {
         match rng.u32(..3) {
             0 => odder_match(rng, &mut text, hook),
@@ -157,6 +166,9 @@ fn rule(rng: &mut Rng, flavour: Flavour, hook: &str, chains: std::ops::Range<usi
     }
     if flavour.kernel && once_in(rng, 5) {
         address_type(rng, &mut text, hook);
+    }
+    if flavour.x_tables && once_in(rng, 3) {
+        return text + &x_tables_rules::target(rng, hook);
     }
     match flavour.kernel && rng.bool() {
         true => {

@@ -39,4 +39,8 @@ on iptables-save -c -t filter
 if on iptables-save -c -t filter | grep '^\[0:0\] -A'; then exit 1; fi
 for target in CONNMARK LOG MARK NFLOG REJECT; do grep -qx $target /proc/net/ip_tables_targets; done
 grep -qx addrtype /proc/net/ip_tables_matches
+# A table that asks nothing and only acts.
+on iptables -F
+on iptables -A INPUT -p icmp -j REJECT
+on ping -c 1 -W 2 127.0.0.1 | grep '100% packet loss'
 echo "$all" >/proc/sys/net/netfilter/nf_log_all_netns

@@ -252,6 +252,30 @@ impl System for Fake {
         }
     }
 
+    /// Knows the target FOREIGN, whose data must not be zero; but for its first
+    /// eight bytes it is private.
+    fn extension(&self, entry: &mut [u8], at: usize) -> Result<u32> {
+        self.may_fail(Errno::ENOPROTOOPT)?;
+        let (header, data) = entry
+            .get_mut(at..)
+            .and_then(|target| target.split_at_mut_checked(32))
+            .ok_or(Errno::EFAULT)?;
+        if !header
+            .get(2..)
+            .is_some_and(|name| name.starts_with(b"FOREIGN\0"))
+        {
+            return Err(Errno::ENOPROTOOPT);
+        }
+        match data {
+            [0, ..] => Err(Errno::EINVAL),
+            [_, _, _, _, _, _, _, _, private @ ..] => {
+                private.fill(0);
+                Ok(0x0403_0201)
+            }
+            _ => Err(Errno::EFAULT),
+        }
+    }
+
     fn publish(&self, _: Kind, names: &[u8]) -> Result<()> {
         self.may_fail(Errno::ENOPROTOOPT)?;
         self.names.borrow_mut().extend(names);

@@ -106,6 +106,12 @@ pub trait System {
     /// one any more.
     fn commit(&self, generation: &Generation<Self::Handle>) -> Result<()>;
 
+    /// Finds and checks the match or target at `at` of `entry` in x_tables, and
+    /// brings its data into the form that is given back. Returns by which number
+    /// the programs of the next generation call it. ENOPROTOOPT where nobody
+    /// can.
+    fn extension(&self, entry: &mut [u8], at: usize) -> Result<u32>;
+
     /// Publishes the names of all matches or targets, each in a line.
     fn publish(&self, kind: Kind, names: &[u8]) -> Result<()>;
 

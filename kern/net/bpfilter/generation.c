@@ -39,11 +39,13 @@
  * struct generation - what one COMMIT brought; does not change
  * @prog: the programs, indexed by BPFILTER_HOOK_*; all NULL, or none
  * @file: what the descriptors named, to make new ones; NULL for no program
+ * @extensions: what the programs ask of x_tables, or NULL
  * @flags: BPFILTER_GEN_*
  */
 struct generation {
 	struct bpf_prog *prog[BPFILTER_HOOKS];
 	struct file *file[FILES];
+	struct bpfilter_extensions *extensions;
 	u32 flags;
 };
 
@@ -88,6 +90,25 @@ static bool needs_conntrack(const struct generation *gen)
 }
 
 /*
+ * What a target says is the verdict if it has ended the packet's way. Runs may
+ * be nested: a target may send packets of its own.
+ */
+static unsigned int run_with(const struct bpfilter_extensions *extensions,
+			     const struct bpf_prog *prog,
+			     const struct bpf_nf_ctx *ctx)
+{
+	struct bpfilter_run run = {
+		.state = ctx->state,
+		.extensions = extensions,
+	};
+	struct bpfilter_run *outer = bpfilter_run_begin(&run);
+	unsigned int verdict = bpf_prog_run(prog, ctx);
+
+	bpfilter_run_end(outer);
+	return run.ended ? run.verdict : verdict;
+}
+
+/*
  * Runs inside the read side of netfilter's RCU. The counters are plain per-CPU
  * memory: a packet of LOCAL_OUT must not be interrupted by one of LOCAL_IN,
  * so bottom halves are off, as in ip_tables.
@@ -101,14 +122,19 @@ static unsigned int bpfilter_hook(void *priv, struct sk_buff *skb,
 		.skb = skb,
 	};
 	const struct generation *gen;
+	const struct bpf_prog *prog;
 	unsigned int verdict;
 
 	gen = rcu_dereference(bn->active);
 	if (!has_programs(gen))
 		return NF_ACCEPT;
 
+	prog = gen->prog[state->hook - NF_INET_LOCAL_IN];
 	local_bh_disable();
-	verdict = bpf_prog_run(gen->prog[state->hook - NF_INET_LOCAL_IN], &ctx);
+	if (gen->extensions)
+		verdict = run_with(gen->extensions, prog, &ctx);
+	else
+		verdict = bpf_prog_run(prog, &ctx);
 	local_bh_enable();
 	return verdict;
 }
@@ -219,6 +245,7 @@ void bpfilter_generation_free(struct generation *gen)
 		if (gen->file[i])
 			fput(gen->file[i]);
 	}
+	bpfilter_extensions_free(gen->extensions);
 	kfree(gen);
 }
 
@@ -254,11 +281,14 @@ static int get_programs(struct generation *gen, const __s32 *fds)
 /**
  * bpfilter_generation_get() - take what the helper commits
  * @fds: descriptors of the current process
+ * @extensions: what the programs ask of x_tables, or NULL; the generation's
+ *	from now on, if there is one
  *
  * Return: a new generation, or an ERR_PTR.
  */
 struct generation *
-bpfilter_generation_get(const struct bpfilter_generation *fds)
+bpfilter_generation_get(const struct bpfilter_generation *fds,
+			struct bpfilter_extensions **extensions)
 {
 	struct generation *gen;
 	int err;
@@ -280,6 +310,8 @@ bpfilter_generation_get(const struct bpfilter_generation *fds)
 		bpfilter_generation_free(gen);
 		return ERR_PTR(err);
 	}
+	gen->extensions = *extensions;
+	*extensions = NULL;
 	return gen;
 }
 

@@ -31,23 +31,26 @@ static int tables_show(struct seq_file *seq, void *unused)
 	return 0;
 }
 
-static int names_show(struct seq_file *seq, char **text)
+static void names_show(struct seq_file *seq, char **text)
 {
 	mutex_lock(&names_lock);
 	if (*text)
 		seq_puts(seq, *text);
 	mutex_unlock(&names_lock);
-	return 0;
 }
 
 static int matches_show(struct seq_file *seq, void *unused)
 {
-	return names_show(seq, &matches);
+	names_show(seq, &matches);
+	bpfilter_extensions_show(seq, false);
+	return 0;
 }
 
 static int targets_show(struct seq_file *seq, void *unused)
 {
-	return names_show(seq, &targets);
+	names_show(seq, &targets);
+	bpfilter_extensions_show(seq, true);
+	return 0;
 }
 
 static const struct {

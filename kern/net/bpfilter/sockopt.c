@@ -23,7 +23,7 @@
 #include <linux/uaccess.h>
 #include <net/net_namespace.h>
 #include <net/sock.h>
-#include "msgfmt.h"
+#include "internal.h"
 
 /*
  * Read under bpfilter_srcu, held while the module works for a caller: waiting
@@ -121,19 +121,22 @@ static bool permitted(const struct sock *sk)
 }
 
 /*
- * A question for an extension names no table, so a client of the tables that
- * stay with ip_tables asks here too. What the helper does not know ip_tables
- * may; a rule of ours that uses it is refused when it comes.
+ * What the helper does not know x_tables may. Without BPFILTER_EXTENSIONS that
+ * is of use to the tables that stay with ip_tables, as the question names no
+ * table; a rule of ours that uses it is refused when it comes.
  */
-static int ask_ip_tables(struct sock *sk, int optname, char __user *optval,
-			 int len)
+static int ask_x_tables(struct sock *sk, int optname, char __user *optval,
+			int len)
 {
 	int err = -ENOPROTOOPT;
 
-#ifdef CONFIG_NETFILTER
+#ifdef CONFIG_BPFILTER_EXTENSIONS
+	err = bpfilter_extensions_revision(optval, len, optname ==
+					   BPFILTER_IPT_SO_GET_REVISION_TARGET);
+#elif defined(CONFIG_NETFILTER)
 	err = nf_getsockopt(sk, PF_INET, optname, optval, &len);
 #endif
-	return err == -ENOPROTOOPT ? -ENOENT : err;
+	return err == -ENOPROTOOPT ? -ENOENT : min(err, 0);
 }
 
 /**
@@ -205,7 +208,7 @@ int bpfilter_ip_getsockopt(struct sock *sk, int optname, char __user *optval,
 		return -EPERM;
 	err = client_call(sk, optname, false, USER_SOCKPTR(optval), len);
 	if (err == -ENOENT && optname >= BPFILTER_IPT_SO_GET_REVISION_MATCH)
-		err = ask_ip_tables(sk, optname, optval, len);
+		err = ask_x_tables(sk, optname, optval, len);
 	if (!err && put_user(len, optlen))
 		return -EFAULT;
 	return err;

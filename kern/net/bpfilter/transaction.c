@@ -13,6 +13,7 @@
  */
 #include <linux/mutex.h>
 #include <linux/cred.h>
+#include <linux/nsproxy.h>
 #include <linux/pid.h>
 #include <linux/sched/signal.h>
 #include <linux/uaccess.h>
@@ -22,16 +23,20 @@
 
 /*
  * Between begin and end @helper is the process that works on the request; @net
- * is the namespace it is about, NULL for the request after a start; @user_ns is
- * the caller's, who is there until the end. @committed says that @old is what to
- * go back to. All of it is protected by @lock, taken by the caller's process at
- * both ends and by the helper for each option.
+ * is the namespace it is about, NULL for the request after a start; @user_ns and
+ * @cgroup_ns are the caller's, who is there until the end. @extensions are what
+ * the rules need of x_tables, until COMMIT gives them to a generation.
+ * @committed says that @old is what to go back to. All of it is protected by
+ * @lock, taken by the caller's process at both ends and by the helper for each
+ * option.
  */
 static struct {
 	struct mutex lock; /* protects all of it */
 	struct pid *helper;
 	struct net *net;
 	struct user_namespace *user_ns;
+	struct cgroup_namespace *cgroup_ns;
+	struct bpfilter_extensions *extensions;
 	struct generation *old;
 	bool committed;
 } transaction = {
@@ -49,6 +54,7 @@ void bpfilter_transaction_begin(struct pid *helper, struct net *net)
 	transaction.helper = get_pid(helper);
 	transaction.net = net;
 	transaction.user_ns = current_user_ns();
+	transaction.cgroup_ns = current->nsproxy->cgroup_ns;
 	mutex_unlock(&transaction.lock);
 }
 
@@ -67,10 +73,13 @@ void bpfilter_transaction_end(bool success)
 			bpfilter_generation_revert(transaction.net,
 						   transaction.old);
 	}
+	bpfilter_extensions_free(transaction.extensions);
 	put_pid(transaction.helper);
 	transaction.helper = NULL;
 	transaction.net = NULL;
 	transaction.user_ns = NULL;
+	transaction.cgroup_ns = NULL;
+	transaction.extensions = NULL;
 	transaction.old = NULL;
 	transaction.committed = false;
 	mutex_unlock(&transaction.lock);
@@ -109,7 +118,7 @@ static int commit(sockptr_t optval, unsigned int optlen)
 			return err;
 	}
 
-	gen = bpfilter_generation_get(&fds);
+	gen = bpfilter_generation_get(&fds, &transaction.extensions);
 	if (IS_ERR(gen))
 		return PTR_ERR(gen);
 	err = bpfilter_generation_swap(transaction.net, gen, &transaction.old);
@@ -132,6 +141,19 @@ static int recover(char __user *optval, int __user *optlen)
 	return bpfilter_generation_recover(transaction.net, optval);
 }
 
+static int add_extension(sockptr_t optval, unsigned int optlen)
+{
+	struct bpfilter_extension asked;
+
+	if (optlen != sizeof(asked))
+		return -EINVAL;
+	if (copy_from_sockptr(&asked, optval, sizeof(asked)))
+		return -EFAULT;
+	return bpfilter_extensions_add(&transaction.extensions, transaction.net,
+				       transaction.cgroup_ns ==
+				       current->nsproxy->cgroup_ns, &asked);
+}
+
 /* The caller is the process that works on the request. */
 static bool is_helper(void)
 {
@@ -144,8 +166,8 @@ static bool is_helper(void)
  * @optval: the caller's data
  * @optlen: the length of it
  *
- * Return: 0 or a negative errno; -ENOPROTOOPT where the option does not exist
- * for this caller.
+ * Return: 0, or what the option gives; or a negative errno, -ENOPROTOOPT where the
+ * option does not exist for this caller.
  */
 int bpfilter_private_set(int optname, sockptr_t optval, unsigned int optlen)
 {
@@ -157,6 +179,10 @@ int bpfilter_private_set(int optname, sockptr_t optval, unsigned int optlen)
 		case BPFILTER_SO_COMMIT:
 			if (transaction.net)
 				err = commit(optval, optlen);
+			break;
+		case BPFILTER_SO_EXTENSION:
+			if (transaction.net)
+				err = add_extension(optval, optlen);
 			break;
 		case BPFILTER_SO_MATCHES:
 		case BPFILTER_SO_TARGETS:

@@ -66,7 +66,8 @@ fn build<S: System>(
     let Machine { host, cpus, .. } = &caller.machine;
     let mut arena = Arena::new(&mut work);
     let num_counters = current.header().num_entries;
-    let mut table = Table::check(header, num_counters, host, blob, &mut arena, named)?;
+    let foreign = &mut |entry: &mut [u8], at| system.extension(entry, at);
+    let mut table = Table::check(header, num_counters, host, blob, &mut arena, named, foreign)?;
     let info = table.info();
     let rows = rows(*cpus);
     let counters = system.new_counters(map_len(rows, info.num_entries)?)?;

@@ -157,6 +157,11 @@ fn caller_with(system: &Fake, parts: &[&[u8]]) -> usize {
 
 /// The pristine table as a REPLACE, with another policy for INPUT.
 fn replace(system: &Fake, num_counters: u32) -> i32 {
+    replace_with(system, num_counters, |_| ())
+}
+
+/// The same, and something else that is different.
+fn replace_with(system: &Fake, num_counters: u32, edit: impl Fn(&mut [u8])) -> i32 {
     let info = Pristine::new().image().info();
     let mut header = Replace::new_zeroed();
     header.name = info.name;
@@ -169,6 +174,7 @@ fn replace(system: &Fake, num_counters: u32) -> i32 {
     header.counters = BASE + OUT as u64;
     let mut blob = Pristine::new().image().bytes().to_vec();
     blob[144..148].copy_from_slice(&(-1i32).to_ne_bytes());
+    edit(&mut blob);
     let len = caller_with(system, &[header.as_bytes(), &blob]);
     ask(system, 1, msg::IPT_SO_SET_REPLACE, len)
 }
@@ -256,6 +262,39 @@ fn replace_changes_the_table_and_keeps_it() {
     let mut expected = Pristine::new().image().bytes().to_vec();
     expected[144..148].copy_from_slice(&(-1i32).to_ne_bytes());
     assert_eq!(entries(&system), expected);
+    assert_eq!(system.held(), 0);
+}
+
+#[test]
+fn extensions_that_are_the_kernels() {
+    // The last entry's target, by name and data.
+    let target = |name: &'static str, data: u8| {
+        move |blob: &mut [u8]| {
+            blob[570..599].fill(0xaa);
+            blob[570..570 + name.len()].copy_from_slice(name.as_bytes());
+            blob[570 + name.len()] = 0;
+            blob[600..632].fill(data);
+        }
+    };
+    let system = Fake::default();
+    // The kernel half's errno, and its word that it does not know.
+    for (name, data, errno) in [
+        ("FOREIGN", 0, Errno::EINVAL),
+        ("FOREIGNER", 1, Errno::ENOENT),
+        ("NAMES_OF_24_BYTES_ARE_NOT", 1, Errno::ENOENT),
+    ] {
+        let refused = replace_with(&system, 4, target(name, data));
+        assert_eq!(refused, errno.status(), "{name}");
+    }
+    assert!(system.kept.borrow().is_none());
+    // What is private to it comes back as zero, and so does what was kept
+    // behind its name.
+    assert_eq!(replace_with(&system, 4, target("FOREIGN", 1)), 0);
+    let mut expected = vec![0; 64];
+    expected[0] = 64;
+    expected[2..9].copy_from_slice(b"FOREIGN");
+    expected[32..40].fill(1);
+    assert_eq!(entries(&system)[568..], expected);
     assert_eq!(system.held(), 0);
 }
 

@@ -62,16 +62,21 @@ impl Control {
             table: generation.table.raw(),
             flags: generation.flags,
         };
-        raw::set_option(&self.0, msg::SO_COMMIT, raw.as_bytes())
+        raw::set_option(&self.0, msg::SO_COMMIT, raw.as_bytes()).map(drop)
+    }
+
+    /// See [`crate::system::System::extension`].
+    pub(super) fn extension(&self, entry: &mut [u8], at: usize) -> Result<u32> {
+        raw::extension(&self.0, entry, at)
     }
 
     /// See [`crate::system::System::publish`].
     pub(super) fn publish(&self, kind: Kind, names: &[u8]) -> Result<()> {
         let option = match kind {
             Kind::Match => msg::SO_MATCHES,
-            Kind::Target => msg::SO_TARGETS,
+            Kind::Target | Kind::Foreign => msg::SO_TARGETS,
         };
-        raw::set_option(&self.0, option, names)
+        raw::set_option(&self.0, option, names).map(drop)
     }
 }
 

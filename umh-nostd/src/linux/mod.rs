@@ -130,6 +130,10 @@ impl System for Linux {
         self.control.commit(generation)
     }
 
+    fn extension(&self, entry: &mut [u8], at: usize) -> Result<u32> {
+        self.control.extension(entry, at)
+    }
+
     fn publish(&self, kind: Kind, names: &[u8]) -> Result<()> {
         self.control.publish(kind, names)
     }

@@ -8,7 +8,7 @@ use core::ffi::CStr;
 use core::ops::Range;
 use core::ptr;
 
-use bpfilter_msgfmt::{Generation, SO_RECOVER};
+use bpfilter_msgfmt::{Extension, Generation, SO_EXTENSION, SO_RECOVER};
 use linux_raw_sys::general::{
     __NR_bpf, __NR_exit_group, __NR_fsmount, __NR_fsopen, __NR_getsockopt, __NR_memfd_create,
     __NR_mknodat, __NR_openat, __NR_process_vm_readv, __NR_process_vm_writev, __NR_rt_sigaction,
@@ -121,8 +121,19 @@ pub(super) fn recover(socket: &Fd) -> Result<Generation> {
     }
 }
 
+/// `setsockopt(SOL_IP, BPFILTER_SO_EXTENSION)`: the number of the match or
+/// target at `at` of `entry`, whose data the kernel half changes. It ends within
+/// its entry, as `entry` has passed the checks of all sizes.
+pub(super) fn extension(socket: &Fd, entry: &mut [u8], at: usize) -> Result<u32> {
+    let value = Extension {
+        entry: entry.as_mut_ptr().expose_provenance() as u64,
+        offset: at as u64,
+    };
+    set_option(socket, SO_EXTENSION, value.as_bytes()).map(|index| index as u32)
+}
+
 /// `setsockopt(SOL_IP, option)`.
-pub(super) fn set_option(socket: &Fd, option: u32, value: &[u8]) -> Result<()> {
+pub(super) fn set_option(socket: &Fd, option: u32, value: &[u8]) -> Result<usize> {
     let args = [
         socket.number(),
         SOL_IP,
@@ -131,8 +142,9 @@ pub(super) fn set_option(socket: &Fd, option: u32, value: &[u8]) -> Result<()> {
         value.len(),
         0,
     ];
-    // SAFETY: `value` is read only, within its length.
-    result(unsafe { syscall6(__NR_setsockopt, args) }).map(drop)
+    // SAFETY: `value` is read only, within its length. What it names is for its
+    // caller to answer for.
+    result(unsafe { syscall6(__NR_setsockopt, args) })
 }
 
 /// A bpf(2) command.

@@ -8,7 +8,8 @@
 //!
 //! Promises: what is registered is exactly what is enforced. An extension
 //! that needs a [`Features`] which this kernel has not got is unknown
-//! everywhere: to GET_REVISION, to REPLACE, and in /proc.
+//! everywhere: to GET_REVISION, to REPLACE, and in /proc. What is unknown may
+//! be the kernel's own ([`foreign`]).
 
 pub mod addrtype;
 pub mod comment;
@@ -20,6 +21,7 @@ pub mod dscp;
 pub mod ecn;
 pub mod error;
 pub mod esp;
+pub mod foreign;
 pub mod icmp;
 pub mod iprange;
 pub mod length;
@@ -90,6 +92,8 @@ const FILES: &[&[Extension]] = &[
     &ttl::EXTENSIONS,
     &u32_match::EXTENSIONS,
     &udp::EXTENSIONS,
+    // The last.
+    &foreign::EXTENSIONS,
 ];
 
 #[allow(clippy::indexing_slicing, reason = "run by the compiler alone")]
@@ -126,6 +130,8 @@ pub enum Kind {
     Match,
     /// Does something to it.
     Target,
+    /// The kernel's own, not to be found by name here.
+    Foreign,
 }
 
 /// For whom the kernel registers an extension. It decides what a caller
@@ -163,6 +169,10 @@ impl Features {
     pub const CONNMARK: Self = Self::function(kind::CONNMARK);
     /// The routing table can be asked.
     pub const ROUTES: Self = Self::function(kind::ADDRTYPE);
+    /// What changes the packet's mark, or may.
+    pub(crate) const MARKS: Self = Self::MARK.with(Self::CONNMARK).with(Self::FOREIGN);
+    /// The kernel's own matches and targets can be called.
+    const FOREIGN: Self = Self::function(kind::XT_MATCH).with(Self::function(kind::XT_TARGET));
     /// Tables by name can be kept.
     pub const TABLES: Self = Self(1 << 7);
     /// Connections have marks.
@@ -224,7 +234,7 @@ type Check = fn(&Rule<'_>, &[u8]) -> Result<()>;
 type Lower = fn(&mut Draft<'_, '_>, &[u8]) -> Result<()>;
 
 /// Bytes that an extension's name has room in here, with a NUL.
-const NAME_LEN: usize = 12;
+pub(crate) const NAME_LEN: usize = 12;
 
 /// The registration of one revision of a match or target: 40 bytes.
 #[derive(Clone, Copy, Debug)]
@@ -366,11 +376,21 @@ pub fn lacking(host: &Host, tell: &mut dyn FnMut(&'static [u8])) {
 pub(crate) struct Place(u8);
 
 impl Place {
+    /// The kernel's own.
+    const FOREIGN: Self = Self(REGISTERED as u8 - 1);
+
     /// The extension that is there.
     pub(crate) fn extension(self) -> Option<&'static Extension> {
         REGISTRY.get(usize::from(self.0))
     }
+
+    /// Whether it is the kernel's own.
+    pub(crate) fn is_foreign(self) -> bool {
+        self == Self::FOREIGN
+    }
 }
+
+const _: () = assert!(REGISTERED <= u8::MAX as usize);
 
 /// What came of a search by name.
 enum Found {
@@ -487,8 +507,6 @@ mod tests {
                     .filter(|(_, other)| other.name == extension.name)
                     .filter(|(_, other)| other.family != extension.family);
                 assert_eq!(family.count(), 0, "{extension:?}");
-                // Behind the NUL there is room for a place.
-                const { assert!(NAME_LEN + size_of::<Place>() <= EXTENSION_NAME_LEN) };
                 assert!(extension.user_size <= extension.size, "{extension:?}");
             }
         }

@@ -161,6 +161,10 @@ facts! {
     CONNMARK = Func "bpf_xt_connmark" Id;
     /// addrtype.
     ADDRTYPE = Func "bpf_xt_addrtype" Id;
+    /// Any match of the kernel's own.
+    XT_MATCH = Func "bpf_xt_match" Id;
+    /// Any target.
+    XT_TARGET = Func "bpf_xt_target" Id;
     /// A connection's mark.
     CT_MARK = Struct "nf_conn" Offset(&["mark"]);
     /// The device that a packet is at.
@@ -222,6 +226,8 @@ const _: () = assert!(
         && function(kind::MARK).0 == MARK.0
         && function(kind::CONNMARK).0 == CONNMARK.0
         && function(kind::ADDRTYPE).0 == ADDRTYPE.0
+        && function(kind::XT_MATCH).0 == XT_MATCH.0
+        && function(kind::XT_TARGET).0 == XT_TARGET.0
 );
 
 /// A fact that is absent.
@@ -295,7 +301,7 @@ impl Kernel {
                 features = features.with(feature);
             }
         }
-        for kind in kind::REJECT..=kind::ADDRTYPE {
+        for kind in kind::REJECT..=kind::XT_TARGET {
             if self.has(function(kind)) {
                 features = features.with(Features::function(kind));
             }

@@ -492,7 +492,7 @@ impl Builder<'_> {
         if kinds & 1 << kind::PORTS != 0 {
             self.ports();
         }
-        for kind in kind::REJECT..=kind::ADDRTYPE {
+        for kind in kind::REJECT..=kind::XT_TARGET {
             if kinds & 1 << kind != 0 {
                 self.function(kind);
             }
@@ -681,7 +681,8 @@ impl Builder<'_> {
     }
 
     /// A function of the kernel half. What it returns may be wider than what
-    /// it means: NF_DROP or XT_CONTINUE, false or true.
+    /// it means: NF_DROP or XT_CONTINUE, false or true; or 2, and the packet is
+    /// gone, perhaps already.
     fn function(&mut self, kind: u8) {
         let target = kind::TARGETS & 1 << kind != 0;
         let ways = match target {
@@ -696,6 +697,8 @@ impl Builder<'_> {
             mov(R1, R6),
             load(B8, R2, Fp, frame::STATE),
             call_kfunc(Param::arg(1)),
+            and_imm(R0, 3),
+            jump_if_imm(R0, Cond::Eq, 2, label::DROP),
             when(
                 need::field(Field::Mark),
                 &[
@@ -703,7 +706,6 @@ impl Builder<'_> {
                     store(B4, Fp, super::packet::field(Field::Mark), R1),
                 ]
             ),
-            and_imm(R0, 1),
             jump_if_imm(R0, Cond::Eq, 0, Label::arg(2)),
             jump(Label::arg(3)),
         ];

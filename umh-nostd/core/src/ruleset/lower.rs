@@ -477,6 +477,17 @@ impl Draft<'_, '_> {
             ..Op::default()
         };
         self.op_with(op, data);
+        self.pure &= kind == kind::ADDRTYPE;
+    }
+
+    /// A match of the kernel's own, or the target, by number. The target is
+    /// lowered first.
+    pub(crate) fn foreign(&mut self, number: &[u8]) {
+        let kind = match self.ip_part {
+            true => kind::XT_TARGET,
+            false => kind::XT_MATCH,
+        };
+        self.function(kind, number);
     }
 
     /// The rule holds only if the TCP option is there, and if the number in

@@ -165,9 +165,8 @@ impl<'t> Ruleset<'t> {
         ops: &mut [u8],
         state: &mut [u8],
     ) -> Result<Option<Survey>> {
-        let changes_mark = Features::MARK.with(Features::CONNMARK);
         self.uses = Uses {
-            marks: self.table.needs().meets(changes_mark),
+            marks: self.table.needs().meets(Features::MARKS),
             ..Uses::default()
         };
         let mut survey = Survey::default();

@@ -176,13 +176,16 @@ pub(crate) mod kind {
     pub(crate) const CONNMARK: u8 = 28;
     /// A match.
     pub(crate) const ADDRTYPE: u8 = 29;
+    /// A match of the kernel's own, whose number is the payload.
+    pub(crate) const XT_MATCH: u8 = 30;
+    /// Likewise a target.
+    pub(crate) const XT_TARGET: u8 = 31;
 
     /// All functions.
-    pub(crate) const FUNCTIONS: u32 = TARGETS | 1 << ADDRTYPE;
+    pub(crate) const FUNCTIONS: u32 = TARGETS | 1 << ADDRTYPE | 1 << XT_MATCH;
     /// Those that are targets.
-    pub(crate) const TARGETS: u32 = 1 << REJECT | 1 << LOG | 1 << NFLOG | MARKS;
-    /// Those that change the packet's mark.
-    pub(crate) const MARKS: u32 = 1 << MARK | 1 << CONNMARK;
+    pub(crate) const TARGETS: u32 =
+        1 << REJECT | 1 << LOG | 1 << NFLOG | 1 << MARK | 1 << CONNMARK | 1 << XT_TARGET;
     /// Holds. If a later op fails the ops go on `low` bytes from here; 0: the
     /// rule fails.
     pub(crate) const OTHERWISE: u8 = 11;

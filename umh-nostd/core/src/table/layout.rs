@@ -7,7 +7,7 @@
 use core::mem::offset_of;
 
 use crate::abi::{EXTENSION_NAME_LEN, Entry, ExtensionHeader};
-use crate::extension::Place;
+use crate::extension::{NAME_LEN, Place};
 
 /// Bytes of an entry before its matches and target.
 pub(super) const ENTRY: usize = size_of::<Entry>();
@@ -33,3 +33,7 @@ pub(super) const NAME: usize = offset_of!(ExtensionHeader, name);
 /// In a checked blob the last bytes of the name's field, which are behind its
 /// NUL, hold the extension's `Place`.
 pub(super) const PLACE: usize = NAME + EXTENSION_NAME_LEN - size_of::<Place>();
+/// Before it is the number by which an extension of the kernel's own is called.
+pub(crate) const INDEX: usize = PLACE - size_of::<u32>();
+/// Names that are registered here leave room for both.
+const _: () = assert!(NAME + NAME_LEN <= INDEX);

@@ -29,6 +29,7 @@ mod reach;
 mod rules;
 mod view;
 
+pub(crate) use layout::INDEX;
 pub use offsets::check_header;
 pub use view::{Entry, Instance, Matches, Target, Verdict};
 
@@ -36,6 +37,7 @@ use crate::abi::{FILTER_VALID_HOOKS, GetInfo, Replace, TABLE_NAME_LEN};
 use crate::arena::Arena;
 use crate::bytes::c_string;
 use crate::errno::{Errno, Result};
+use crate::extension::foreign::Foreign;
 use crate::extension::{Features, Host};
 use named::{Named, NamedTables};
 
@@ -107,7 +109,7 @@ impl<'a> Table<'a> {
     /// `current_entries` entries. `blob` is a copy of the `header.size` bytes
     /// after the header, aligned as an entry is; it is worked on, and garbage
     /// after an error. `named` has the tables of the rules before, and room for
-    /// those of these.
+    /// those of these; `foreign` knows the extensions that are the kernel's own.
     pub fn check(
         header: &Replace,
         current_entries: u32,
@@ -115,10 +117,11 @@ impl<'a> Table<'a> {
         blob: &'a mut [u8],
         arena: &mut Arena<'a>,
         mut named: NamedTables<'a>,
+        foreign: Foreign<'_>,
     ) -> Result<Self> {
         let layout = offsets::check(header, blob, arena)?;
         reach::mark_source_chains(&layout, blob)?;
-        let needs = rules::check(host, header, layout.offsets, blob, &mut named)?;
+        let needs = rules::check(host, header, layout.offsets, blob, &mut named, foreign)?;
 
         // Only now does the kernel look at the rest of the header.
         if header.num_counters > offsets::MAX_COUNTERS {

@@ -12,6 +12,7 @@ use super::named::NamedTables;
 use crate::abi::{Entry, ExtensionHeader, Replace};
 use crate::bytes::{c_string, read, write};
 use crate::errno::{Errno, Result};
+use crate::extension::foreign::{self, Foreign};
 use crate::extension::{self, Extension, Features, Host, Kind, Place, Rule, recent};
 
 /// Extensions that were found last, by what their headers say.
@@ -37,6 +38,7 @@ pub(super) fn check(
     offsets: &[u32],
     blob: &mut [u8],
     named: &mut NamedTables<'_>,
+    foreign: Foreign<'_>,
 ) -> Result<Features> {
     let table = header.name.split_last().map_or(&[][..], |(_, name)| name);
     let mut rules = Rules {
@@ -59,12 +61,23 @@ pub(super) fn check(
             };
             let is_match = at < usize::from(entry.target_offset) - ENTRY;
             let kind = if is_match { Kind::Match } else { Kind::Target };
-            let (extension, size) = rules.check_extension(&rule, kind, rest, at)?;
+            let header: ExtensionHeader = read(rest, at).ok_or(Errno::EINVAL)?;
+            let extension = match rules.find(kind, &header) {
+                Ok((place, extension)) => {
+                    let end = at + usize::from(header.size);
+                    let data = rest.get(at + EXTENSION..end).ok_or(Errno::EINVAL)?;
+                    extension.check(&rule, data)?;
+                    write(rest, at + PLACE, &place).ok_or(Errno::EINVAL)?;
+                    extension
+                }
+                Err(unknown) => foreign::find(foreign, bytes, ENTRY + at, unknown)?,
+            };
+            rules.needs = rules.needs.with(extension.needs);
             if extension.needs.contains(Features::TABLES) {
                 let at = start + ENTRY + at + EXTENSION;
                 recent::claim(named, blob, at, extension.revision)?;
             }
-            at += size;
+            at += usize::from(header.size);
             if !is_match {
                 break;
             }
@@ -74,24 +87,6 @@ pub(super) fn check(
 }
 
 impl Rules<'_> {
-    /// Finds and checks the extension at `at` and returns its size, too.
-    fn check_extension(
-        &mut self,
-        rule: &Rule<'_>,
-        kind: Kind,
-        bytes: &mut [u8],
-        at: usize,
-    ) -> Result<(&'static Extension, usize)> {
-        let header: ExtensionHeader = read(bytes, at).ok_or(Errno::EINVAL)?;
-        let (place, extension) = self.find(kind, &header)?;
-        let size = usize::from(header.size);
-        let data = bytes.get(at + EXTENSION..at + size).ok_or(Errno::EINVAL)?;
-        extension.check(rule, data)?;
-        write(bytes, at + PLACE, &place).ok_or(Errno::EINVAL)?;
-        self.needs = self.needs.with(extension.needs);
-        Ok((extension, size))
-    }
-
     /// The extension that a header names. Most rules name what others do.
     fn find(
         &mut self,

@@ -10,7 +10,7 @@
 use zerocopy::FromBytes;
 
 use super::EntryIndex;
-use super::layout::{ENTRY, EXTENSION, NAME, PLACE};
+use super::layout::{ENTRY, EXTENSION, INDEX, NAME, PLACE};
 use crate::abi::{
     self, Counters, EXTENSION_NAME_LEN, IPT_F_GOTO, IptIp, VERDICT_ACCEPT, VERDICT_RETURN,
 };
@@ -61,7 +61,8 @@ impl<'a> Iterator for Matches<'a> {
 pub struct Instance<'a> {
     /// Its registration.
     pub extension: &'static Extension,
-    /// Its data, of the size that the registration asks for, and checked.
+    /// Its data, of the size that the registration asks for, and checked; the
+    /// number of one that is the kernel's own.
     pub data: &'a [u8],
 }
 
@@ -158,7 +159,10 @@ fn instance(bytes: &[u8]) -> Option<(Instance<'_>, usize)> {
     let size = usize::from(size);
     let place: Place = read(bytes, PLACE)?;
     let extension = place.extension()?;
-    let data = bytes.get(EXTENSION..size)?;
+    let data = match place.is_foreign() {
+        true => bytes.get(INDEX..PLACE)?,
+        false => bytes.get(EXTENSION..size)?,
+    };
     Some((Instance { extension, data }, size))
 }
 
@@ -191,11 +195,13 @@ fn normalise_entry(entry: &mut [u8]) -> Option<()> {
 /// Returns the size of the match or target at the start of `bytes`.
 fn normalise_extension(bytes: &mut [u8]) -> Option<usize> {
     let (found, size) = instance(bytes)?;
-    let name = found.extension.name().len();
     let user_size = usize::from(found.extension.user_size);
-    bytes
-        .get_mut(NAME + name..NAME + EXTENSION_NAME_LEN)?
-        .fill(0);
-    bytes.get_mut(EXTENSION + user_size..size)?.fill(0);
+    let field = bytes.get_mut(NAME..NAME + EXTENSION_NAME_LEN)?;
+    let name = c_string(field)?.len();
+    field.get_mut(name..)?.fill(0);
+    // The kernel half has done it for its own.
+    if let Some(private) = bytes.get_mut(EXTENSION + user_size..size) {
+        private.fill(0);
+    }
     Some(size)
 }

@@ -1,0 +1,48 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Matches and targets that are called in x_tables do what they do in ip_tables:
+# the same rules and packets leave the same counters, answers and saved text,
+# before and after bpfilter is loaded beside ip_tables.
+#
+# kernel: iptables
+# where: host
+# timeout: 900
+
+cd "$(dirname "$0")/../.."
+target=x86_64-unknown-linux-gnu
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+# The guest has no libraries that the agent could use.
+RUSTFLAGS='-C target-feature=+crt-static' cargo build --quiet --release -p bpfilter-tests --bin packet-agent --target $target
+agent=${CARGO_TARGET_DIR:-target}/$target/release/packet-agent
+
+cat >"$work/script" <<'END'
+set -eu
+dmesg -n 1
+echo 1 >/proc/sys/net/netfilter/nf_log_all_netns
+printf '%s\n' 'icmp 1' 'igmp 2' 'tcp 6' 'udp 17' 'dccp 33' 'gre 47' 'esp 50' 'ah 51' 'sctp 132' >/etc/protocols
+# What ip_tables would ask for while nothing may be loaded.
+for module in xt_NFQUEUE xt_connlimit xt_physdev xt_string ts_bm ts_kmp; do modprobe $module; done
+modprobe=$(cat /proc/sys/kernel/modprobe)
+echo /bin/false >/proc/sys/kernel/modprobe
+packet-agent answers 1000 24 >/tmp/ip_tables
+! pidof bpfilter_umh
+echo $modprobe >/proc/sys/kernel/modprobe
+modprobe bpfilter
+packet-agent answers 1000 24 >/tmp/bpfilter
+# Both have been there.
+pidof bpfilter_umh
+if ! diff -u /tmp/ip_tables /tmp/bpfilter >/tmp/diff; then
+	head -n 60 /tmp/diff | cut -c1-400
+	exit 1
+fi
+# All of it has been there, and said yes to something.
+missing=
+for what in 'm string' 'm time' 'm connbytes' 'm set' 'm bpf' 'm cluster' 'm helper' 'm cgroup' 'm socket' \
+	'm physdev' 'm policy' 'm hashlimit' 'm sctp' 'm dccp' 'j NFQUEUE' 'j SET' 'j HMARK' 'j CLASSIFY' 'j IDLETIMER' 'j TEE' 'j RATEEST'; do
+	number=$(grep -c -e "^\[[1-9].* -$what" /tmp/bpfilter) || missing="$missing '-$what'"
+	echo "figure: $number rules with '-$what' have matched"
+done
+[ -z "$missing" ] || { echo "none with$missing"; exit 1; }
+END
+$BOOT --add "$agent=/usr/bin/packet-agent" "$work/script"
