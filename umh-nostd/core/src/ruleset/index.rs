@@ -144,7 +144,7 @@ impl Survey {
         if self.rules.is_power_of_two() {
             self.reference = *record;
         }
-        context.left(record, None, &mut |key, values| {
+        context.left(record, &mut |key, values| {
             let at = usize::from(key);
             if let (Some(asked), Some(least)) = (self.asked.get_mut(at), self.least.get_mut(at)) {
                 let (bits, now) = key::asks(key, values);
@@ -256,38 +256,46 @@ impl Rows {
         self.keys.len() * 256 * self.row()
     }
 
-    /// Writes them for rules that are listed in `list`; each word of all rows
-    /// of a key at once, as most rules are in all of them or in one.
+    /// Writes them for rules that are listed in `list`; 64 rules, one word of
+    /// all rows, at a time.
     fn write(
         &self,
-        bytes: &mut [u8],
+        rows: &mut [u64],
         list: &[u32],
         records: &[Record],
         context: Context<'_>,
     ) -> Option<()> {
-        for (number, &key) in self.keys.iter().enumerate() {
-            for (word, rules) in list.chunks(64).enumerate() {
-                let mut any = 0;
-                let mut of = [0u64; 256];
-                for (bit, &rule) in rules.iter().enumerate() {
-                    let bit = 1 << bit;
-                    let values = context.allowed(key, records.get(rule as usize)?);
-                    if values == Values::ALL {
-                        any |= bit;
-                        continue;
+        for (word, rules) in list.chunks(64).enumerate() {
+            // A rule's bit is set where its being in the row starts or ends.
+            let mut ends = [[0u64; 257]; ROW_KEYS_MAX];
+            for (bit, &rule) in rules.iter().enumerate() {
+                let record = records.get(rule as usize)?;
+                let mut of_keys = [Values::ALL; ROW_KEYS_MAX];
+                for (&key, values) in self.keys.iter().zip(&mut of_keys) {
+                    *values = key::allowed(key, record);
+                }
+                context.left(record, &mut |key, left| {
+                    let keys = self.keys.iter().zip(&mut of_keys);
+                    for (_, values) in keys.filter(|(known, _)| **known == key) {
+                        values.both(left);
                     }
-                    values.each(&mut |value| {
-                        if let Some(of) = of.get_mut(usize::from(value)) {
-                            *of |= bit;
+                });
+                for (values, ends) in of_keys.iter().zip(&mut ends) {
+                    values.ends(&mut |end| {
+                        if let Some(ends) = ends.get_mut(end) {
+                            *ends ^= 1 << bit;
                         }
                     });
                 }
-                for (value, rules) in of.iter().enumerate() {
-                    let rules = rules | any;
+            }
+            let mut rows = rows.chunks_exact_mut((self.words + self.summary).max(1));
+            for (ends, _) in ends.iter().zip(&self.keys) {
+                let mut rules = 0;
+                for (end, row) in ends.iter().take(256).zip(&mut rows) {
+                    rules ^= end;
                     if rules != 0 {
-                        let row = bytes.get_mut((number * 256 + value) * self.row()..)?;
-                        write(row, (self.summary + word) * 8, &rules)?;
-                        *row.get_mut(word / 8)? |= 1 << (word % 8);
+                        *row.get_mut(self.summary + word)? = rules;
+                        *row.get_mut(word / 64)? |= 1 << (word % 64);
                     }
                 }
             }
@@ -396,6 +404,9 @@ impl Index {
                 // More rules than expected: the list is searched without rows.
                 self.rows = None;
             } else {
+                let len = of_list.len() / 8;
+                let (rows, _) =
+                    <[u64]>::mut_from_prefix_with_elems(rows, len).map_err(|_| Errno::EINVAL)?;
                 of_list
                     .write(rows, list, records, context)
                     .ok_or(Errno::EINVAL)?;

@@ -78,22 +78,23 @@ impl Values {
     /// Every one.
     pub(super) const ALL: Self = Self([!0; 4]);
 
-    fn add(&mut self, value: u8) {
-        if let Some(word) = self.0.get_mut(usize::from(value / 64)) {
-            *word |= 1 << (value % 64);
+    /// Adds a value and `more` that follow it; 0 follows 255.
+    fn add_run(&mut self, first: u8, more: u8) {
+        let (mut at, mut left) = (u32::from(first), u32::from(more) + 1);
+        while left != 0 {
+            let some = left.min(64 - at % 64);
+            if let Some(word) = self.0.get_mut(at as usize / 64 % 4) {
+                *word |= !0 >> (64 - some) << (at % 64);
+            }
+            at += some;
+            left -= some;
         }
     }
 
-    /// Adds a value and `more` that follow it; 0 follows 255.
-    fn add_run(&mut self, first: u8, more: u8) {
-        let first = u32::from(first);
-        let end = first + u32::from(more) + 1;
-        for (start, word) in (0..).step_by(64).zip([0, 1, 2, 3, 0, 1, 2, 3]) {
-            let from = first.saturating_sub(start);
-            let to = end.saturating_sub(start).min(64);
-            if let (true, Some(word)) = (from < to, self.0.get_mut(word)) {
-                *word |= !0 >> (64 - (to - from)) << from;
-            }
+    /// Those of both.
+    pub(super) fn both(&mut self, other: &Self) {
+        for (word, other) in self.0.iter_mut().zip(&other.0) {
+            *word &= other;
         }
     }
 
@@ -102,12 +103,16 @@ impl Values {
         self.0.iter().map(|word| word.count_ones()).sum()
     }
 
-    /// Calls `f` with each of them.
-    pub(super) fn each(&self, f: &mut dyn FnMut(u8)) {
-        for (mut word, first) in self.0.into_iter().zip([0, 64, 128, 192]) {
-            while word != 0 {
-                f(first + word.trailing_zeros() as u8);
-                word &= word - 1;
+    /// Calls `f` with the first value of each run of them, and with the one
+    /// behind it, which is 256 for none.
+    pub(super) fn ends(&self, f: &mut dyn FnMut(usize)) {
+        let mut before = 0;
+        for (word, first) in self.0.iter().chain(&[0]).zip((0..).step_by(64)) {
+            let mut ends = word ^ (word << 1 | before);
+            before = word >> 63;
+            while ends != 0 {
+                f(first + ends.trailing_zeros() as usize);
+                ends &= ends - 1;
             }
         }
     }
@@ -125,19 +130,14 @@ fn range(mask: u32, low: u32, span: u32) -> [Range; 1] {
     }
 }
 
-/// What `ranges` leave of the eight bits from `shift` on.
-fn window(ranges: &[Range], shift: u32) -> Values {
-    let mut values = Values::default();
+/// Adds what `ranges` leave of the eight bits from `shift` on.
+fn window(ranges: &[Range], shift: u32, values: &mut Values) {
     for &[first, last] in ranges {
         let (first, last) = (first >> shift, last >> shift);
-        if last >= first.saturating_add(255) {
-            return Values::ALL;
-        }
         if first <= last {
-            values.add_run(first as u8, (last - first) as u8);
+            values.add_run(first as u8, (last - first).min(255) as u8);
         }
     }
-    values
 }
 
 /// What records refer to.
@@ -148,13 +148,15 @@ pub(super) struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// Calls `f` with each key (or with one only) and the values that a range,
-    /// or a list of ranges, of the rule leaves of it.
-    pub(super) fn left(&self, record: &Record, only: Option<u8>, f: &mut dyn FnMut(u8, Values)) {
+    /// Calls `f` with each key and the values that a range, or a list of
+    /// ranges, of the rule leaves of it.
+    pub(super) fn left(&self, record: &Record, f: &mut dyn FnMut(u8, &Values)) {
         let mut leave = |field: u16, ranges: &[Range]| {
             for (key, shift) in keys(field).into_iter().zip([0, 4, 8]) {
-                if key != NONE && only.is_none_or(|only| only == key) {
-                    f(key, window(ranges, shift));
+                if key != NONE {
+                    let mut values = Values::default();
+                    window(ranges, shift, &mut values);
+                    f(key, &values);
                 }
             }
         };
@@ -194,49 +196,48 @@ impl Context<'_> {
             at += usize::from(op.flags & flag::SIZE);
         }
     }
-
-    /// The values of a key that a rule allows.
-    pub(super) fn allowed(&self, key: u8, record: &Record) -> Values {
-        let (source, shift) = place(key);
-        let Values(mut allowed) = match source {
-            Source::Addresses => ternary(record.addr_mask >> shift, record.addr >> shift),
-            Source::Class => ternary(record.class_mask >> shift, record.class >> shift),
-            Source::Field(_) => Values::ALL,
-        };
-        self.left(record, Some(key), &mut |_, Values(left)| {
-            for (allowed, left) in allowed.iter_mut().zip(left) {
-                *allowed &= left;
-            }
-        });
-        Values(allowed)
-    }
 }
 
-/// The values of the lowest byte under a mask.
-fn ternary(mask: u64, value: u64) -> Values {
-    let [mask, value] = [mask as u8, value as u8];
-    if mask == 0 {
-        return Values::ALL;
+/// The values of a key that a record allows, whatever its predicates and ops
+/// leave of them.
+pub(super) fn allowed(key: u8, record: &Record) -> Values {
+    let (source, shift) = place(key);
+    let (mask, value) = match source {
+        Source::Addresses => (record.addr_mask, record.addr),
+        Source::Class => (record.class_mask, record.class),
+        Source::Field(_) => (0, 0),
+    };
+    ternary((mask >> shift) as u8, (value >> shift) as u8)
+}
+
+/// The values of a byte under a mask.
+fn ternary(mask: u8, value: u8) -> Values {
+    // What the lower six bits can be, one bit more each time.
+    let mut lower = 1u64;
+    for bit in 0..6 {
+        let set = lower << (1 << bit);
+        lower = match (mask >> bit & 1, value >> bit & 1) {
+            (0, _) => lower | set,
+            (_, 0) => lower,
+            _ => set,
+        };
     }
     let mut values = Values::default();
-    // All that the free bits can be.
-    let mut free = !mask;
-    loop {
-        values.add(value & mask | free);
-        if free == 0 {
-            return values;
+    for (upper, word) in (0..).zip(&mut values.0) {
+        if (upper ^ value >> 6) & mask >> 6 == 0 {
+            *word = lower;
         }
-        free = (free - 1) & !mask;
     }
+    values
 }
 
 /// As how many bits the values that are left count, and the least of them.
-pub(super) fn asks(key: u8, values: Values) -> (u32, u32) {
+pub(super) fn asks(key: u8, values: &Values) -> (u32, u32) {
     let count = values.count();
     let mut least = 0;
-    for word in values.0 {
+    for word in &values.0 {
         least += word.trailing_zeros();
-        if word != 0 {
+        if *word != 0 {
             break;
         }
     }
@@ -258,9 +259,35 @@ mod tests {
             for more in 0..=254u8 {
                 let (mut run, mut singly) = (Values::default(), Values::default());
                 run.add_run(first, more);
-                (0..=more).for_each(|more| singly.add(first.wrapping_add(more)));
+                (0..=more).for_each(|more| singly.add_run(first.wrapping_add(more), 0));
                 assert_eq!(run, singly, "{first} {more}");
                 assert_eq!(run.count(), u32::from(more) + 1);
+            }
+        }
+    }
+
+    #[test]
+    fn bytes_under_a_mask_are_those_that_match() {
+        for (mask, wanted) in (0..=255u8).flat_map(|mask| (0..=255).map(move |value| (mask, value)))
+        {
+            let mut singly = Values::default();
+            let matching = (0..=255).filter(|value| (value ^ wanted) & mask == 0);
+            matching.for_each(|value| singly.add_run(value, 0));
+            assert_eq!(ternary(mask, wanted), singly, "{mask:#x} {wanted:#x}");
+        }
+    }
+
+    #[test]
+    fn runs_end_where_they_end() {
+        for (mask, wanted) in (0..=255u8).flat_map(|mask| (0..=255).map(move |value| (mask, value)))
+        {
+            let mut ends = [false; 257];
+            ternary(mask, wanted).ends(&mut |end| ends[end] ^= true);
+            let mut inside = false;
+            for (value, end) in (0..=256).zip(ends) {
+                inside ^= end;
+                let matches = value < 256 && (value as u8 ^ wanted) & mask == 0;
+                assert_eq!(inside, matches, "{mask:#x} {wanted:#x} {value}");
             }
         }
     }
