@@ -24,8 +24,12 @@ pub(super) const KEEPS: i16 = -16;
 pub(super) const GUARDS: i16 = -24;
 /// Where the transport header starts, 8 bytes.
 pub(super) const TRANSPORT_AT: i16 = -32;
-/// Address of the packet's data, 8 bytes.
+/// Address of the packet's data, 8 bytes, for the prologue alone.
 pub(super) const DATA: i16 = -40;
+/// In the same place, from the prologue's end on: which of the 64 words around
+/// the place in the list stand behind it and may have something, 0 for none or
+/// not known.
+pub(super) const SUMMARY: i16 = DATA;
 /// Address of the connection or 0, 8 bytes.
 pub(super) const CONNECTION: i16 = -48;
 /// Where the op at hand is, 8 bytes.

@@ -400,7 +400,9 @@ impl Builder<'_> {
                     load(B8, R1, R5, 0),
                     store(B8, Fp, frame::BEST, R1),
                     load(B8, R1, R5, 0),
-                    store(B8, Fp, frame::INDEX_AT, R1)
+                    store(B8, Fp, frame::INDEX_AT, R1),
+                    load(B8, R1, R5, 0),
+                    store(B8, Fp, frame::SUMMARY, R1)
                 ]
             )
         ]);

@@ -44,6 +44,8 @@ const NEXT: Label = Label::arg(1);
 
 const HIT: Label = Label(OTHER + SENTINELS as u8);
 const MOVE: Label = Label(OTHER + SENTINELS as u8 + 1);
+const FIND: Label = Label(OTHER + SENTINELS as u8 + 2);
+const TAKE: Label = Label(OTHER + SENTINELS as u8 + 3);
 
 /// R1 = the number of the lowest bit of R0, which is not zero.
 pub(super) const BIT_OF_R0: Block = block![
@@ -234,11 +236,17 @@ impl Builder<'_> {
 
     /// The same with rows. INDEX_AT is the place in the list to go on from:
     /// the rest of its word is looked at, and if there is nothing the place
-    /// moves on to the next word that may have something.
+    /// moves on to the next word that may have something. Which of 64 words
+    /// do is found once: a round does not wait for the one before.
     fn list_by_rows(&mut self, rows: &Rows) {
         let entries = self.ruleset.num_entries() as usize;
         let summary = self.ruleset.index_at() + self.ruleset.index().rows_at(entries);
         let words = summary + 8 * rows.summary;
+        self.put(block![
+            map_value(R1, Map::Data, param::ZERO),
+            load(B8, R1, R1, 0),
+            store(B8, Fp, frame::SUMMARY, R1),
+        ]);
         self.enter_list();
         self.put(block![
             // R5 = offset of the word
@@ -254,8 +262,14 @@ impl Builder<'_> {
             rsh(R0, R1),
             lsh(R0, R1),
             jump_if_imm(R0, Cond::Ne, 0, HIT),
-            // INDEX_AT = the next word, R5 = offset of its summary
             rsh_imm(R5, 3),
+            // R5 = the first of the 64 words, if more of them are known
+            load(B8, R0, Fp, frame::SUMMARY),
+            jump_if_imm(R0, Cond::Eq, 0, FIND),
+            and_imm(R5, -64),
+            jump(TAKE),
+            bind(FIND),
+            // INDEX_AT = the next word, R5 = offset of its summary
             add_imm(R5, 1),
             store(B8, Fp, frame::INDEX_AT, R5),
             rsh_imm(R5, 6),
@@ -272,7 +286,12 @@ impl Builder<'_> {
             // Nothing in these 64 words?
             mov_imm(R1, 64),
             jump_if_imm(R0, Cond::Eq, 0, MOVE),
+            bind(TAKE),
             insert(shared::BIT_OF_R0),
+            mov(R2, R0),
+            sub_imm(R2, 1),
+            and(R2, R0),
+            store(B8, Fp, frame::SUMMARY, R2),
             bind(MOVE),
             add(R5, R1),
             lsh_imm(R5, 6),
