@@ -35,8 +35,11 @@ pub(crate) const HASH_BUCKET: usize = 4 * BUCKET_RULES;
 /// Bits of addresses and ports that rules of a group ask for, at least: with
 /// fewer, too many would meet in one bucket.
 const SELECTIVE: u32 = 12;
-/// Rules that make a group worth its while.
+/// Rules that make a group worth its while, if what is in no group is short.
 const WORTH: u32 = 16;
+/// Where there are rows in any case a group must be this part of all rules, or
+/// have so many: a hash and a bucket take as long as some words of the rows.
+const WORTH_BESIDE_ROWS: (u32, u32) = (8, 768);
 /// Short tables are searched without an index.
 pub(crate) const SHORT: u32 = 24;
 /// Keys that there may be rows for.
@@ -179,10 +182,17 @@ impl Survey {
     /// The groups that are worth it, the biggest first.
     pub(super) fn groups(mut self) -> Index {
         let mut index = Index::default();
+        let in_groups = self.groups.iter().map(|group| group.count);
+        let in_groups: u32 = in_groups.filter(|count| *count >= WORTH).sum();
+        let (part, many) = WORTH_BESIDE_ROWS;
+        let worth = match self.rules.saturating_sub(in_groups) as usize {
+            0..LONG => WORTH,
+            _ => WORTH.max(many.min(self.rules / part)),
+        };
         // Each round takes the biggest group by setting its count to zero.
         while let Some(biggest) = self.groups.iter_mut().max_by_key(|group| group.count) {
             let group = core::mem::take(biggest);
-            if group.count < WORTH || index.groups.is_full() {
+            if group.count < worth || index.groups.is_full() {
                 break;
             }
             // Two buckets for a rule: few of them are full. The count is
