@@ -69,7 +69,7 @@ pub(super) const PLACE: i16 = -304;
 pub(super) const BEST: i16 = -312;
 /// Where the group at hand is, or the place in the list, 8 bytes.
 pub(super) const INDEX_AT: i16 = -320;
-/// Rows of this packet, as offsets, 8 bytes each.
+/// Addresses of the rows of this packet, 8 bytes each.
 pub(super) const ROWS: i16 = -368;
 /// The hook that the packet is at (struct nf_hook_state), 8 bytes.
 pub(super) const STATE: i16 = -296;

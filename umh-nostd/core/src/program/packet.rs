@@ -353,6 +353,9 @@ impl Builder<'_> {
         const FIRST: Param = Param::arg(1);
         const ROW: Param = Param::arg(2);
         const SLOT: Param = Param::arg(3);
+        const ROWS: Param = Param::arg(4);
+        let entries = self.ruleset.num_entries() as usize;
+        let rows_at = self.ruleset.index_at() + self.ruleset.index().rows_at(entries);
         for ((number, &key), slot) in (0..).zip(&rows.keys).zip(0..) {
             let (source, shift) = key_place(key);
             match source {
@@ -369,9 +372,17 @@ impl Builder<'_> {
                     and_imm(R1, 0xff),
                     add_imm(R1, 0).imm(FIRST),
                     mul_imm(R1, 0).imm(ROW),
-                    store(B8, Fp, frame::ROWS, R1).at(SLOT),
+                    map_value(R2, Map::Data, ROWS),
+                    add(R2, R1),
+                    store(B8, Fp, frame::ROWS, R2).at(SLOT),
                 ],
-                &[i32::from(shift), number * 256, rows.row() as i32, 8 * slot],
+                &[
+                    i32::from(shift),
+                    number * 256,
+                    rows.row() as i32,
+                    8 * slot,
+                    rows_at as i32,
+                ],
             );
         }
     }

@@ -239,9 +239,6 @@ impl Builder<'_> {
     /// moves on to the next word that may have something. Which of 64 words
     /// do is found once: a round does not wait for the one before.
     fn list_by_rows(&mut self, rows: &Rows) {
-        let entries = self.ruleset.num_entries() as usize;
-        let summary = self.ruleset.index_at() + self.ruleset.index().rows_at(entries);
-        let words = summary + 8 * rows.summary;
         self.put(block![
             map_value(R1, Map::Data, param::ZERO),
             load(B8, R1, R1, 0),
@@ -255,7 +252,7 @@ impl Builder<'_> {
             jump_if_imm(R5, Cond::Ge, 0, label::DROP).imm(param::NUM_WORDS),
             lsh_imm(R5, 3),
         ]);
-        self.common(rows, words);
+        self.common(rows, 8 * rows.summary);
         self.put(block![
             load(B8, R1, Fp, frame::INDEX_AT),
             and_imm(R1, 63),
@@ -276,7 +273,7 @@ impl Builder<'_> {
             jump_if_imm(R5, Cond::Ge, 0, label::DROP).imm(param::NUM_SUMMARY),
             lsh_imm(R5, 3),
         ]);
-        self.common(rows, summary);
+        self.common(rows, 0);
         self.put(block![
             load(B8, R1, Fp, frame::INDEX_AT),
             and_imm(R1, 63),
@@ -326,20 +323,18 @@ impl Builder<'_> {
         self.listed();
     }
 
-    /// R0 = what the words at offset R5 of all rows of the packet have in
-    /// common.
-    fn common(&mut self, rows: &Rows, words: usize) {
+    /// R0 = what the words at offset R5 behind `first` of all rows of the
+    /// packet have in common.
+    fn common(&mut self, rows: &Rows, first: usize) {
         self.put(block![mov_imm(R0, -1)]);
         for slot in (0..ROW_KEYS_MAX as i32).take(rows.keys.len()) {
             let text = block![
-                load(B8, R1, Fp, frame::ROWS).at(WHERE),
-                map_value(R2, Map::Data, Param::arg(1)),
-                add(R2, R1),
+                load(B8, R2, Fp, frame::ROWS).at(WHERE),
                 add(R2, R5),
-                load(B8, R3, R2, 0),
+                load(B8, R3, R2, 0).at(Param::arg(1)),
                 and(R0, R3),
             ];
-            self.put_with(text, &[8 * slot, words as i32]);
+            self.put_with(text, &[8 * slot, first as i32]);
         }
     }
 
