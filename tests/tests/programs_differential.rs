@@ -285,8 +285,11 @@ fn crowded_port(rng: &mut Rng) -> u16 {
     }
 }
 
-/// Two ports, mostly near each other and in order.
+/// Two ports, mostly near each other and in order; some come again and again.
 fn crowded_range(rng: &mut Rng) -> [u16; 2] {
+    if rng.u32(..8) == 0 {
+        return [[1024, 65535], [0, 1023], [300, 420]][rng.usize(..3)];
+    }
     let first = crowded_port(rng);
     let last = match rng.u32(..8) {
         0 => crowded_port(rng),
@@ -373,11 +376,19 @@ fn crowd_of_ranges(seed: u64) -> (BlobTable, Vec<Vec<u8>>) {
     let mut rng = Rng::with_seed(seed);
     let mut table = BlobTable::default();
     let shapes = [1, 4, 8, 16, 16][rng.usize(..5)];
+    // Rows of more than 64 words, through which packets get to the end.
+    let long = seed % 10 == 3;
     for hook in 0..3 {
         let rules = rng.usize(..[30, 150, 700][hook]);
+        let rules = if long && hook == 2 { 9000 } else { rules };
         table.builtin[hook] = (0..rules)
             .map(|_| rule_of_ranges(&mut rng, shapes))
             .collect();
+        for rule in table.builtin[hook].iter_mut().filter(|_| long) {
+            if rng.u32(..1000) != 0 {
+                rule.target = Target::Next;
+            }
+        }
     }
     let packets = (0..60)
         .map(|_| {

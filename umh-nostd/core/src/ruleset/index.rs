@@ -45,7 +45,7 @@ pub(crate) const SHORT: u32 = 24;
 /// Keys that there may be rows for.
 pub(crate) const ROW_KEYS_MAX: usize = 6;
 /// A list of fewer rules is searched one by one.
-const LONG: usize = 96;
+pub(super) const LONG: usize = 96;
 /// Multiplied with a power of two, the upper six bits tell which one.
 pub(crate) const DE_BRUIJN: u64 = 0x03f7_9d71_b4cb_0a89;
 /// What the hash multiplies with.

@@ -70,6 +70,11 @@ const fn keys(field: u16) -> [u8; 3] {
     }
 }
 
+/// Whether rows may leave out rules by ranges of a field.
+pub(super) fn has_keys(field: u16) -> bool {
+    keys(field) != [NONE; 3]
+}
+
 /// Values of a key: a set of bits.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) struct Values([u64; 4]);

@@ -12,6 +12,7 @@
 
 use zerocopy::IntoBytes;
 
+use super::index::LONG;
 use super::record::{BUCKET, Bucket, OP, Op, Pattern, Record, class, flag, kind};
 use super::test::{Field, Predicate, Predicates, Question, Test};
 use crate::abi::{
@@ -333,7 +334,8 @@ impl Draft<'_, '_> {
             question,
             ip_part: self.ip_part,
         };
-        match self.all.predicates.bit(predicate) {
+        let rows = self.all.table.num_entries() as usize >= LONG;
+        match self.all.predicates.bit(predicate, rows) {
             // The bit says that it does not hold.
             Some(bit) if self.record.class_mask & bit == 0 => {
                 self.class(bit, if invert { bit } else { 0 });

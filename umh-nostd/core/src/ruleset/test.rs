@@ -7,6 +7,7 @@
 
 use heapless::Vec;
 
+use super::key::has_keys;
 use super::record::{Pattern, class};
 
 /// A number that is known of a packet. The program keeps them in an array
@@ -166,14 +167,28 @@ pub struct Predicate {
 #[derive(Debug, Default)]
 pub struct Predicates {
     list: Vec<Predicate, { class::PREDICATES }>,
+    /// Some of the ranges that had no bit when they were asked for last.
+    once: [u32; 32],
 }
 
 impl Predicates {
-    /// The bit of a predicate; a new one gets the next bit that is free.
-    pub(super) fn bit(&mut self, predicate: Predicate) -> Option<u64> {
+    /// The bit of a predicate; a new one gets the next bit that is free, a
+    /// range in a table with rows only if it is not the first time.
+    pub(super) fn bit(&mut self, predicate: Predicate, rows: bool) -> Option<u64> {
         let index = match self.list.iter().position(|known| *known == predicate) {
             Some(index) => index,
             None => {
+                if let (true, Question::Test(test)) = (rows, predicate.question)
+                    && has_keys(test.field as u16)
+                {
+                    let range = test.low << 16 ^ test.span ^ 1;
+                    let once = self
+                        .once
+                        .get_mut((range.wrapping_mul(0x9e37_79b9) >> 27) as usize)?;
+                    if core::mem::replace(once, range) != range {
+                        return None;
+                    }
+                }
                 self.list.push(predicate).ok()?;
                 self.list.len() - 1
             }
