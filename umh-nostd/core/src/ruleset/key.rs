@@ -287,7 +287,10 @@ mod tests {
         for (mask, wanted) in (0..=255u8).flat_map(|mask| (0..=255).map(move |value| (mask, value)))
         {
             let mut ends = [false; 257];
-            ternary(mask, wanted).ends(&mut |end| ends[end] ^= true);
+            ternary(mask, wanted).ends(&mut |end| match ends.get_mut(end) {
+                Some(end) => *end = !*end,
+                None => unreachable!("{end}"),
+            });
             let mut inside = false;
             for (value, end) in (0..=256).zip(ends) {
                 inside ^= end;
