@@ -59,6 +59,11 @@ pub fn rule_set(rng: &mut Rng, flavour: Flavour) -> String {
                 );
             }
         }
+        if flavour.x_tables {
+            for rule in x_tables_rules::always(hook) {
+                line(&mut text, format_args!("-A {hook}{rule}"));
+            }
+        }
         for _ in 0..rng.usize(..10) {
             let rule = rule(rng, flavour, hook, 0..chains);
             line(&mut text, format_args!("-A {hook}{rule}"));

@@ -27,6 +27,20 @@ fn not(rng: &mut Rng) -> &'static str {
     if once_in(rng, 3) { " !" } else { "" }
 }
 
+/// What every rule set asks and does first, as chance would seldom let it see
+/// the packets that it is for.
+pub fn always(hook: &str) -> &'static [&'static str] {
+    const BRIDGED: &str = " -m physdev ! --physdev-is-bridged";
+    const SCTP: &str = " -p sctp -m sctp ! --dport 1";
+    const DCCP: &str = " -p dccp -m dccp ! --dport 1";
+    const CLASSIFY: &str = " -p udp -j CLASSIFY --set-class 1:7";
+    match hook {
+        "INPUT" => &[BRIDGED, SCTP, DCCP, " -m socket"],
+        "FORWARD" => &[BRIDGED, SCTP, DCCP, CLASSIFY],
+        _ => &[SCTP, DCCP, CLASSIFY],
+    }
+}
+
 /// What follows `-A CHAIN` in a rule that asks little else.
 pub fn rule(rng: &mut Rng, hook: &str) -> String {
     let mut text = match rng.u32(..4) {
@@ -140,7 +154,7 @@ pub fn any_match(rng: &mut Rng, hook: &str) -> String {
             let how = pick(rng, &["upto", "above"]);
             let mode = pick(rng, &["srcip", "dstip", "srcip,dstport"]);
             format!(
-                " -m hashlimit --hashlimit-name h{name} --hashlimit-{how} 1/day --hashlimit-burst {} \
+                " -m hashlimit --hashlimit-name h{name} --hashlimit-{how} 1/hour --hashlimit-burst {} \
                  --hashlimit-mode {mode} --hashlimit-htable-expire 100000000",
                 1 + 2 * name
             )

@@ -21,7 +21,9 @@ targets='-j REJECT
 -j LOG
 -j NFLOG
 -j MARK --set-xmark 0x1/0xff
--j CONNMARK --save-mark'
+-j CONNMARK --save-mark
+-j NFQUEUE --queue-num 3
+-j HMARK --hmark-tuple src --hmark-mod 4 --hmark-rnd 7'
 
 matches='
 -i lo
@@ -35,6 +37,8 @@ matches='
 -p icmp --icmp-type 8
 -m addrtype --dst-type LOCAL
 -m connmark --mark 1
+-m connbytes --connbytes 9 --connbytes-mode bytes --connbytes-dir both
+-m connlimit --connlimit-above 3
 -m conntrack --ctstate NEW
 -m dscp --dscp 4
 -m iprange --src-range 192.0.2.1-192.0.2.9

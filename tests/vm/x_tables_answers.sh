@@ -38,7 +38,7 @@ if ! diff -u /tmp/ip_tables /tmp/bpfilter >/tmp/diff; then
 fi
 # All of it has been there, and said yes to something.
 missing=
-for what in 'm string' 'm time' 'm connbytes' 'm set' 'm bpf' 'm cluster' 'm helper' 'm cgroup' 'm socket' \
+for what in 'm string' 'm time' 'm connbytes' 'm set' 'm bpf' 'm cluster' 'm helper' 'm cgroup' \
 	'm physdev' 'm policy' 'm hashlimit' 'm sctp' 'm dccp' 'j NFQUEUE' 'j SET' 'j HMARK' 'j CLASSIFY' 'j IDLETIMER' 'j TEE' 'j RATEEST'; do
 	number=$(grep -c -e "^\[[1-9].* -$what" /tmp/bpfilter) || missing="$missing '-$what'"
 	echo "figure: $number rules with '-$what' have matched"
