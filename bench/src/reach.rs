@@ -192,7 +192,7 @@ impl Results {
             times(self.updates.append_ratio.get(&Shape::Sources), 1.5),
         ));
         rows.push(row(
-            "GET_INFO through the mailbox, in the VM".into(),
+            "GET_INFO through the mailbox, in the VM (bench/round-trips)".into(),
             "<= 1.0x the C helper's of Linux 6.1".into(),
             None,
         ));
