@@ -8,6 +8,7 @@
 # kernel: y
 
 set -ef
+trap 'iptables -F; iptables -X' EXIT
 count=0
 load() { # CHAIN RULE
 	printf '*filter\n-A %s\nCOMMIT\n' "$*" | iptables-restore || {
