@@ -54,12 +54,8 @@ fn case(seed: u64) -> Case {
         shots,
         ..Case::new(0)
     };
-    let shots = std::mem::take(&mut case.shots);
-    case.shots = shots
-        .into_iter()
-        // A fragment that waits for others may be answered at any time.
-        .filter(|shot| !case.is_reassembled(shot))
-        .collect();
+    // A fragment that waits for others may be answered at any time.
+    case.drop_reassembled();
     case
 }
 

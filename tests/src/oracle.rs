@@ -97,13 +97,16 @@ impl Case {
         }
         if flavour.limit {
             // What the evaluator cannot follow takes credit all the same.
-            let shots = std::mem::take(&mut case.shots);
-            case.shots = shots
-                .into_iter()
-                .filter(|shot| !case.is_reassembled(shot))
-                .collect();
+            case.drop_reassembled();
         }
         case
+    }
+
+    /// Leaves out the packets that are put together from fragments on the way.
+    pub(crate) fn drop_reassembled(&mut self) {
+        let mut shots = std::mem::take(&mut self.shots);
+        shots.retain(|shot| !self.is_reassembled(shot));
+        self.shots = shots;
     }
 
     /// Stays on one CPU if the rules ask for it.
@@ -126,7 +129,7 @@ impl Case {
 
     /// Connection tracking and INPUT reassemble fragments first: what the
     /// hooks see then is not what was sent.
-    pub fn is_reassembled(&self, shot: &Shot) -> bool {
+    fn is_reassembled(&self, shot: &Shot) -> bool {
         let comes_in = || shot.passes().iter().any(|pass| pass.hook == Hook::LocalIn);
         shot.is_fragment() && (self.flavour.conntrack || comes_in())
     }

@@ -10,12 +10,7 @@
 # timeout: 900
 
 cd "$(dirname "$0")/../.."
-target=x86_64-unknown-linux-gnu
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-# The guest has no libraries that the agent could use.
-RUSTFLAGS='-C target-feature=+crt-static' cargo build --quiet --release -p bpfilter-tests --bin packet-agent --target $target
-agent=${CARGO_TARGET_DIR:-target}/$target/release/packet-agent
+. tests/vm/packet_agent
 adds=(--add "$agent=/usr/bin/packet-agent")
 for rules in $(grep -L -e '^# refused: ' tests/rulesets/*.rules); do
 	adds+=(--add "$rules=/rulesets/$(basename "$rules")")

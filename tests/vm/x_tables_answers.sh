@@ -9,12 +9,7 @@
 # timeout: 900
 
 cd "$(dirname "$0")/../.."
-target=x86_64-unknown-linux-gnu
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-# The guest has no libraries that the agent could use.
-RUSTFLAGS='-C target-feature=+crt-static' cargo build --quiet --release -p bpfilter-tests --bin packet-agent --target $target
-agent=${CARGO_TARGET_DIR:-target}/$target/release/packet-agent
+. tests/vm/packet_agent
 
 cat >"$work/script" <<'END'
 set -eu
