@@ -42,6 +42,7 @@ pub mod state;
 pub mod statistic;
 pub mod tcp;
 pub mod tcpmss;
+pub mod time;
 pub mod tos;
 pub mod ttl;
 // Not to be taken for the type.
@@ -88,6 +89,7 @@ const FILES: &[&[Extension]] = &[
     &statistic::EXTENSIONS,
     &tcp::EXTENSIONS,
     &tcpmss::EXTENSIONS,
+    &time::EXTENSIONS,
     &tos::EXTENSIONS,
     &ttl::EXTENSIONS,
     &u32_match::EXTENSIONS,
@@ -153,6 +155,8 @@ impl Features {
     pub const NONE: Self = Self(0);
     /// Connection tracking can be switched on in a namespace, and read.
     pub const CONNTRACK: Self = Self(1 << 0);
+    /// The wall clock can be read.
+    pub const CLOCK: Self = Self(1 << 1);
     /// The socket of a packet can be asked.
     pub const SOCKETS: Self = Self(1 << 2);
     /// The link layer's header can be read.
@@ -340,6 +344,12 @@ fn anything(_: &Rule<'_>, _: &[u8]) -> Result<()> {
 /// What a function of the kernel half does, given the rule's data as it is.
 fn function<const KIND: u8>(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
     draft.function(KIND, data);
+    Ok(())
+}
+
+/// A question that an op of a kind answers, given the rule's data as it is.
+fn question<const KIND: u8>(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
+    draft.question(KIND, data);
     Ok(())
 }
 

@@ -278,6 +278,7 @@ alu! {
     0x20 mul(register);
     0x20 mul_imm(number);
     0x20 mul32_imm(number32);
+    0x30 div_imm(number);
     0x30 div32_imm(number32);
     0x40 or(register);
     0x40 or_imm(number);

@@ -201,18 +201,27 @@ facts! {
     GROUPS_COUNT = Struct "group_info" Offset(&["ngroups"]);
     /// The first one.
     GROUPS_FIRST = Struct "group_info" Offset(&["gid"]);
+    /// The clock of a timer that every process has.
+    TASK_CLOCK = Struct "task_struct" Offset(&["dl", "dl_timer", "base"]);
+    /// All clocks of the same CPU.
+    CLOCKS = Struct "hrtimer_clock_base" Offset(&["cpu_base"]);
+    /// From one of them to the next.
+    CLOCK_STRIDE = Struct "hrtimer_clock_base" Size;
+    /// How far each is ahead of the time since boot.
+    CLOCK_AHEAD = Struct "hrtimer_cpu_base" Offset(&["clock_base", "offset"]);
 }
 
 /// The facts without which no program is possible.
 const REQUIRED: core::ops::RangeInclusive<u8> = SKB_LEN.0..=GSO_TYPE.0;
 /// The facts that a feature needs: the first and the last one.
-static NEEDED: [(Param, Param, Features); 6] = [
+static NEEDED: [(Param, Param, Features); 7] = [
     (SKB_NFCT, TUPLE_PROTO, Features::CONNTRACK),
     (CT_MARK, CT_MARK, Features::CONNECTION_MARKS),
     (SKB_DEV, SKB_MAC, Features::LINK_LAYER),
     (DEV_GROUP, DEV_GROUP, Features::DEVICE_GROUPS),
     (SKB_DST, DST_REALM, Features::REALMS),
     (SOCK, GROUPS_FIRST, Features::SOCKETS),
+    (TASK_CLOCK, CLOCK_AHEAD, Features::CLOCK),
 ];
 
 /// The function that an op of a kind calls.

@@ -14,6 +14,7 @@
 //! search     the first rule from a position on whose record matches
 //! ops        what its record leaves open
 //! recent     one of these, with tables of addresses
+//! time       another, with the wall clock
 //! act        counters, verdicts, jumps and returns
 //! ```
 //!
@@ -32,6 +33,7 @@ mod packet;
 mod recent;
 mod search;
 mod short;
+mod time;
 
 pub use asm::{Insn, Map};
 pub(crate) use kernel::ConnectionPart;

@@ -22,6 +22,7 @@ use super::block::Block;
 use super::kernel::{
     CAST, CRED_GROUPS, GROUPS_COUNT, GROUPS_FIRST, PAIR, SKB_LEN, SKB_MARK, WORD, function,
 };
+use super::time::TIME;
 use super::{Builder, frame, label, need, param, shared};
 use crate::ruleset::{BUCKET, Bucket, FIELDS, Field, OP, Op, flag, kind};
 
@@ -400,7 +401,7 @@ pub(super) const KEEP_R4: Block = block![
     jump(label::ASK),
 ];
 
-const PAYLOAD: i16 = OP as i16;
+pub(super) const PAYLOAD: i16 = OP as i16;
 
 /// ifname_compare_aligned
 const INTERFACE: &[Item] = &[
@@ -534,6 +535,7 @@ impl Builder<'_> {
             when(need::op(kind::PAYLOAD), PAYLOAD_WORD),
             when(need::op(kind::SHIFT), SHIFT),
             when(need::op(kind::GROUPS), GROUPS),
+            when(need::op(kind::TIME), TIME),
             bind(label::NOT),
             when(
                 need::op(kind::OTHERWISE),

@@ -471,14 +471,20 @@ impl Draft<'_, '_> {
         self.op_with(op, ranges.as_bytes());
     }
 
-    /// The rule holds, or its target drops the packet or lets it go on, as a
-    /// function of the kernel half says of `data`.
-    pub(crate) fn function(&mut self, kind: u8, data: &[u8]) {
+    /// The rule holds only if the op of that kind says so of `data`, of a packet
+    /// that it leaves as it is.
+    pub(crate) fn question(&mut self, kind: u8, data: &[u8]) {
         let op = Op {
             kind,
             ..Op::default()
         };
         self.op_with(op, data);
+    }
+
+    /// The rule holds, or its target drops the packet or lets it go on, as a
+    /// function of the kernel half says of `data`.
+    pub(crate) fn function(&mut self, kind: u8, data: &[u8]) {
+        self.question(kind, data);
         self.pure &= kind == kind::ADDRTYPE;
     }
 

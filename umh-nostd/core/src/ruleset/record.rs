@@ -209,6 +209,8 @@ pub(crate) mod kind {
     /// One of the other groups of who opened the socket is `low` or up to
     /// `span` more.
     pub(crate) const GROUPS: u8 = 17;
+    /// The wall clock. The payload is a `struct xt_time_info`.
+    pub(crate) const TIME: u8 = 18;
     /// A table of addresses. `what`: bits of [`super::recent`], and above
     /// them the table's number. `mask`: the bits of an address that count;
     /// `low`: how many times; `span`: how many ticks ago.

@@ -62,15 +62,18 @@ pub(super) fn check(
             let is_match = at < usize::from(entry.target_offset) - ENTRY;
             let kind = if is_match { Kind::Match } else { Kind::Target };
             let header: ExtensionHeader = read(rest, at).ok_or(Errno::EINVAL)?;
-            let extension = match rules.find(kind, &header) {
-                Ok((place, extension)) => {
-                    let end = at + usize::from(header.size);
-                    let data = rest.get(at + EXTENSION..end).ok_or(Errno::EINVAL)?;
-                    extension.check(&rule, data)?;
-                    write(rest, at + PLACE, &place).ok_or(Errno::EINVAL)?;
-                    extension
+            let end = at + usize::from(header.size);
+            let found = rules.find(kind, &header).and_then(|(place, extension)| {
+                let data = rest.get(at + EXTENSION..end).ok_or(Errno::EINVAL)?;
+                extension.check(&rule, data)?;
+                write(rest, at + PLACE, &place).ok_or(Errno::EINVAL)?;
+                Ok(extension)
+            });
+            let extension = match found {
+                Err(unknown @ (Errno::ENOENT | Errno::EPROTOTYPE)) => {
+                    foreign::find(foreign, bytes, ENTRY + at, unknown)?
                 }
-                Err(unknown) => foreign::find(foreign, bytes, ENTRY + at, unknown)?,
+                found => found?,
             };
             rules.needs = rules.needs.with(extension.needs);
             if extension.needs.contains(Features::TABLES) {
