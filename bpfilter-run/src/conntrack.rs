@@ -5,6 +5,9 @@
 //! it. An nft table with one unhooked chain, in which one rule loads `ct state`,
 //! asks for it and does nothing else. The table belongs to a netlink socket:
 //! however that is closed, the kernel removes the table with it.
+//!
+//! A rule that loads `ct bytes` makes connections count their packets, and
+//! leaves it so.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -24,6 +27,16 @@ pub(crate) struct Conntrack {
 impl Conntrack {
     /// Switches connection tracking on in `net` until this is dropped.
     pub(crate) fn hold(net: &Namespace) -> io::Result<Self> {
+        Self::ask(net, "asks", NFT_CT_STATE)
+    }
+
+    /// Makes the connections of `net` count from now on.
+    pub(crate) fn account(net: &Namespace) -> io::Result<()> {
+        Self::ask(net, "accounts", NFT_CT_BYTES).map(drop)
+    }
+
+    /// A table whose name ends in `purpose`, with a rule that loads `key`.
+    fn ask(net: &Namespace, purpose: &str, key: u32) -> io::Result<Self> {
         let socket = net.inside(|| {
             let socket = rustix::net::socket_with(
                 AddressFamily::NETLINK,
@@ -34,7 +47,7 @@ impl Conntrack {
             rustix::net::bind(&socket, &SocketAddrNetlink::new(0, 0))?;
             Ok(socket)
         })?;
-        let batch = table();
+        let batch = table(purpose, key);
         rustix::net::send(&socket, &batch, SendFlags::empty())?;
         // Answers come before send returns: for each message that failed an
         // error, and an acknowledgement of the last one.
@@ -63,9 +76,12 @@ const NFPROTO_UNSPEC: u8 = 0;
 const NFPROTO_IPV4: u8 = 2;
 const NLA_F_NESTED: u16 = 0x8000;
 
+const NFT_CT_STATE: u32 = 0;
+const NFT_CT_BYTES: u32 = 14;
+
 /// `nft add table ip NAME { flags owner; }`, `add chain ip NAME asks`,
-/// `add rule ip NAME asks ct state`.
-fn table() -> Vec<u8> {
+/// `add rule ip NAME asks ct KEY`.
+fn table(purpose: &str, key: u32) -> Vec<u8> {
     const NFTA_TABLE_NAME: u16 = 1;
     const NFTA_TABLE_FLAGS: u16 = 2;
     const NFT_TABLE_F_OWNER: u32 = 2;
@@ -80,10 +96,9 @@ fn table() -> Vec<u8> {
     const NFTA_CT_DREG: u16 = 1;
     const NFTA_CT_KEY: u16 = 2;
     const NFT_REG_1: u32 = 1;
-    const NFT_CT_STATE: u32 = 0;
 
     // Others may be at it in the same namespace.
-    let name = format!("bpfilter-run-{}\0", std::process::id());
+    let name = format!("bpfilter-run-{purpose}-{}\0", std::process::id());
     let name = name.as_bytes();
     let chain = b"asks\0";
     let number = |n: u32| n.to_be_bytes();
@@ -91,7 +106,7 @@ fn table() -> Vec<u8> {
 
     let data = [
         attribute(NFTA_CT_DREG, &number(NFT_REG_1)),
-        attribute(NFTA_CT_KEY, &number(NFT_CT_STATE)),
+        attribute(NFTA_CT_KEY, &number(key)),
     ];
     let expression = [
         attribute(NFTA_EXPR_NAME, b"ct\0"),

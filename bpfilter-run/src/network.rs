@@ -133,6 +133,9 @@ impl Network {
             })?;
             self.conntrack = Some(held);
         }
+        if generation.flags & msg::GEN_ACCOUNTING != 0 {
+            Conntrack::account(&self.namespace)?;
+        }
         let Some(programs) = &generation.programs else {
             return Ok(None);
         };

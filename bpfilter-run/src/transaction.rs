@@ -76,7 +76,7 @@ impl<'a> Transaction<'a> {
         if self.replaced.is_some() {
             return Err(io::Error::from_raw_os_error(libc::EBUSY));
         }
-        if fds.flags & !(msg::GEN_CONNTRACK | msg::GEN_IDS) != 0 {
+        if fds.flags & !msg::GEN_ALL != 0 {
             return Err(io::Error::from_raw_os_error(libc::EINVAL));
         }
         if let (Some(errno), true) = (self.ids, fds.flags & msg::GEN_IDS != 0) {

@@ -76,6 +76,10 @@ struct bpfilter_reply {
 #define BPFILTER_GEN_CONNTRACK	0x1
 /* They name users and groups of the initial user namespace, see COMMIT. */
 #define BPFILTER_GEN_IDS	0x2
+/* They count on connections counting their packets: it is switched on. */
+#define BPFILTER_GEN_ACCOUNTING	0x4
+/* All of them. */
+#define BPFILTER_GEN_ALL	0x7
 
 /**
  * struct bpfilter_generation - the committed state of one network namespace

@@ -93,6 +93,11 @@ pub const GEN_CONNTRACK: u32 = 0x1;
 /// COMMIT gives EINVAL if the caller's user namespace does not own the network
 /// namespace (what ip_tables says), ENOENT if it does and is another one.
 pub const GEN_IDS: u32 = 0x2;
+/// The rules count on connections counting their packets: COMMIT switches it
+/// on in the namespace, where it stays on, as ip_tables leaves it.
+pub const GEN_ACCOUNTING: u32 = 0x4;
+/// All of them.
+pub const GEN_ALL: u32 = 0x7;
 
 /// The committed state of one network namespace, as descriptors of the
 /// helper. COMMIT takes references and leaves them open, RECOVER opens new

@@ -110,6 +110,8 @@ fn msgfmt() -> Facts {
         ("BPFILTER_HOOKS", msg::HOOKS as u64),
         ("BPFILTER_GEN_CONNTRACK", msg::GEN_CONNTRACK.into()),
         ("BPFILTER_GEN_IDS", msg::GEN_IDS.into()),
+        ("BPFILTER_GEN_ACCOUNTING", msg::GEN_ACCOUNTING.into()),
+        ("BPFILTER_GEN_ALL", msg::GEN_ALL.into()),
     ]);
     facts
 }

@@ -26,6 +26,7 @@
 #include <linux/uaccess.h>
 #include <net/netfilter/nf_bpf_link.h>
 #include <net/netfilter/nf_conntrack.h>
+#include <net/netfilter/nf_conntrack_acct.h>
 #include <net/net_namespace.h>
 #include <net/netns/generic.h>
 #include "internal.h"
@@ -193,6 +194,9 @@ static int net_acquire(struct net *net, const struct generation *gen)
 			return err;
 		bn->conntrack = true;
 	}
+	/* Stays on, as connbytes leaves it. */
+	if (gen->flags & BPFILTER_GEN_ACCOUNTING)
+		nf_ct_set_acct(net, true);
 	if (has_programs(gen) && !bn->hooked) {
 		err = nf_register_net_hooks(net, bn->ops, BPFILTER_HOOKS);
 		if (err)
@@ -293,7 +297,7 @@ bpfilter_generation_get(const struct bpfilter_generation *fds,
 	struct generation *gen;
 	int err;
 
-	if (fds->flags & ~(BPFILTER_GEN_CONNTRACK | BPFILTER_GEN_IDS))
+	if (fds->flags & ~BPFILTER_GEN_ALL)
 		return ERR_PTR(-EINVAL);
 
 	gen = kzalloc(sizeof(*gen), GFP_KERNEL);

@@ -23,9 +23,14 @@ pub struct TypeId(pub u32);
 pub enum Kind {
     /// A structure.
     Struct = 4,
+    /// Numbers with names.
+    Enum = 6,
     /// A function, such as a kfunc.
     Func = 12,
 }
+
+/// All of them.
+const KINDS: [u32; 3] = [Kind::Struct as u32, Kind::Enum as u32, Kind::Func as u32];
 
 /// `BTF_KIND_*` as far as this file walks through them.
 mod kind {
@@ -106,6 +111,14 @@ struct Member {
     offset: u32,
 }
 
+/// `struct btf_enum`.
+#[derive(Clone, Copy, FromBytes, Immutable, KnownLayout)]
+#[repr(C)]
+struct Enumerator {
+    name: u32,
+    value: u32,
+}
+
 /// `struct btf_array`.
 #[derive(Clone, Copy, FromBytes, Immutable, KnownLayout)]
 #[repr(C)]
@@ -162,7 +175,7 @@ impl<'a> Btf<'a> {
                 return;
             };
             let kind = ty.kind();
-            if kind != Kind::Struct as u32 && kind != Kind::Func as u32 {
+            if !KINDS.contains(&kind) {
                 continue;
             }
             for ((wanted_kind, name), found) in wanted.iter().zip(found.iter_mut()) {
@@ -176,7 +189,8 @@ impl<'a> Btf<'a> {
     /// The offset in bytes of a member of the structure `id`, given as a
     /// path of names: `src.u3`. Members of anonymous structures and
     /// unions count as the outer one's own; an array stands for its first
-    /// element; a bit field has the offset of the byte that it starts in.
+    /// element; a bit field has the offset of the byte that it starts in. That
+    /// of an enumerator is its number.
     pub fn offset(&self, id: TypeId, path: &str) -> Option<u32> {
         let (mut ty, mut rest) = (id.0, path);
         let mut bits = 0u32;
@@ -225,6 +239,13 @@ impl<'a> Btf<'a> {
                 }
                 let (inner, found) = self.member(member.ty, name, depth)?;
                 Some((offset.checked_add(inner)?, found))
+            }),
+            // As if each number took a byte.
+            kind::ENUM => (0..ty.vlen()).find_map(|index| {
+                let at = after + index * size_of::<Enumerator>();
+                let one: Enumerator = read(self.types, at)?;
+                let bits = one.value.checked_mul(8)?;
+                self.is(one.name, name).then_some((bits, 0))
             }),
             _ => None,
         }

@@ -6,7 +6,7 @@
 //! are built, and what is needed to read the old counters is at hand. What
 //! comes after it (giving the caller the old counters) cannot fail the call.
 
-use bpfilter_msgfmt::{GEN_CONNTRACK, GEN_IDS};
+use bpfilter_msgfmt::{GEN_ACCOUNTING, GEN_CONNTRACK, GEN_IDS};
 use umh_core::abi::{Counters, Replace};
 use umh_core::arena::Arena;
 use umh_core::command::OptLen;
@@ -76,6 +76,7 @@ fn build<S: System>(
     for (feature, flag) in [
         (Features::CONNTRACK, GEN_CONNTRACK),
         (Features::SOCKETS, GEN_IDS),
+        (Features::ACCOUNTING, GEN_ACCOUNTING),
     ] {
         if table.needs().contains(feature) {
             flags |= flag;

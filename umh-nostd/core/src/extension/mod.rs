@@ -13,6 +13,7 @@
 
 pub mod addrtype;
 pub mod comment;
+pub mod connbytes;
 pub mod connmark;
 pub mod conntrack;
 pub mod cpu;
@@ -22,6 +23,7 @@ pub mod ecn;
 pub mod error;
 pub mod esp;
 pub mod foreign;
+pub mod helper;
 pub mod icmp;
 pub mod iprange;
 pub mod length;
@@ -63,6 +65,7 @@ const FILES: &[&[Extension]] = &[
     &error::EXTENSIONS,
     &addrtype::EXTENSIONS,
     &comment::EXTENSIONS,
+    &connbytes::EXTENSIONS,
     &connmark::EXTENSIONS,
     &conntrack::EXTENSIONS,
     &cpu::EXTENSIONS,
@@ -70,6 +73,7 @@ const FILES: &[&[Extension]] = &[
     &dscp::EXTENSIONS,
     &ecn::EXTENSIONS,
     &esp::EXTENSIONS,
+    &helper::EXTENSIONS,
     &icmp::EXTENSIONS,
     &iprange::EXTENSIONS,
     &length::EXTENSIONS,
@@ -148,7 +152,7 @@ pub enum Family {
 
 /// Abilities of a kernel that some extensions need: a set of bits.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Features(pub u16);
+pub struct Features(pub u32);
 
 impl Features {
     /// Needs nothing.
@@ -185,8 +189,12 @@ impl Features {
     pub const DEVICE_GROUPS: Self = Self(1 << 5);
     /// Routes have realms.
     pub const REALMS: Self = Self(1 << 6);
+    /// What else connections carry can be read.
+    pub const CONNECTION_EXTRAS: Self = Self(1 << 16);
+    /// And among it how much has passed: then they must count.
+    pub const ACCOUNTING: Self = Self(1 << 17);
     /// All that there are.
-    pub const ALL: Self = Self(u16::MAX);
+    pub const ALL: Self = Self(u32::MAX);
 
     /// The kernel half has the function that an op of this kind calls.
     pub(crate) const fn function(kind: u8) -> Self {
@@ -238,7 +246,7 @@ type Check = fn(&Rule<'_>, &[u8]) -> Result<()>;
 type Lower = fn(&mut Draft<'_, '_>, &[u8]) -> Result<()>;
 
 /// Bytes that an extension's name has room in here, with a NUL.
-pub(crate) const NAME_LEN: usize = 12;
+pub(crate) const NAME_LEN: usize = 10;
 
 /// The registration of one revision of a match or target: 40 bytes.
 #[derive(Clone, Copy, Debug)]
@@ -349,7 +357,7 @@ fn function<const KIND: u8>(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()
 
 /// A question that an op of a kind answers, given the rule's data as it is.
 fn question<const KIND: u8>(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
-    draft.question(KIND, data);
+    draft.question(KIND, data, false);
     Ok(())
 }
 

@@ -278,6 +278,7 @@ alu! {
     0x20 mul(register);
     0x20 mul_imm(number);
     0x20 mul32_imm(number32);
+    0x30 div(register);
     0x30 div_imm(number);
     0x30 div32_imm(number32);
     0x40 or(register);
@@ -294,6 +295,7 @@ alu! {
     0x80 neg_imm(number);
     0x90 modulo_imm(number);
     0xa0 xor(register);
+    0xa0 xor_imm(number);
     0xb0 mov(register);
     0xb0 mov_imm(number);
     0xb0 mov32(register32);

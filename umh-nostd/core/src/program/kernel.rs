@@ -209,12 +209,22 @@ facts! {
     CLOCK_STRIDE = Struct "hrtimer_clock_base" Size;
     /// How far each is ahead of the time since boot.
     CLOCK_AHEAD = Struct "hrtimer_cpu_base" Offset(&["clock_base", "offset"]);
+    /// The connection that expected this one, or NULL.
+    CT_MASTER = Struct "nf_conn" Offset(&["master"]);
+    /// What else a connection carries, or NULL: it starts with where each is.
+    CT_EXTRAS = Struct "nf_conn" Offset(&["ext"]);
+    /// Which of it the counters are. The helper is the first.
+    EXTRA_COUNTERS = Enum "nf_ct_ext_id" Offset(&["NF_CT_EXT_ACCT"]);
+    /// The counters: packets and bytes of each direction, 64 bits each.
+    COUNTERS = Struct "nf_conn_acct" Id;
+    /// The helper's name.
+    HELPER_NAME = Struct "nf_conntrack_helper" Offset(&["name"]);
 }
 
 /// The facts without which no program is possible.
 const REQUIRED: core::ops::RangeInclusive<u8> = SKB_LEN.0..=GSO_TYPE.0;
 /// The facts that a feature needs: the first and the last one.
-static NEEDED: [(Param, Param, Features); 7] = [
+static NEEDED: [(Param, Param, Features); 8] = [
     (SKB_NFCT, TUPLE_PROTO, Features::CONNTRACK),
     (CT_MARK, CT_MARK, Features::CONNECTION_MARKS),
     (SKB_DEV, SKB_MAC, Features::LINK_LAYER),
@@ -222,7 +232,10 @@ static NEEDED: [(Param, Param, Features); 7] = [
     (SKB_DST, DST_REALM, Features::REALMS),
     (SOCK, GROUPS_FIRST, Features::SOCKETS),
     (TASK_CLOCK, CLOCK_AHEAD, Features::CLOCK),
+    (CT_MASTER, HELPER_NAME, EXTRAS),
 ];
+
+const EXTRAS: Features = Features::CONNECTION_EXTRAS.with(Features::ACCOUNTING);
 
 /// The function that an op of a kind calls.
 pub(crate) const fn function(kind: u8) -> Param {

@@ -14,6 +14,7 @@
 //! search     the first rule from a position on whose record matches
 //! ops        what its record leaves open
 //! recent     one of these, with tables of addresses
+//! connection another two, with what connections carry
 //! time       another, with the wall clock
 //! act        counters, verdicts, jumps and returns
 //! ```
@@ -26,6 +27,7 @@
 mod block;
 mod act;
 mod asm;
+mod connection;
 mod frame;
 mod kernel;
 mod ops;
@@ -277,6 +279,12 @@ mod shared {
         KEEP_R4
         /// R2 bytes at R4 of the packet are copied.
         READ
+        /// Bytes that start others.
+        STARTS
+        /// R1 = a connection becomes what else it carries, which is SAVED.
+        EXTRAS
+        /// R1 becomes the part of it whose place is at R1.
+        EXTRA
         /// R5 = whose the packet is, R4 = who that is.
         OWNER
     }
@@ -296,6 +304,9 @@ const SHARED: [Block; shared::COUNT] = [
     ops::STATE_AT_R5,
     ops::KEEP_R4,
     ops::READ,
+    connection::STARTS,
+    connection::EXTRAS,
+    connection::EXTRA,
     packet::OWNER,
 ];
 

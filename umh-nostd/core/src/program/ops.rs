@@ -19,6 +19,7 @@ use super::asm::{
 };
 use super::asm::{add32, and32};
 use super::block::Block;
+use super::connection::{CONNBYTES, HELPER};
 use super::kernel::{
     CAST, CRED_GROUPS, GROUPS_COUNT, GROUPS_FIRST, PAIR, SKB_LEN, SKB_MARK, WORD, function,
 };
@@ -75,6 +76,8 @@ pub(super) const ANSWER: u32 = COMPARE
     | 1 << kind::NTH
     | 1 << kind::QUOTA
     | 1 << kind::RECENT
+    | 1 << kind::CONNBYTES
+    | 1 << kind::HELPER
     | 1 << kind::GROUPS;
 /// Kinds that read the packet themselves.
 pub(super) const PAYLOADS: u32 = 1 << kind::TCP_OPTION | 1 << kind::PAYLOAD;
@@ -536,6 +539,8 @@ impl Builder<'_> {
             when(need::op(kind::SHIFT), SHIFT),
             when(need::op(kind::GROUPS), GROUPS),
             when(need::op(kind::TIME), TIME),
+            when(need::op(kind::CONNBYTES), CONNBYTES),
+            when(need::op(kind::HELPER), HELPER),
             bind(label::NOT),
             when(
                 need::op(kind::OTHERWISE),

@@ -473,9 +473,10 @@ impl Draft<'_, '_> {
 
     /// The rule holds only if the op of that kind says so of `data`, of a packet
     /// that it leaves as it is.
-    pub(crate) fn question(&mut self, kind: u8, data: &[u8]) {
+    pub(crate) fn question(&mut self, kind: u8, data: &[u8], invert: bool) {
         let op = Op {
             kind,
+            flags: inverted(invert),
             ..Op::default()
         };
         self.op_with(op, data);
@@ -484,7 +485,7 @@ impl Draft<'_, '_> {
     /// The rule holds, or its target drops the packet or lets it go on, as a
     /// function of the kernel half says of `data`.
     pub(crate) fn function(&mut self, kind: u8, data: &[u8]) {
-        self.question(kind, data);
+        self.question(kind, data, false);
         self.pure &= kind == kind::ADDRTYPE;
     }
 
@@ -694,7 +695,7 @@ impl Draft<'_, '_> {
         if self.done {
             return;
         }
-        self.all.uses.fields |= 1 << Field::Connection as u32;
+        self.uses_connection();
         let absent = match may_be_absent {
             true => self.otherwise(),
             false => Mark::NONE,
@@ -737,6 +738,11 @@ impl Draft<'_, '_> {
     /// Ticks in a second.
     pub(crate) fn hz(&self) -> u32 {
         self.all.hz
+    }
+
+    /// Some rule looks at the packet's connection.
+    pub(crate) fn uses_connection(&mut self) {
+        self.all.uses.fields |= 1 << Field::Connection as u32;
     }
 
     /// Some rule looks at whether a connection was translated.

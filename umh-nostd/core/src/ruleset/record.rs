@@ -211,6 +211,12 @@ pub(crate) mod kind {
     pub(crate) const GROUPS: u8 = 17;
     /// The wall clock. The payload is a `struct xt_time_info`.
     pub(crate) const TIME: u8 = 18;
+    /// What a connection has counted. The payload is a `struct
+    /// xt_connbytes_info`.
+    pub(crate) const CONNBYTES: u8 = 19;
+    /// The helper that expected a connection. The payload is a `struct
+    /// xt_helper_info`.
+    pub(crate) const HELPER: u8 = 20;
     /// A table of addresses. `what`: bits of [`super::recent`], and above
     /// them the table's number. `mask`: the bits of an address that count;
     /// `low`: how many times; `span`: how many ticks ago.

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! connbytes: how much a connection has transferred (xt_connbytes.c).
+
+use super::{Extension, Family, Features, Rule};
+use crate::abi::layout;
+use crate::bytes::read;
+use crate::errno::{Errno, Result};
+use crate::ruleset::{Draft, kind};
+
+layout! {
+    /// `struct xt_connbytes_info`.
+    ConnBytes: 24 {
+        /// Least and most; the other way round it is what must not be.
+        count: [u64; 2],
+        /// `XT_CONNBYTES_*`: packets, bytes, bytes of an average packet.
+        what: u8,
+        /// `XT_CONNBYTES_DIR_*`: original, reply, both.
+        direction: u8,
+        /// Padding.
+        pad: [u8; 6],
+    }
+}
+
+pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
+    family: Family::Any,
+    needs: Features::CONNTRACK
+        .with(Features::CONNECTION_EXTRAS)
+        .with(Features::ACCOUNTING),
+    check,
+    lower,
+    ..Extension::matching::<ConnBytes>("connbytes")
+}];
+
+/// connbytes_mt_check
+fn check(_: &Rule<'_>, data: &[u8]) -> Result<()> {
+    let bytes: ConnBytes = read(data, 0).ok_or(Errno::EINVAL)?;
+    match bytes.what.max(bytes.direction) {
+        ..=2 => Ok(()),
+        _ => Err(Errno::EINVAL),
+    }
+}
+
+/// connbytes_mt
+fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
+    draft.connection(false, |draft| draft.question(kind::CONNBYTES, data, false));
+    Ok(())
+}

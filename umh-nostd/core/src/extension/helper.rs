@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! helper: connections that a helper of connection tracking expected, such as
+//! the data connections of FTP (xt_helper.c).
+
+use super::{Extension, Family, Features};
+use crate::abi::layout;
+use crate::bytes::read;
+use crate::errno::{Errno, Result};
+use crate::ruleset::{Draft, kind};
+
+layout! {
+    /// `struct xt_helper_info`.
+    Helper: 36 {
+        /// Nonzero inverts.
+        invert: u32,
+        /// What the helper's name starts; empty for any.
+        name: [u8; 30],
+        /// Padding.
+        pad: [u8; 2],
+    }
+}
+
+pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
+    family: Family::Any,
+    needs: Features::CONNTRACK.with(Features::CONNECTION_EXTRAS),
+    lower,
+    ..Extension::matching::<Helper>("helper")
+}];
+
+/// helper_mt
+fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
+    let helper: Helper = read(data, 0).ok_or(Errno::EINVAL)?;
+    draft.uses_connection();
+    draft.question(kind::HELPER, data, helper.invert != 0);
+    Ok(())
+}
