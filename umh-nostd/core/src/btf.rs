@@ -169,7 +169,7 @@ impl<'a> Btf<'a> {
 
     /// Finds many types at once: `found[i]` becomes the first type of the
     /// kind and name `wanted[i]`.
-    pub fn find(&self, wanted: &[(Kind, &str)], found: &mut [Option<TypeId>]) {
+    pub fn find(&self, wanted: &[(Kind, &[u8])], found: &mut [Option<TypeId>]) {
         for (number, &start) in (1..).zip(self.starts) {
             let Some(ty) = read::<Type>(self.types, start as usize) else {
                 return;
@@ -191,12 +191,12 @@ impl<'a> Btf<'a> {
     /// unions count as the outer one's own; an array stands for its first
     /// element; a bit field has the offset of the byte that it starts in. That
     /// of an enumerator is its number.
-    pub fn offset(&self, id: TypeId, path: &str) -> Option<u32> {
+    pub fn offset(&self, id: TypeId, path: &[u8]) -> Option<u32> {
         let (mut ty, mut rest) = (id.0, path);
         let mut bits = 0u32;
         while !rest.is_empty() {
             let name;
-            (name, rest) = cut(rest, b'.');
+            (name, _, rest) = cut(rest, |character| character == b'.');
             let (offset, member) = self.member(ty, name, DEPTH)?;
             bits = bits.checked_add(offset)?;
             ty = member;
@@ -216,7 +216,7 @@ impl<'a> Btf<'a> {
     }
 
     /// The bit offset and type of the member `name` of the type `id`.
-    fn member(&self, id: u32, name: &str, depth: u32) -> Option<(u32, u32)> {
+    fn member(&self, id: u32, name: &[u8], depth: u32) -> Option<(u32, u32)> {
         let depth = depth.checked_sub(1)?;
         let (after, ty) = self.ty(id)?;
         match ty.kind() {
@@ -251,9 +251,9 @@ impl<'a> Btf<'a> {
         }
     }
 
-    fn is(&self, name: u32, wanted: &str) -> bool {
+    fn is(&self, name: u32, wanted: &[u8]) -> bool {
         let bytes = self.strings.get(name as usize..).unwrap_or_default();
-        bytes.starts_with(wanted.as_bytes()) && bytes.get(wanted.len()) == Some(&0)
+        bytes.starts_with(wanted) && bytes.get(wanted.len()) == Some(&0)
     }
 
     /// The name of a type.
@@ -263,12 +263,16 @@ impl<'a> Btf<'a> {
     }
 }
 
-/// What is before the first `at`, and what comes after it.
-pub(crate) fn cut(text: &str, at: u8) -> (&str, &str) {
-    let end = text.bytes().position(|byte| byte == at);
-    let end = end.unwrap_or(text.len());
-    let after = text.get(end + 1..).unwrap_or_default();
-    (text.get(..end).unwrap_or_default(), after)
+/// What is before the first character that ends it, that, and what comes after.
+pub(crate) fn cut(text: &[u8], ends: impl Fn(u8) -> bool) -> (&[u8], u8, &[u8]) {
+    let end = text.iter().position(|&character| ends(character));
+    let (name, rest) = text
+        .split_at_checked(end.unwrap_or(text.len()))
+        .unwrap_or_default();
+    match rest.split_first() {
+        Some((&end, rest)) => (name, end, rest),
+        None => (name, 0, rest),
+    }
 }
 
 /// Where each type starts; an error ends it.
@@ -380,15 +384,15 @@ mod tests {
         let mut memory = vec![0; 256];
         let btf = Btf::parse(&bytes, &mut Arena::new(&mut memory)).unwrap();
         let wanted = [
-            (Kind::Struct, "outer"),
-            (Kind::Func, "f"),
-            (Kind::Struct, "f"),
-            (Kind::Struct, "oute"),
+            (Kind::Struct, &b"outer"[..]),
+            (Kind::Func, b"f"),
+            (Kind::Struct, b"f"),
+            (Kind::Struct, b"oute"),
         ];
         let mut found = [None; 4];
         btf.find(&wanted, &mut found);
         assert_eq!(found, [Some(TypeId(7)), Some(TypeId(9)), None, None]);
-        let offset = |path: &str| btf.offset(TypeId(7), path);
+        let offset = |path: &str| btf.offset(TypeId(7), path.as_bytes());
         assert_eq!(offset("first"), Some(0));
         assert_eq!(offset("a"), Some(4));
         assert_eq!(offset("c"), Some(8));
@@ -398,7 +402,7 @@ mod tests {
         assert_eq!(offset("d"), None);
         assert_eq!(offset("first.x"), None);
         assert_eq!(btf.size(TypeId(7)), Some(32));
-        assert_eq!(btf.offset(TypeId(99), "x"), None);
+        assert_eq!(btf.offset(TypeId(99), b"x"), None);
     }
 
     #[test]
@@ -421,9 +425,9 @@ mod tests {
                     continue;
                 };
                 let mut found = [None];
-                btf.find(&[(Kind::Struct, "outer")], &mut found);
+                btf.find(&[(Kind::Struct, &b"outer"[..])], &mut found);
                 for id in 0..12 {
-                    let _ = btf.offset(TypeId(id), "pairs.y");
+                    let _ = btf.offset(TypeId(id), b"pairs.y");
                 }
             }
         }

@@ -99,7 +99,12 @@ impl Line {
 
     /// The line with `text` at its end.
     pub(super) fn text(&mut self, text: &str) -> &mut Self {
-        self.push(text.as_bytes());
+        self.bytes(text.as_bytes())
+    }
+
+    /// The line with `bytes` at its end.
+    pub(super) fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
+        self.push(bytes);
         self
     }
 

@@ -22,7 +22,7 @@ use rustix::io;
 use rustix::time::{ClockId, Timespec, clock_getres};
 use umh_core::errno::{Errno, Result};
 use umh_core::extension::{self, Host, Kind};
-use umh_core::program::Insn;
+use umh_core::program::{Insn, NO_NAMES};
 
 use crate::serve::{End, Mailbox, serve};
 use crate::system::{Generation, Machine, Maps, System, Tid, UserAddr};
@@ -45,7 +45,8 @@ impl Linux {
     /// Finds out what the rules run on. Says in the log if they cannot, or
     /// which of them cannot.
     fn find_out(&self) -> Option<Machine> {
-        let missing = match btf::resolve() {
+        let mut names = NO_NAMES;
+        let missing = match btf::resolve(&mut names) {
             Ok(kernel) => match bpf::possible_cpus() {
                 Ok(cpus) => {
                     let features = kernel.features();
@@ -60,7 +61,7 @@ impl Linux {
         self.log.error(|line| {
             line.text("ip_tables stays in charge, this kernel ");
             match missing {
-                Missing::Part(part) => line.text("lacks ").text(part),
+                Missing::Part(part) => line.text("lacks ").bytes(part),
                 Missing::Failed(what, errno) => line.text("fails ").text(what).errno(errno),
             }
         });
@@ -73,7 +74,7 @@ impl Linux {
         let mut line = Line::error("this kernel lacks what these need:");
         extension::lacking(host, &mut |name| {
             found = true;
-            line.text(" ").push(name);
+            line.text(" ").bytes(name);
         });
         if found {
             self.log.print(&mut line);

@@ -8,19 +8,9 @@
 
 use super::asm::Param;
 use crate::btf::{Btf, Kind, TypeId, cut};
+use crate::bytes::read;
 use crate::extension::Features;
 use crate::ruleset::kind;
-
-/// Where a fact comes from.
-#[derive(Clone, Copy)]
-enum Source {
-    /// The BTF id of a type.
-    Id,
-    /// The offset of a member, by its path.
-    Offset,
-    /// The size of a structure.
-    Size,
-}
 
 macro_rules! facts {
     ($($(#[$doc:meta])* $name:ident = $kind:ident $ty:literal
@@ -30,21 +20,47 @@ macro_rules! facts {
         $($(#[$doc])* pub(crate) const $name: Param = Param(Index::$name as u8);)*
         /// Number of facts; parameters from here on are the program's own.
         pub(crate) const FACTS: usize = Index::COUNT as usize;
-        static SOURCES: [(Kind, Source); FACTS] = [$((Kind::$kind, Source::$source),)*];
-        const LONG: &str = concat!($($ty, $($(".", $member,)*)? ";",)*);
+        const LONG: &str = concat!($($ty, $($(".", $member,)*)? mark!($kind $source),)*);
     };
 }
 
-/// The types and the paths of members, as `sk_buff.len;`, and `.data;` if the
-/// type is the one before.
-static PATHS: &str = {
-    const LEN: usize = squeeze::<0>(LONG.as_bytes()).1;
-    const TEXT: [u8; LEN] = squeeze(LONG.as_bytes()).0;
-    match str::from_utf8(&TEXT) {
-        Ok(text) => text,
-        Err(_) => "",
-    }
-};
+/// What a fact's name ends with: what is looked for, and what is asked of it.
+/// All of these are less than any character of a name.
+macro_rules! mark {
+    (Struct Offset) => {
+        ","
+    };
+    (Enum Offset) => {
+        "+"
+    };
+    (Struct Id) => {
+        "*"
+    };
+    (Func Id) => {
+        "("
+    };
+    (Struct Size) => {
+        "#"
+    };
+}
+
+/// The types and the paths of members, as `sk_buff.len,`, and `.data,` if the
+/// type is the one before; five bits for a character.
+static PACKED: [u8; pack::<0>(&TEXT).1] = pack(&TEXT).0;
+
+const TEXT: [u8; TEXT_LEN] = squeeze(LONG.as_bytes()).0;
+const TEXT_LEN: usize = squeeze::<0>(LONG.as_bytes()).1;
+
+/// Room for the facts' names.
+pub type Names = [u8; TEXT_LEN];
+
+/// None yet.
+pub const NO_NAMES: Names = [0; TEXT_LEN];
+
+/// Five bits say one of the first characters, or that the next five bits say
+/// one of the others.
+static CHARACTERS: [u8; 46] = *b"abcdefghiklmnopqrstuvwxyz_.,(*+346ACEFNTX#j\0\0\0";
+const SHIFT: usize = 31;
 
 /// Leaves out each type's name that is the one before; with no room it only
 /// counts.
@@ -57,12 +73,11 @@ const fn squeeze<const N: usize>(text: &[u8]) -> ([u8; N], usize) {
     while at < text.len() {
         let start = at;
         let mut same = start != 0;
-        while text[at] != b'.' && text[at] != b';' {
+        while text[at] > b'.' {
             same &= text[at] == text[last + at - start];
             at += 1;
         }
-        let after = text[last + at - start];
-        same &= after == b'.' || after == b';';
+        same &= text[last + at - start] <= b'.';
         last = start;
         if !same {
             at = start;
@@ -73,12 +88,58 @@ const fn squeeze<const N: usize>(text: &[u8]) -> ([u8; N], usize) {
             }
             len += 1;
             at += 1;
-            if text[at - 1] == b';' {
+            if text[at - 1] < b'.' {
                 break;
             }
         }
     }
     (out, len)
+}
+
+/// The text in [`CHARACTERS`]; with no room it only counts.
+#[allow(clippy::indexing_slicing, reason = "run by the compiler alone")]
+const fn pack<const N: usize>(text: &[u8]) -> ([u8; N], usize) {
+    let (mut out, mut bits) = ([0; N], 0);
+    let mut at = 0;
+    while at < text.len() {
+        let mut code = 0;
+        while CHARACTERS[code] != text[at] {
+            code += 1;
+        }
+        let (mut codes, mut count) = (code, 1);
+        if code >= SHIFT {
+            (codes, count) = (SHIFT | (code - SHIFT) << 5, 2);
+        }
+        let mut bit = 0;
+        while bit < 5 * count {
+            if N != 0 {
+                out[bits / 8] |= ((codes >> bit & 1) as u8) << (bits % 8);
+            }
+            bit += 1;
+            bits += 1;
+        }
+        at += 1;
+    }
+    // What is read last is two bytes.
+    (out, bits / 8 + 2)
+}
+
+/// The text of [`PACKED`].
+fn unpack(names: &mut Names) {
+    let mut bit = 0;
+    let mut code = || {
+        let word: u16 = read(&PACKED, bit / 8).unwrap_or_default();
+        let code = usize::from(word >> (bit % 8)) & 31;
+        bit += 5;
+        code
+    };
+    for name in names {
+        let character = match code() {
+            SHIFT => SHIFT + code(),
+            code => code,
+        };
+        *name = CHARACTERS.get(character).copied().unwrap_or_default();
+    }
 }
 
 facts! {
@@ -263,28 +324,34 @@ pub struct Kernel {
 
 impl Kernel {
     /// Looks everything up; an error is the name of what is missing.
-    pub fn resolve(btf: &Btf<'_>) -> Result<Self, &'static str> {
-        let mut wanted = [(Kind::Struct, ""); FACTS];
-        let mut paths = [""; FACTS];
-        let (mut rest, mut last) = (PATHS, "");
-        for ((wanted, path), (kind, _)) in wanted.iter_mut().zip(&mut paths).zip(&SOURCES) {
-            let fact;
-            (fact, rest) = cut(rest, b';');
-            let (name, members) = cut(fact, b'.');
+    pub fn resolve<'n>(btf: &Btf<'_>, names: &'n mut Names) -> Result<Self, &'n [u8]> {
+        unpack(names);
+        let mut wanted = [(Kind::Struct, &[][..]); FACTS];
+        let mut asked = [(0, &[][..]); FACTS];
+        let (mut rest, mut last) = (&names[..], &[][..]);
+        for (wanted, asked) in wanted.iter_mut().zip(&mut asked) {
+            let (fact, mark);
+            (fact, mark, rest) = cut(rest, |character| character < b'.');
+            let (name, _, members) = cut(fact, |character| character == b'.');
             if !name.is_empty() {
                 last = name;
             }
-            (*wanted, *path) = ((*kind, last), members);
+            let kind = match mark {
+                b'(' => Kind::Func,
+                b'+' => Kind::Enum,
+                _ => Kind::Struct,
+            };
+            *wanted = (kind, last);
+            *asked = (mark, members);
         }
         let mut ids: [Option<TypeId>; FACTS] = [None; FACTS];
         btf.find(&wanted, &mut ids);
         let mut facts = [ABSENT; FACTS];
-        let found = ids.into_iter().zip(paths).zip(&SOURCES);
-        for (fact, ((id, path), (_, source))) in facts.iter_mut().zip(found) {
-            let value = id.and_then(|id| match source {
-                Source::Id => Some(id.0),
-                Source::Offset => btf.offset(id, path),
-                Source::Size => btf.size(id),
+        for (fact, (id, (mark, path))) in facts.iter_mut().zip(ids.into_iter().zip(asked)) {
+            let value = id.and_then(|id| match mark {
+                b'(' | b'*' => Some(id.0),
+                b'#' => btf.size(id),
+                _ => btf.offset(id, path),
             });
             *fact = value
                 .and_then(|value| i32::try_from(value).ok())
@@ -293,7 +360,9 @@ impl Kernel {
         let kernel = Self { facts };
         for fact in REQUIRED {
             if !kernel.has(Param(fact)) {
-                return Err(wanted.get(usize::from(fact)).map_or("", |wanted| wanted.1));
+                return Err(wanted
+                    .get(usize::from(fact))
+                    .map_or(&[][..], |wanted| wanted.1));
             }
         }
         if !kernel.has_may_goto()
@@ -302,7 +371,7 @@ impl Kernel {
                 .iter()
                 .all(|&has| has)
         {
-            return Err("bpf_iter_num_new");
+            return Err(b"bpf_iter_num_new");
         }
         Ok(kernel)
     }

@@ -39,7 +39,7 @@ mod time;
 
 pub use asm::{Insn, Map};
 pub(crate) use kernel::ConnectionPart;
-pub use kernel::Kernel;
+pub use kernel::{Kernel, NO_NAMES, Names};
 
 use crate::errno::{Errno, Result};
 use crate::ruleset::{COUNTERS, Field, GROUP, IN_FRAME, Ruleset, action, data, kind};
