@@ -155,11 +155,13 @@ impl<'a> Btf<'a> {
         let types = section(header.type_off, header.type_len).ok_or(Errno::EINVAL)?;
         let strings = section(header.str_off, header.str_len).ok_or(Errno::EINVAL)?;
 
-        let count = walk(types).try_fold(0, |count, at| at.map(|_| count + 1))?;
-        let starts = arena.slice::<u32>(count)?;
-        for (start, at) in starts.iter_mut().zip(walk(types)) {
+        let starts = arena.slice::<u32>(types.len() / TYPE)?;
+        let mut count = 0;
+        for (at, start) in walk(types).zip(&mut *starts) {
             *start = at?;
+            count += 1;
         }
+        let starts = starts.get(..count).unwrap_or_default();
         Ok(Self {
             types,
             strings,

@@ -34,12 +34,13 @@ impl Control {
             Err(errno) => return Err(errno),
         };
         // All of them are owned before anything can go wrong.
-        let [counters, table] = [raw.counters, raw.table].map(own);
-        let programs = match raw.prog.map(own) {
-            [Some(local_in), Some(forward), Some(local_out)] => {
+        let (counters, table) = (own(raw.counters), own(raw.table));
+        let [local_in, forward, local_out] = raw.prog;
+        let programs = match (own(local_in), own(forward), own(local_out)) {
+            (Some(local_in), Some(forward), Some(local_out)) => {
                 Some([local_in, forward, local_out])
             }
-            [None, None, None] => None,
+            (None, None, None) => None,
             _ => return Err(Errno::EIO),
         };
         Ok(Some(Generation {

@@ -43,10 +43,13 @@ fn check(_: &Rule<'_>, data: &[u8]) -> Result<()> {
 /// port, the code in the lower half.
 fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
     let icmp: Icmp = read(data, 0).ok_or(Errno::EINVAL)?;
-    let [first, last] = icmp.code.map(|code| u16::from_be_bytes([icmp.kind, code]));
+    let [first, last] = icmp.code;
     let range = match icmp.kind {
         ANY => [0, u16::MAX],
-        _ => [first, last],
+        kind => [
+            u16::from_be_bytes([kind, first]),
+            u16::from_be_bytes([kind, last]),
+        ],
     };
     draft.transport(Transport::Whole);
     draft.port(Field::SourcePort, range, icmp.invert & INV != 0);

@@ -366,10 +366,7 @@ impl Kernel {
             }
         }
         if !kernel.has_may_goto()
-            && ![ITER_NEW, ITER_NEXT, ITER_DESTROY]
-                .map(|fact| kernel.has(fact))
-                .iter()
-                .all(|&has| has)
+            && !kernel.has_all(ITER_NEW, ITER_DESTROY)
         {
             return Err(b"bpf_iter_num_new");
         }
@@ -388,7 +385,7 @@ impl Kernel {
     pub fn features(&self) -> Features {
         let mut features = Features::NONE;
         for (first, last, feature) in NEEDED {
-            if (first.0..=last.0).all(|fact| self.has(Param(fact))) {
+            if self.has_all(first, last) {
                 features = features.with(feature);
             }
         }
@@ -420,6 +417,10 @@ impl Kernel {
             .get(usize::from(fact.0))
             .copied()
             .unwrap_or(ABSENT)
+    }
+
+    fn has_all(&self, first: Param, last: Param) -> bool {
+        (first.0..=last.0).all(|fact| self.has(Param(fact)))
     }
 
     fn has(&self, fact: Param) -> bool {

@@ -122,27 +122,18 @@ fn bytes_of(addr: u64, class: u64) -> impl Iterator<Item = u8> {
     addr.to_le_bytes().into_iter().chain(class.to_le_bytes())
 }
 
-/// How many bits are set in each byte.
-fn ones_by_byte(mut word: u64) -> u64 {
-    word -= word >> 1 & 0x5555_5555_5555_5555;
-    word = (word & 0x3333_3333_3333_3333) + (word >> 2 & 0x3333_3333_3333_3333);
-    (word + (word >> 4)) & 0x0f0f_0f0f_0f0f_0f0f
-}
-
 impl Survey {
     /// Counts a rule in.
     pub(super) fn add(&mut self, record: &Record, context: Context<'_>) {
         self.rules += 1;
         let other = &self.reference;
-        let [addr, class] = [record.addr_mask, record.class_mask].map(ones_by_byte);
-        let differ = [
+        let differ = bytes_of(
             record.addr_mask & other.addr_mask & (record.addr ^ other.addr),
             record.class_mask & other.class_mask & (record.class ^ other.class),
-        ];
-        let [differ_addr, differ_class] = differ.map(ones_by_byte);
-        let ones = bytes_of(addr, class).zip(bytes_of(differ_addr, differ_class));
-        for (asked, (ones, differ)) in self.asked.iter_mut().zip(ones) {
-            *asked += u32::from(ones) + TELLING * u32::from(differ);
+        );
+        let masks = bytes_of(record.addr_mask, record.class_mask);
+        for (asked, (mask, differ)) in self.asked.iter_mut().zip(masks.zip(differ)) {
+            *asked += mask.count_ones() + TELLING * differ.count_ones();
         }
         if self.rules.is_power_of_two() {
             self.reference = *record;

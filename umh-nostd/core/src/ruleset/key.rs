@@ -128,9 +128,9 @@ type Range = [u16; 2];
 
 /// What a test asks for; all where that is no range of a field that has keys.
 fn range(mask: u32, low: u32, span: u32) -> [Range; 1] {
-    let ends = [low, low.saturating_add(span)].map(u16::try_from);
-    match (mask, ends) {
-        (u32::MAX, [Ok(first), Ok(last)]) => [[first, last]],
+    let last = low.saturating_add(span);
+    match (mask, u16::try_from(low), u16::try_from(last)) {
+        (u32::MAX, Ok(first), Ok(last)) => [[first, last]],
         _ => [[0, u16::MAX]],
     }
 }
