@@ -22,7 +22,9 @@ cargo_target = $(or $(CARGO_TARGET_DIR),target)
 # to be a little faster, nor once where that takes more moves.
 umh_llvm = max-store-memcpy=1 max-store-memset=2 enable-machine-outliner=always \
 	inline-threshold=10 inline-call-penalty=15 bonus-inst-threshold=0 tail-merge-size=1 \
-	min-jump-table-entries=1000 simplifycfg-sink-common=false hoist-common-insts=false split-spill-mode=size greedy-reverse-local-assignment=1
+	inline-cold-callsite-threshold=1000 min-jump-table-entries=1000 \
+	simplifycfg-sink-common=false hoist-common-insts=false sink-insts-to-avoid-spills=true \
+	split-spill-mode=size greedy-reverse-local-assignment=1
 umh_flags = -Crelocation-model=static $(addprefix -Cllvm-args=-,$(umh_llvm))
 
 # How many cases `make soak` invents for each property.

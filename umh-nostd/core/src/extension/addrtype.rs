@@ -5,7 +5,7 @@ use zerocopy::IntoBytes;
 
 use super::{Extension, Features, Rule, function};
 use crate::abi::layout;
-use crate::bytes::read;
+use crate::bytes::refer;
 use crate::errno::{Errno, Result};
 use crate::ruleset::{Draft, kind};
 use crate::table::Hook;
@@ -61,7 +61,7 @@ pub(super) const EXTENSIONS: [Extension; 2] = [
 /// addrtype_mt_checkentry_v1: the interface asked for must be known where
 /// the rule is reached.
 fn check_1(rule: &Rule<'_>, data: &[u8]) -> Result<()> {
-    let addrtype: AddrType1 = read(data, 0).ok_or(Errno::EINVAL)?;
+    let addrtype = refer::<AddrType1>(data)?;
     let limit_in = addrtype.flags & LIMIT_IN != 0;
     let limit_out = addrtype.flags & LIMIT_OUT != 0;
     let reached = |hook: Hook| rule.hooks & hook.mask() != 0;
@@ -75,7 +75,7 @@ fn check_1(rule: &Rule<'_>, data: &[u8]) -> Result<()> {
 /// addrtype_mt_v0: revision 1 without an interface. The answer is xored with
 /// the inversion, of which only the lowest bit makes a difference.
 fn lower_0(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
-    let old: AddrType0 = read(data, 0).ok_or(Errno::EINVAL)?;
+    let old = refer::<AddrType0>(data)?;
     let flag = |inversion, flag| if inversion & 1 != 0 { flag } else { 0 };
     let new = AddrType1 {
         source: old.source,

@@ -3,7 +3,7 @@
 
 use super::{Extension, Family, Features, Rule};
 use crate::abi::layout;
-use crate::bytes::read;
+use crate::bytes::refer;
 use crate::errno::{Errno, Result};
 use crate::ruleset::{Draft, kind};
 
@@ -33,7 +33,7 @@ pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
 
 /// connbytes_mt_check
 fn check(_: &Rule<'_>, data: &[u8]) -> Result<()> {
-    let bytes: ConnBytes = read(data, 0).ok_or(Errno::EINVAL)?;
+    let bytes = refer::<ConnBytes>(data)?;
     match bytes.what.max(bytes.direction) {
         ..=2 => Ok(()),
         _ => Err(Errno::EINVAL),

@@ -5,7 +5,7 @@
 use super::mark::Mark;
 use super::{Extension, Family, Features, Rule, function};
 use crate::abi::layout;
-use crate::bytes::read;
+use crate::bytes::refer;
 use crate::errno::{Errno, Result};
 use crate::ruleset::{Draft, Field, Test, kind};
 
@@ -59,7 +59,7 @@ pub(super) const EXTENSIONS: [Extension; 3] = [
 
 /// connmark_tg_check_v2
 fn check_2(_: &Rule<'_>, data: &[u8]) -> Result<()> {
-    let mark: ConnMark = read(data, 0).ok_or(Errno::EINVAL)?;
+    let mark = refer::<ConnMark>(data)?;
     match mark.shift_right <= 1 && mark.shift_bits < 32 {
         true => Ok(()),
         false => Err(Errno::EINVAL),
@@ -68,12 +68,12 @@ fn check_2(_: &Rule<'_>, data: &[u8]) -> Result<()> {
 
 /// connmark_tg: revision 2 without a shift.
 fn lower_1(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
-    let mark: ConnMark = read(data, 0).ok_or(Errno::EINVAL)?;
+    let mark = refer::<ConnMark>(data)?;
     let mark = ConnMark {
         mode: mark.shift_right,
         shift_right: 0,
         shift_bits: 0,
-        ..mark
+        ..*mark
     };
     draft.function(kind::CONNMARK, zerocopy::IntoBytes::as_bytes(&mark));
     Ok(())
@@ -81,7 +81,7 @@ fn lower_1(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
 
 /// connmark_mt
 fn connection_mark(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
-    let mark: Mark = read(data, 0).ok_or(Errno::EINVAL)?;
+    let mark = refer::<Mark>(data)?;
     let offset = draft.kernel().connection_mark();
     draft.connection(false, |draft| {
         // The kernel xors the truth with the number.

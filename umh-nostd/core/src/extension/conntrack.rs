@@ -3,7 +3,7 @@
 
 use super::{Extension, Family, Features};
 use crate::abi::layout;
-use crate::bytes::read;
+use crate::bytes::{read, refer};
 use crate::errno::{Errno, Result};
 use crate::program::ConnectionPart;
 use crate::ruleset::{CT_NAT, CT_ORIGINAL, CT_UNTRACKED, Draft, Field, Test};
@@ -83,7 +83,7 @@ const fn revision<const SIZE: usize>(revision: u8) -> Extension {
 
 /// conntrack_mt
 fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
-    let common: Conntrack = read(data, 0).ok_or(Errno::EINVAL)?;
+    let common = refer::<Conntrack>(data)?;
     let after = size_of::<Conntrack>();
     // Only revision 1 is this short.
     let masks = match data.len() {

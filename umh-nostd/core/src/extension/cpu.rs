@@ -3,7 +3,7 @@
 
 use super::{Extension, Family, Rule};
 use crate::abi::layout;
-use crate::bytes::read;
+use crate::bytes::refer;
 use crate::errno::{Errno, Result};
 use crate::ruleset::{Draft, Field, Test};
 
@@ -25,7 +25,7 @@ pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
 }];
 
 fn check(_: &Rule<'_>, data: &[u8]) -> Result<()> {
-    let cpu: Cpu = read(data, 0).ok_or(Errno::EINVAL)?;
+    let cpu = refer::<Cpu>(data)?;
     match cpu.invert {
         0 | 1 => Ok(()),
         _ => Err(Errno::EINVAL),
@@ -34,7 +34,7 @@ fn check(_: &Rule<'_>, data: &[u8]) -> Result<()> {
 
 /// cpu_mt
 fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
-    let cpu: Cpu = read(data, 0).ok_or(Errno::EINVAL)?;
+    let cpu = refer::<Cpu>(data)?;
     let test = Test::equal(Field::Cpu, u32::MAX, cpu.cpu);
     draft.require(test.invert_if(cpu.invert != 0));
     Ok(())

@@ -3,7 +3,7 @@
 
 use super::{Extension, Family, Features, Rule};
 use crate::abi::layout;
-use crate::bytes::read;
+use crate::bytes::refer;
 use crate::errno::{Errno, Result};
 use crate::ruleset::{Draft, Field, Test};
 use crate::table::Hook;
@@ -43,7 +43,7 @@ pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
 }];
 
 fn check(rule: &Rule<'_>, data: &[u8]) -> Result<()> {
-    let group: DevGroup = read(data, 0).ok_or(Errno::EINVAL)?;
+    let group = refer::<DevGroup>(data)?;
     let asked_at = |flag: u32, hook: Hook| group.flags & flag != 0 && rule.hooks & hook.mask() != 0;
     if group.flags & !MASK != 0
         || asked_at(SOURCE, Hook::LocalOut)
@@ -56,7 +56,7 @@ fn check(rule: &Rule<'_>, data: &[u8]) -> Result<()> {
 
 /// devgroup_mt
 fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
-    let group: DevGroup = read(data, 0).ok_or(Errno::EINVAL)?;
+    let group = refer::<DevGroup>(data)?;
     let asked = |flag| group.flags & flag != 0;
     if asked(SOURCE) {
         let mask = group.source_mask;

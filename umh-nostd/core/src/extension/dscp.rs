@@ -3,7 +3,7 @@
 
 use super::{Extension, Rule};
 use crate::abi::layout;
-use crate::bytes::read;
+use crate::bytes::refer;
 use crate::errno::{Errno, Result};
 use crate::ruleset::{Draft, Field, Test};
 
@@ -27,7 +27,7 @@ pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
 }];
 
 fn check(_: &Rule<'_>, data: &[u8]) -> Result<()> {
-    let dscp: Dscp = read(data, 0).ok_or(Errno::EINVAL)?;
+    let dscp = refer::<Dscp>(data)?;
     if dscp.dscp > MAX {
         return Err(Errno::EDOM);
     }
@@ -36,7 +36,7 @@ fn check(_: &Rule<'_>, data: &[u8]) -> Result<()> {
 
 /// dscp_mt
 fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
-    let dscp: Dscp = read(data, 0).ok_or(Errno::EINVAL)?;
+    let dscp = refer::<Dscp>(data)?;
     let test = Test::equal(Field::Tos, 0xfc, u32::from(dscp.dscp) << 2);
     draft.require(test.invert_if(dscp.invert != 0));
     Ok(())

@@ -6,7 +6,7 @@
 
 use super::{Extension, Rule};
 use crate::abi::{IPT_INV_PROTO, layout};
-use crate::bytes::read;
+use crate::bytes::refer;
 use crate::errno::{Errno, Result};
 use crate::ruleset::{Draft, Field, Payload, Test};
 
@@ -40,7 +40,7 @@ pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
 }];
 
 fn check(rule: &Rule<'_>, data: &[u8]) -> Result<()> {
-    let ecn: Ecn = read(data, 0).ok_or(Errno::EINVAL)?;
+    let ecn = refer::<Ecn>(data)?;
     let is_tcp = rule.ip.proto == 6 && rule.ip.invflags & IPT_INV_PROTO == 0;
     if (ecn.operation | ecn.invert) & UNKNOWN != 0 || (ecn.operation & (ECE | CWR) != 0 && !is_tcp)
     {
@@ -51,7 +51,7 @@ fn check(rule: &Rule<'_>, data: &[u8]) -> Result<()> {
 
 /// ecn_mt4
 fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
-    let ecn: Ecn = read(data, 0).ok_or(Errno::EINVAL)?;
+    let ecn = refer::<Ecn>(data)?;
     if ecn.operation & IP != 0 {
         let test = Test::equal(Field::Tos, 3, ecn.ip.into());
         draft.require(test.invert_if(ecn.invert & IP != 0));

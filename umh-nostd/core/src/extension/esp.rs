@@ -3,7 +3,7 @@
 
 use super::{Extension, Rule};
 use crate::abi::layout;
-use crate::bytes::read;
+use crate::bytes::refer;
 use crate::errno::{Errno, Result};
 use crate::ruleset::{Draft, Field, Payload, Test, Transport};
 
@@ -38,7 +38,7 @@ pub(super) const EXTENSIONS: [Extension; 2] = [
 ];
 
 fn check(_: &Rule<'_>, data: &[u8]) -> Result<()> {
-    let spi: Spi = read(data, 0).ok_or(Errno::EINVAL)?;
+    let spi = refer::<Spi>(data)?;
     if spi.invert & !INV != 0 {
         return Err(Errno::EINVAL);
     }
@@ -57,7 +57,7 @@ fn ah(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
 
 /// The index lies `offset` bytes into the header.
 fn lower(draft: &mut Draft<'_, '_>, data: &[u8], offset: u32) -> Result<()> {
-    let spi: Spi = read(data, 0).ok_or(Errno::EINVAL)?;
+    let spi = refer::<Spi>(data)?;
     let [first, last] = spi.spis;
     draft.transport(Transport::Whole);
     draft.payload_word(Payload::Transport, offset, false);

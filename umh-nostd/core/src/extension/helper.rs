@@ -4,8 +4,8 @@
 
 use super::{Extension, Family, Features};
 use crate::abi::layout;
-use crate::bytes::read;
-use crate::errno::{Errno, Result};
+use crate::bytes::refer;
+use crate::errno::Result;
 use crate::ruleset::{Draft, kind};
 
 layout! {
@@ -29,7 +29,7 @@ pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
 
 /// helper_mt
 fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
-    let helper: Helper = read(data, 0).ok_or(Errno::EINVAL)?;
+    let helper = refer::<Helper>(data)?;
     draft.uses_connection();
     draft.question(kind::HELPER, data, helper.invert != 0);
     Ok(())

@@ -3,7 +3,7 @@
 
 use super::{Extension, Rule};
 use crate::abi::layout;
-use crate::bytes::read;
+use crate::bytes::refer;
 use crate::errno::{Errno, Result};
 use crate::ruleset::{Draft, Field, Transport};
 
@@ -32,7 +32,7 @@ pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
 }];
 
 fn check(_: &Rule<'_>, data: &[u8]) -> Result<()> {
-    let icmp: Icmp = read(data, 0).ok_or(Errno::EINVAL)?;
+    let icmp = refer::<Icmp>(data)?;
     if icmp.invert & !INV != 0 {
         return Err(Errno::EINVAL);
     }
@@ -42,7 +42,7 @@ fn check(_: &Rule<'_>, data: &[u8]) -> Result<()> {
 /// icmp_match: the type stands where TCP has the upper half of its source
 /// port, the code in the lower half.
 fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
-    let icmp: Icmp = read(data, 0).ok_or(Errno::EINVAL)?;
+    let icmp = refer::<Icmp>(data)?;
     let [first, last] = icmp.code;
     let range = match icmp.kind {
         ANY => [0, u16::MAX],

@@ -3,7 +3,7 @@
 
 use super::Extension;
 use crate::abi::layout;
-use crate::bytes::read;
+use crate::bytes::{read, refer};
 use crate::errno::{Errno, Result};
 use crate::ruleset::{Draft, Field, Test};
 
@@ -43,7 +43,7 @@ pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
 
 /// iprange_mt4
 fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
-    let range: IpRange = read(data, 0).ok_or(Errno::EINVAL)?;
+    let range = refer::<IpRange>(data)?;
     let asked = |flag| range.flags & flag != 0;
     if asked(SOURCE) {
         let test = between(Field::Source, &range.source_min, &range.source_max)?;

@@ -3,8 +3,8 @@
 
 use super::Extension;
 use crate::abi::layout;
-use crate::bytes::read;
-use crate::errno::{Errno, Result};
+use crate::bytes::refer;
+use crate::errno::Result;
 use crate::ruleset::{Draft, Field, Test};
 
 layout! {
@@ -28,7 +28,7 @@ pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
 
 /// length_mt
 fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
-    let length: Length = read(data, 0).ok_or(Errno::EINVAL)?;
+    let length = refer::<Length>(data)?;
     let test = Test::between(Field::Length, length.min.into(), length.max.into());
     draft.require_unless(test, u32::from(length.invert));
     Ok(())

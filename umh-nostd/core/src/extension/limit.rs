@@ -7,7 +7,7 @@ use core::mem::offset_of;
 
 use super::{Extension, Family, Rule};
 use crate::abi::layout;
-use crate::bytes::read;
+use crate::bytes::refer;
 use crate::errno::{Errno, Result};
 use crate::ruleset::Draft;
 
@@ -61,7 +61,7 @@ impl Bucket {
     /// The bucket for `data` on a kernel of `hz` ticks a second; ERANGE where
     /// the kernel's 32 bits overflow.
     pub fn new(data: &[u8], hz: u32) -> Result<Self> {
-        let limit: Limit = read(data, 0).ok_or(Errno::EINVAL)?;
+        let limit = refer::<Limit>(data)?;
         let per_tick = credits_per_tick(hz);
         let per_second = hz.wrapping_mul(per_tick);
         let full = credits(limit.average.wrapping_mul(limit.burst), per_second);

@@ -3,7 +3,7 @@
 
 use super::{Extension, Features, Rule, function};
 use crate::abi::layout;
-use crate::bytes::read;
+use crate::bytes::refer;
 use crate::errno::{Errno, Result};
 use crate::ruleset::kind;
 
@@ -28,7 +28,7 @@ pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
 
 /// log_tg_check
 fn check(_: &Rule<'_>, data: &[u8]) -> Result<()> {
-    let log: Log = read(data, 0).ok_or(Errno::EINVAL)?;
+    let log = refer::<Log>(data)?;
     match log.level < 8 && log.prefix.last() == Some(&0) {
         true => Ok(()),
         false => Err(Errno::EINVAL),

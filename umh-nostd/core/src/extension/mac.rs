@@ -3,8 +3,8 @@
 
 use super::{Extension, Features};
 use crate::abi::layout;
-use crate::bytes::read;
-use crate::errno::{Errno, Result};
+use crate::bytes::refer;
+use crate::errno::Result;
 use crate::ruleset::{Draft, Field, MAC_PRESENT, Test};
 use crate::table::Hook;
 
@@ -30,7 +30,7 @@ pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
 
 /// mac_mt
 fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
-    let mac: Mac = read(data, 0).ok_or(Errno::EINVAL)?;
+    let mac = refer::<Mac>(data)?;
     let [a, b, c, d, e, f] = mac.source;
     let first = u32::from_ne_bytes([a, b, c, d]);
     let last = MAC_PRESENT | u32::from(u16::from_ne_bytes([e, f]));

@@ -3,8 +3,8 @@
 
 use super::{Extension, Family, Features, function};
 use crate::abi::layout;
-use crate::bytes::read;
-use crate::errno::{Errno, Result};
+use crate::bytes::refer;
+use crate::errno::Result;
 use crate::ruleset::{Draft, Field, Test, kind};
 
 layout! {
@@ -46,7 +46,7 @@ pub(super) const EXTENSIONS: [Extension; 2] = [
 
 /// mark_mt
 fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
-    let mark: Mark = read(data, 0).ok_or(Errno::EINVAL)?;
+    let mark = refer::<Mark>(data)?;
     let test = Test::equal(Field::Mark, mark.mask, mark.mark);
     draft.require_unless(test, u32::from(mark.invert));
     Ok(())

@@ -3,7 +3,7 @@
 
 use super::{Extension, Rule};
 use crate::abi::{IPT_INV_PROTO, layout};
-use crate::bytes::read;
+use crate::bytes::refer;
 use crate::errno::{Errno, Result};
 use crate::ruleset::{Draft, Field, Transport};
 
@@ -41,7 +41,7 @@ pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
 }];
 
 fn check(rule: &Rule<'_>, data: &[u8]) -> Result<()> {
-    let multiport: Multiport = read(data, 0).ok_or(Errno::EINVAL)?;
+    let multiport = refer::<Multiport>(data)?;
     if !PROTOCOLS.contains(&rule.ip.proto)
         || rule.ip.invflags & IPT_INV_PROTO != 0
         || multiport.side > EITHER
@@ -74,7 +74,7 @@ fn ranges_are_whole(multiport: &Multiport) -> bool {
 
 /// multiport_mt
 fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
-    let multiport: Multiport = read(data, 0).ok_or(Errno::EINVAL)?;
+    let multiport = refer::<Multiport>(data)?;
     // First port, and how many follow it. No port lies in the ranges that
     // are left over.
     let mut ranges = [[u16::MAX, 0]; 15];

@@ -3,7 +3,7 @@
 
 use super::{Extension, Features, Rule, function};
 use crate::abi::layout;
-use crate::bytes::read;
+use crate::bytes::refer;
 use crate::errno::{Errno, Result};
 use crate::ruleset::kind;
 
@@ -37,7 +37,7 @@ pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
 
 /// nflog_tg_check
 fn check(_: &Rule<'_>, data: &[u8]) -> Result<()> {
-    let nflog: NfLog = read(data, 0).ok_or(Errno::EINVAL)?;
+    let nflog = refer::<NfLog>(data)?;
     match nflog.flags & !FLAGS == 0 && nflog.prefix.last() == Some(&0) {
         true => Ok(()),
         false => Err(Errno::EINVAL),

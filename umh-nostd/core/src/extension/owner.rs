@@ -3,7 +3,7 @@
 
 use super::{Extension, Features, Rule};
 use crate::abi::layout;
-use crate::bytes::read;
+use crate::bytes::refer;
 use crate::errno::{Errno, Result};
 use crate::ruleset::{Draft, Field, Mark, SOCKET_FILE, SOCKET_PRESENT, Test};
 use crate::table::Hook;
@@ -52,7 +52,7 @@ pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
 /// last one means somebody. Others are refused by the kernel half: see
 /// `GEN_IDS`.
 fn check(_: &Rule<'_>, data: &[u8]) -> Result<()> {
-    let owner: Owner = read(data, 0).ok_or(Errno::EINVAL)?;
+    let owner = refer::<Owner>(data)?;
     let bad_range = |asked: u8, min: u32, max: u32| {
         owner.flags & asked != 0 && (min == u32::MAX || max == u32::MAX || max < min)
     };
@@ -67,7 +67,7 @@ fn check(_: &Rule<'_>, data: &[u8]) -> Result<()> {
 
 /// owner_mt
 fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
-    let owner: Owner = read(data, 0).ok_or(Errno::EINVAL)?;
+    let owner = refer::<Owner>(data)?;
     let asked = |flag| owner.flags & flag != 0;
     let inverted = |flag| owner.invert & flag != 0;
     let other = owner.flags ^ owner.invert;

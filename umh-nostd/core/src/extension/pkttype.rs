@@ -3,8 +3,8 @@
 
 use super::{Extension, Family};
 use crate::abi::layout;
-use crate::bytes::read;
-use crate::errno::{Errno, Result};
+use crate::bytes::refer;
+use crate::errno::Result;
 use crate::ruleset::{Draft, Field, Test};
 
 layout! {
@@ -25,7 +25,7 @@ pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
 
 /// pkttype_mt
 fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
-    let pkttype: PktType = read(data, 0).ok_or(Errno::EINVAL)?;
+    let pkttype = refer::<PktType>(data)?;
     let test = Test::equal(Field::PacketType, u32::MAX, pkttype.kind);
     draft.require_unless(test, pkttype.invert);
     Ok(())

@@ -5,7 +5,7 @@ use core::mem::offset_of;
 
 use super::{Extension, Family, Rule};
 use crate::abi::layout;
-use crate::bytes::read;
+use crate::bytes::refer;
 use crate::errno::{Errno, Result};
 use crate::ruleset::Draft;
 
@@ -35,7 +35,7 @@ pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
 }];
 
 fn check(_: &Rule<'_>, data: &[u8]) -> Result<()> {
-    let quota: Quota = read(data, 0).ok_or(Errno::EINVAL)?;
+    let quota = refer::<Quota>(data)?;
     if quota.flags & !INVERT != 0 {
         return Err(Errno::EINVAL);
     }
@@ -44,6 +44,6 @@ fn check(_: &Rule<'_>, data: &[u8]) -> Result<()> {
 
 /// quota_mt
 fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
-    let quota: Quota = read(data, 0).ok_or(Errno::EINVAL)?;
+    let quota = refer::<Quota>(data)?;
     draft.quota(quota.quota, quota.flags & INVERT != 0)
 }

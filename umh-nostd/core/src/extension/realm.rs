@@ -3,8 +3,8 @@
 
 use super::{Extension, Features};
 use crate::abi::layout;
-use crate::bytes::read;
-use crate::errno::{Errno, Result};
+use crate::bytes::refer;
+use crate::errno::Result;
 use crate::ruleset::{Draft, Field, Test};
 
 layout! {
@@ -29,7 +29,7 @@ pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
 
 /// realm_mt
 fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
-    let realm: Realm = read(data, 0).ok_or(Errno::EINVAL)?;
+    let realm = refer::<Realm>(data)?;
     let test = Test::equal(Field::Realm, realm.mask, realm.id);
     draft.require_unless(test, realm.invert.into());
     Ok(())

@@ -3,8 +3,8 @@
 
 use super::{Extension, Family, Features};
 use crate::abi::layout;
-use crate::bytes::read;
-use crate::errno::{Errno, Result};
+use crate::bytes::refer;
+use crate::errno::Result;
 use crate::ruleset::{CT_UNTRACKED, Draft, Field, Test};
 
 layout! {
@@ -27,7 +27,7 @@ pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
 
 /// state_mt
 fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
-    let state: State = read(data, 0).ok_or(Errno::EINVAL)?;
+    let state = refer::<State>(data)?;
     // What conntrack calls SNAT is untracked here.
     let mut bits = state.mask & 0x3f;
     if state.mask & UNTRACKED != 0 {

@@ -5,7 +5,7 @@ use core::mem::offset_of;
 
 use super::{Extension, Family, Rule};
 use crate::abi::layout;
-use crate::bytes::read;
+use crate::bytes::refer;
 use crate::errno::{Errno, Result};
 use crate::ruleset::Draft;
 
@@ -44,7 +44,7 @@ pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
 }];
 
 fn check(_: &Rule<'_>, data: &[u8]) -> Result<()> {
-    let statistic: Statistic = read(data, 0).ok_or(Errno::EINVAL)?;
+    let statistic = refer::<Statistic>(data)?;
     if statistic.mode > NTH || statistic.flags & !INVERT != 0 {
         return Err(Errno::EINVAL);
     }
@@ -53,7 +53,7 @@ fn check(_: &Rule<'_>, data: &[u8]) -> Result<()> {
 
 /// statistic_mt
 fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
-    let statistic: Statistic = read(data, 0).ok_or(Errno::EINVAL)?;
+    let statistic = refer::<Statistic>(data)?;
     let invert = statistic.flags & INVERT != 0;
     if statistic.mode == NTH {
         return draft.nth(statistic.chance_or_every, statistic.count, invert);

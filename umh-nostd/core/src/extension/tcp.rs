@@ -3,7 +3,7 @@
 
 use super::{Extension, Rule};
 use crate::abi::layout;
-use crate::bytes::read;
+use crate::bytes::refer;
 use crate::errno::{Errno, Result};
 use crate::ruleset::{Draft, Field, Test, Transport};
 
@@ -43,7 +43,7 @@ pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
 }];
 
 fn check(_: &Rule<'_>, data: &[u8]) -> Result<()> {
-    let tcp: Tcp = read(data, 0).ok_or(Errno::EINVAL)?;
+    let tcp = refer::<Tcp>(data)?;
     if tcp.invert & !INV_MASK != 0 {
         return Err(Errno::EINVAL);
     }
@@ -52,7 +52,7 @@ fn check(_: &Rule<'_>, data: &[u8]) -> Result<()> {
 
 /// tcp_mt
 fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
-    let tcp: Tcp = read(data, 0).ok_or(Errno::EINVAL)?;
+    let tcp = refer::<Tcp>(data)?;
     let inverted = |flag| tcp.invert & flag != 0;
     draft.transport(Transport::Whole);
     draft.port(Field::SourcePort, tcp.source, inverted(INV_SOURCE));

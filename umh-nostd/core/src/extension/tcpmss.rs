@@ -7,8 +7,8 @@
 
 use super::Extension;
 use crate::abi::layout;
-use crate::bytes::read;
-use crate::errno::{Errno, Result};
+use crate::bytes::refer;
+use crate::errno::Result;
 use crate::ruleset::{Draft, Field, Payload, Test};
 
 layout! {
@@ -36,7 +36,7 @@ pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
 
 /// tcpmss_mt
 fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
-    let mss: TcpMss = read(data, 0).ok_or(Errno::EINVAL)?;
+    let mss = refer::<TcpMss>(data)?;
     let test = match mss.min > mss.max {
         // No size is that big.
         true => Test::equal(Field::Found, u32::MAX, 0x10000),

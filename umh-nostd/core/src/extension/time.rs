@@ -7,7 +7,7 @@
 
 use super::{Extension, Family, Features, Rule, question};
 use crate::abi::layout;
-use crate::bytes::read;
+use crate::bytes::refer;
 use crate::errno::{Errno, Result};
 use crate::ruleset::kind;
 
@@ -46,7 +46,7 @@ pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
 
 /// time_mt_check
 fn check(_: &Rule<'_>, data: &[u8]) -> Result<()> {
-    let time: Time = read(data, 0).ok_or(Errno::EINVAL)?;
+    let time = refer::<Time>(data)?;
     let [start, stop] = time.daytime;
     if start.max(stop) > LAST_SECOND {
         return Err(Errno::EDOM);

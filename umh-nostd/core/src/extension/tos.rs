@@ -3,8 +3,8 @@
 
 use super::Extension;
 use crate::abi::layout;
-use crate::bytes::read;
-use crate::errno::{Errno, Result};
+use crate::bytes::refer;
+use crate::errno::Result;
 use crate::ruleset::{Draft, Field, Test};
 
 layout! {
@@ -27,7 +27,7 @@ pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
 
 /// tos_mt
 fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
-    let tos: Tos = read(data, 0).ok_or(Errno::EINVAL)?;
+    let tos = refer::<Tos>(data)?;
     let test = Test::equal(Field::Tos, tos.mask.into(), tos.value.into());
     draft.require(test.invert_if(tos.invert != 0));
     Ok(())

@@ -3,7 +3,7 @@
 
 use super::{Extension, Rule};
 use crate::abi::layout;
-use crate::bytes::read;
+use crate::bytes::refer;
 use crate::errno::{Errno, Result};
 use crate::ruleset::{Draft, Field, Test};
 
@@ -33,7 +33,7 @@ pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
 }];
 
 fn check(_: &Rule<'_>, data: &[u8]) -> Result<()> {
-    let ttl: Ttl = read(data, 0).ok_or(Errno::EINVAL)?;
+    let ttl = refer::<Ttl>(data)?;
     if ttl.mode > GREATER {
         return Err(Errno::EINVAL);
     }
@@ -42,7 +42,7 @@ fn check(_: &Rule<'_>, data: &[u8]) -> Result<()> {
 
 /// ttl_mt
 fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
-    let ttl: Ttl = read(data, 0).ok_or(Errno::EINVAL)?;
+    let ttl = refer::<Ttl>(data)?;
     let value = u32::from(ttl.ttl);
     let equal = Test::equal(Field::Ttl, u32::MAX, value);
     draft.require(match ttl.mode {

@@ -3,7 +3,7 @@
 
 use super::{Extension, Rule};
 use crate::abi::layout;
-use crate::bytes::read;
+use crate::bytes::refer;
 use crate::errno::{Errno, Result};
 use crate::ruleset::{Draft, Field, Transport};
 
@@ -35,7 +35,7 @@ pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
 }];
 
 fn check(_: &Rule<'_>, data: &[u8]) -> Result<()> {
-    let udp: Udp = read(data, 0).ok_or(Errno::EINVAL)?;
+    let udp = refer::<Udp>(data)?;
     if udp.invert & !INV_MASK != 0 {
         return Err(Errno::EINVAL);
     }
@@ -44,7 +44,7 @@ fn check(_: &Rule<'_>, data: &[u8]) -> Result<()> {
 
 /// udp_mt
 fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
-    let udp: Udp = read(data, 0).ok_or(Errno::EINVAL)?;
+    let udp = refer::<Udp>(data)?;
     draft.transport(Transport::Whole);
     draft.port(Field::SourcePort, udp.source, udp.invert & INV_SOURCE != 0);
     draft.port(

@@ -365,9 +365,7 @@ impl Kernel {
                     .map_or(&[][..], |wanted| wanted.1));
             }
         }
-        if !kernel.has_may_goto()
-            && !kernel.has_all(ITER_NEW, ITER_DESTROY)
-        {
+        if !kernel.has_may_goto() && !kernel.has_all(ITER_NEW, ITER_DESTROY) {
             return Err(b"bpf_iter_num_new");
         }
         Ok(kernel)
