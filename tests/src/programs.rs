@@ -16,7 +16,7 @@ use umh_core::abi::{Counters, Replace};
 use umh_core::arena::Arena;
 use umh_core::btf::Btf;
 use umh_core::extension::Host;
-use umh_core::program::{self, Insn, Kernel, Map, PROGRAM_MAX};
+use umh_core::program::{self, Insn, Kernel, Map, NO_NAMES, PROGRAM_MAX};
 use umh_core::ruleset::Ruleset;
 use umh_core::table::named::{NAMED_MAX, Named, NamedTables};
 use umh_core::table::{Hook, Table};
@@ -146,7 +146,7 @@ pub fn kernel() -> &'static (Kernel, Host) {
         let mut memory = vec![0; bytes.len()];
         let mut arena = Arena::new(&mut memory);
         let btf = Btf::parse(&bytes, &mut arena).expect("well-formed BTF");
-        let kernel = Kernel::resolve(&btf).expect("a kernel that can do it");
+        let kernel = Kernel::resolve(&btf, &mut { NO_NAMES }).expect("a kernel that can do it");
         let features = kernel.features();
         (kernel, Host { features, hz: hz() })
     })

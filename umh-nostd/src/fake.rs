@@ -18,7 +18,7 @@ use umh_core::arena::Arena;
 use umh_core::btf::Btf;
 use umh_core::errno::{Errno, Result};
 use umh_core::extension::{Host, Kind};
-use umh_core::program::{Insn, Kernel};
+use umh_core::program::{Insn, Kernel, NO_NAMES};
 
 use crate::system::{Generation, Machine, Maps, System, Tid, UserAddr};
 
@@ -37,7 +37,8 @@ fn kernel() -> &'static Kernel {
         let bytes = std::fs::read("/sys/kernel/btf/vmlinux").unwrap_or_default();
         let mut work = vec![0; bytes.len()];
         let btf = Btf::parse(&bytes, &mut Arena::new(&mut work));
-        let kernel = btf.map(|btf| Kernel::resolve(&btf));
+        let mut names = NO_NAMES;
+        let kernel = btf.map(|btf| Kernel::resolve(&btf, &mut names));
         match kernel {
             Ok(Ok(kernel)) => kernel,
             other => panic!("this kernel's BTF is of no use: {other:?}"),

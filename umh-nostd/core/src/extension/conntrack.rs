@@ -111,7 +111,7 @@ fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
         return Ok(());
     }
     draft.connection(asked(STATE), |draft| {
-        let mut ask = |flag, part, test| detail(draft, &common, flag, part, test);
+        let mut ask = |flag, part, test| detail(draft, common, flag, part, test);
         ask(
             DIRECTION,
             None,

@@ -17,6 +17,7 @@ pub mod connbytes;
 pub mod connmark;
 pub mod conntrack;
 pub mod cpu;
+pub mod dccp;
 pub mod devgroup;
 pub mod dscp;
 pub mod ecn;
@@ -39,6 +40,7 @@ pub mod quota;
 pub mod realm;
 pub mod recent;
 pub mod reject;
+pub mod sctp;
 pub mod standard;
 pub mod state;
 pub mod statistic;
@@ -69,6 +71,7 @@ const FILES: &[&[Extension]] = &[
     &connmark::EXTENSIONS,
     &conntrack::EXTENSIONS,
     &cpu::EXTENSIONS,
+    &dccp::EXTENSIONS,
     &devgroup::EXTENSIONS,
     &dscp::EXTENSIONS,
     &ecn::EXTENSIONS,
@@ -89,6 +92,7 @@ const FILES: &[&[Extension]] = &[
     &recent::EXTENSIONS,
     &quota::EXTENSIONS,
     &realm::EXTENSIONS,
+    &sctp::EXTENSIONS,
     &state::EXTENSIONS,
     &statistic::EXTENSIONS,
     &tcp::EXTENSIONS,

@@ -46,7 +46,7 @@ fn check(rule: &Rule<'_>, data: &[u8]) -> Result<()> {
         || rule.ip.invflags & IPT_INV_PROTO != 0
         || multiport.side > EITHER
         || usize::from(multiport.count) > multiport.ports.len()
-        || !ranges_are_whole(&multiport)
+        || !ranges_are_whole(multiport)
     {
         return Err(Errno::EINVAL);
     }

@@ -5,7 +5,7 @@ use super::{Extension, Rule};
 use crate::abi::layout;
 use crate::bytes::refer;
 use crate::errno::{Errno, Result};
-use crate::ruleset::{Draft, Field, Test, Transport};
+use crate::ruleset::{BOTH_PORTS, Draft, Field, Test};
 
 layout! {
     /// `struct xt_tcp`.
@@ -20,15 +20,11 @@ layout! {
         flag_mask: u8,
         /// Flags that must be set, of those that count.
         flags: u8,
-        /// `INV_*`.
+        /// What is inverted: [`BOTH_PORTS`], `INV_*`.
         invert: u8,
     }
 }
 
-/// Inverts the source ports.
-pub const INV_SOURCE: u8 = 0x01;
-/// Inverts the destination ports.
-pub const INV_DESTINATION: u8 = 0x02;
 /// Inverts the flags.
 pub const INV_FLAGS: u8 = 0x04;
 /// Inverts the option.
@@ -54,13 +50,7 @@ fn check(_: &Rule<'_>, data: &[u8]) -> Result<()> {
 fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
     let tcp = refer::<Tcp>(data)?;
     let inverted = |flag| tcp.invert & flag != 0;
-    draft.transport(Transport::Whole);
-    draft.port(Field::SourcePort, tcp.source, inverted(INV_SOURCE));
-    draft.port(
-        Field::DestinationPort,
-        tcp.destination,
-        inverted(INV_DESTINATION),
-    );
+    draft.header_with_ports(BOTH_PORTS, tcp.invert.into(), tcp.source, tcp.destination);
     let [mask, flags] = [tcp.flag_mask, tcp.flags].map(u32::from);
     draft.require(Test::equal(Field::TcpFlags, mask, flags).invert_if(inverted(INV_FLAGS)));
     if tcp.option != 0 {

@@ -5,7 +5,7 @@ use super::{Extension, Rule};
 use crate::abi::layout;
 use crate::bytes::refer;
 use crate::errno::{Errno, Result};
-use crate::ruleset::{Draft, Field, Transport};
+use crate::ruleset::{BOTH_PORTS, Draft};
 
 layout! {
     /// `struct xt_udp`.
@@ -14,17 +14,13 @@ layout! {
         source: [u16; 2],
         /// First and last destination port.
         destination: [u16; 2],
-        /// `INV_*`.
+        /// What is inverted: [`BOTH_PORTS`].
         invert: u8,
         /// Padding.
         pad: u8,
     }
 }
 
-/// Inverts the source ports.
-pub const INV_SOURCE: u8 = 0x01;
-/// Inverts the destination ports.
-pub const INV_DESTINATION: u8 = 0x02;
 const INV_MASK: u8 = 0x03;
 
 pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
@@ -45,12 +41,6 @@ fn check(_: &Rule<'_>, data: &[u8]) -> Result<()> {
 /// udp_mt
 fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
     let udp = refer::<Udp>(data)?;
-    draft.transport(Transport::Whole);
-    draft.port(Field::SourcePort, udp.source, udp.invert & INV_SOURCE != 0);
-    draft.port(
-        Field::DestinationPort,
-        udp.destination,
-        udp.invert & INV_DESTINATION != 0,
-    );
+    draft.header_with_ports(BOTH_PORTS, udp.invert.into(), udp.source, udp.destination);
     Ok(())
 }

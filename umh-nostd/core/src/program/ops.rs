@@ -339,6 +339,15 @@ const SHIFT: &[Item] = &[
     jump(label::HOLDS),
 ];
 
+const BIT: &[Item] = &[
+    bind(of(kind::BIT)),
+    load(B4, R1, Fp, FOUND),
+    mov_imm(R3, 1),
+    lsh(R3, R1),
+    store(B4, Fp, FOUND, R3),
+    jump(label::HOLDS),
+];
+
 const OTHERWISE: &[Item] = &[
     bind(of(kind::OTHERWISE)),
     load(B4, R3, R2, LOW),
@@ -538,6 +547,7 @@ impl Builder<'_> {
             when(need::op(kind::PAYLOAD), PAYLOAD_WORD),
             when(need::op(kind::SHIFT), SHIFT),
             when(need::op(kind::GROUPS), GROUPS),
+            when(need::op(kind::BIT), BIT),
             when(need::op(kind::TIME), TIME),
             when(need::op(kind::CONNBYTES), CONNBYTES),
             when(need::op(kind::HELPER), HELPER),

@@ -229,6 +229,10 @@ fn inverted(invert: bool) -> u8 {
     if invert { flag::INVERT } else { 0 }
 }
 
+/// A bit for the source port, and one for the destination's, as in `xt_tcp`,
+/// `xt_udp`, `xt_dccp` and `xt_sctp`.
+pub(crate) const BOTH_PORTS: u32 = 1 << 0 | 1 << 1;
+
 /// How much of the transport header a match asks for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Transport {
@@ -360,6 +364,27 @@ impl Draft<'_, '_> {
         let [first, last] = range;
         if range != [0, u16::MAX] || invert {
             self.require(Test::between(field, first.into(), last.into()).invert_if(invert));
+        }
+    }
+
+    /// The rule holds only for a packet with a transport header, and only if
+    /// those ports that are asked for lie in ranges. Bits as in [`BOTH_PORTS`]
+    /// ask, and invert.
+    pub(crate) fn header_with_ports(
+        &mut self,
+        asked: u32,
+        inverted: u32,
+        source: [u16; 2],
+        destination: [u16; 2],
+    ) {
+        self.transport(Transport::Whole);
+        for (bit, field, range) in [
+            (1, Field::SourcePort, source),
+            (2, Field::DestinationPort, destination),
+        ] {
+            if asked & bit != 0 {
+                self.port(field, range, inverted & bit != 0);
+            }
         }
     }
 
@@ -539,6 +564,11 @@ impl Draft<'_, '_> {
             span: right,
             ..Op::default()
         });
+    }
+
+    /// What is found becomes the bit of that number.
+    pub(crate) fn bit(&mut self) {
+        self.question(kind::BIT, &[], false);
     }
 
     /// A place in the state map for what a match keeps, at the start `initial`.

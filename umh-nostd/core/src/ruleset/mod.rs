@@ -32,8 +32,8 @@ pub(crate) use index::{
 };
 use key::Context;
 pub(crate) use key::{Source, place as key_place};
+pub(crate) use lower::{BOTH_PORTS, Mark, Payload};
 pub use lower::{Draft, Transport, Uses};
-pub(crate) use lower::{Mark, Payload};
 pub use record::Bucket;
 pub use record::{Action, LONGEST_OP, OP, Op, Pattern, RECORD, Record, class};
 pub(crate) use record::{BUCKET, action, flag, kind, recent};

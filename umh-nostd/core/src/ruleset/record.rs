@@ -217,6 +217,8 @@ pub(crate) mod kind {
     /// The helper that expected a connection. The payload is a `struct
     /// xt_helper_info`.
     pub(crate) const HELPER: u8 = 20;
+    /// What is found becomes the bit of that number.
+    pub(crate) const BIT: u8 = 21;
     /// A table of addresses. `what`: bits of [`super::recent`], and above
     /// them the table's number. `mask`: the bits of an address that count;
     /// `low`: how many times; `span`: how many ticks ago.
