@@ -262,6 +262,8 @@ facts! {
     GROUPS_COUNT = Struct "group_info" Offset(&["ngroups"]);
     /// The first one.
     GROUPS_FIRST = Struct "group_info" Offset(&["gid"]);
+    /// Programs may ask which process runs: where there is tracing.
+    TASK = Func "bpf_get_current_task_btf" Id;
     /// The clock of a timer that every process has.
     TASK_CLOCK = Struct "task_struct" Offset(&["dl", "dl_timer", "base"]);
     /// All clocks of the same CPU.
@@ -292,7 +294,7 @@ static NEEDED: [(Param, Param, Features); 8] = [
     (DEV_GROUP, DEV_GROUP, Features::DEVICE_GROUPS),
     (SKB_DST, DST_REALM, Features::REALMS),
     (SOCK, GROUPS_FIRST, Features::SOCKETS),
-    (TASK_CLOCK, CLOCK_AHEAD, Features::CLOCK),
+    (TASK, CLOCK_AHEAD, Features::CLOCK),
     (CT_MASTER, HELPER_NAME, EXTRAS),
 ];
 

@@ -23,7 +23,7 @@ use super::connection::{CONNBYTES, HELPER};
 use super::kernel::{
     CAST, CRED_GROUPS, GROUPS_COUNT, GROUPS_FIRST, PAIR, SKB_LEN, SKB_MARK, WORD, function,
 };
-use super::time::TIME;
+use super::time::{CALENDAR, TIME};
 use super::{Builder, frame, label, need, param, shared};
 use crate::ruleset::{BUCKET, Bucket, FIELDS, Field, OP, Op, flag, kind};
 
@@ -549,6 +549,7 @@ impl Builder<'_> {
             when(need::op(kind::GROUPS), GROUPS),
             when(need::op(kind::BIT), BIT),
             when(need::op(kind::TIME), TIME),
+            when(need::op(kind::TIME), CALENDAR),
             when(need::op(kind::CONNBYTES), CONNBYTES),
             when(need::op(kind::HELPER), HELPER),
             bind(label::NOT),
