@@ -472,6 +472,28 @@ fn spi() -> impl Strategy<Value = Candidate> {
     })
 }
 
+/// dccp and sctp.
+fn asked_ports() -> impl Strategy<Value = Candidate> {
+    let flags =
+        (0u16..8).prop_flat_map(|flags| (Just(flags), (0u16..8).prop_map(move |i| i & flags)));
+    (any::<bool>(), ports(), ports(), flags, any::<u16>()).prop_map(
+        |(is_sctp, to, from, (flags, invert), types)| {
+            let mut data = Data::default();
+            for port in [to, from].concat() {
+                data = data.u16(port);
+            }
+            let (name, proto, data) = match is_sctp {
+                true => {
+                    let data = data.zeros(284).u32((flags & 3).into());
+                    ("sctp", 132, data.u32((invert & 3).into()))
+                }
+                false => ("dccp", 33, data.u16(flags).u16(invert).u16(types).zeros(16)),
+            };
+            Candidate::new(Extension::new(name, 0, data.0)).proto(proto)
+        },
+    )
+}
+
 fn ecn() -> impl Strategy<Value = Candidate> {
     (any::<u8>(), any::<u8>(), 0u8..4).prop_map(|(operation, invert, ip)| {
         let data = [operation & 0x31, invert & 0x31, ip, 0];
@@ -536,6 +558,7 @@ fn candidate() -> impl Strategy<Value = Candidate> {
         1 => devgroup(),
         1 => tcpmss(),
         1 => spi(),
+        1 => asked_ports(),
         1 => ecn(),
         1 => words(),
     ]
@@ -579,7 +602,7 @@ fn action() -> impl Strategy<Value = (Extension, Option<u16>)> {
 }
 
 /// The names and revisions that [`table`] uses.
-pub const MATCHES: [(&str, u8); 32] = [
+pub const MATCHES: [(&str, u8); 34] = [
     ("tcp", 0),
     ("udp", 0),
     ("icmp", 0),
@@ -610,6 +633,8 @@ pub const MATCHES: [(&str, u8); 32] = [
     ("tcpmss", 0),
     ("esp", 0),
     ("ah", 0),
+    ("dccp", 0),
+    ("sctp", 0),
     ("ecn", 0),
     ("u32", 0),
 ];

@@ -150,6 +150,17 @@ pub fn lacking(features: Features) -> Vec<&'static str> {
             Features::CONNECTION_MARKS.with(Features::CONNTRACK),
             "connmark",
         ),
+        (
+            Features::CONNTRACK
+                .with(Features::CONNECTION_EXTRAS)
+                .with(Features::ACCOUNTING),
+            "connbytes",
+        ),
+        (
+            Features::CONNTRACK.with(Features::CONNECTION_EXTRAS),
+            "helper",
+        ),
+        (Features::CLOCK, "time"),
         (Features::DEVICE_GROUPS, "devgroup"),
         (Features::REALMS, "realm"),
         (Features::TABLES, "recent"),

@@ -416,7 +416,7 @@ const EDGES: [u32; 25] = [
 
 /// Names that mean something to the kernel: those of generated tables, those
 /// of other tables, hooks and families, and such as nobody knows.
-const NAMES: [(&str, u8); 45] = [
+const NAMES: [(&str, u8); 50] = [
     ("tcp", 0),
     ("udp", 0),
     ("icmp", 0),
@@ -447,6 +447,11 @@ const NAMES: [(&str, u8); 45] = [
     ("connmark", 1),
     ("devgroup", 0),
     ("tcpmss", 0),
+    ("time", 0),
+    ("connbytes", 0),
+    ("helper", 0),
+    ("dccp", 0),
+    ("sctp", 0),
     ("ecn", 0),
     ("u32", 0),
     ("state", 0),

@@ -644,6 +644,16 @@ fn of_protocol(rng: &mut Rng) -> String {
             };
             format!(" -p tcp -m ecn{first} {how}")
         }
+        5 if rng.bool() => {
+            let (first, second) = (not(rng), not(rng));
+            let (a, b) = (pick(rng, &PORTS), pick(rng, &PORTS));
+            let name = pick(rng, &["dccp", "sctp"]);
+            let types = match name == "dccp" && rng.bool() {
+                true => format!("{} --dccp-types REQUEST,DATA,RESET", not(rng)),
+                false => String::new(),
+            };
+            format!(" -p {name} -m {name}{first} --sport {a}{second} --dport :{b}{types}")
+        }
         5 => format!(" -p ah -m ah{} --ahspi {}", not(rng), spi(rng)),
         _ => format!(" -p esp -m esp{} --espspi {}", not(rng), spi(rng)),
     }
@@ -666,6 +676,12 @@ fn connection(rng: &mut Rng) -> String {
             &["0x10", "0x10/0x10", "0/0x1", "0", "0x80000001", "3/1"],
         );
         return format!(" -m connmark{} --mark {mark}", not(rng));
+    }
+    if once_in(rng, 4) {
+        return match once_in(rng, 6) {
+            true => format!(" -m helper{} --helper ftp", not(rng)),
+            false => x_tables_rules::connbytes(rng),
+        };
     }
     let mut text = String::from(" -m conntrack");
     for _ in 0..rng.usize(1..3) {

@@ -640,6 +640,11 @@ fn extensions(rows: &mut Rows) {
         ("esp", 1, 16, ENOENT),
         ("ah", 1, 16, ENOENT),
         ("ecn", 1, 8, ENOENT),
+        ("time", 1, 24, EPROTOTYPE),
+        ("connbytes", 1, 24, EPROTOTYPE),
+        ("helper", 1, 40, EPROTOTYPE),
+        ("dccp", 1, 16, ENOENT),
+        ("sctp", 1, 296, ENOENT),
     ] {
         let extension = Extension::new(name, revision, vec![0; size]);
         rows.rule(errno, name, 1, 0, extension);
@@ -1052,6 +1057,65 @@ fn data(rows: &mut Rows) {
     rows.long(0, "owner that no hook reaches", table.blob(), 0);
 }
 
+/// Those of time, connbytes, helper, dccp and sctp.
+fn times_and_ports(rows: &mut Rows) {
+    use libc::{EDOM, EINVAL};
+    let time = |start: u32, stop: u32, flags: u8| {
+        let mut data = vec![0xff; 24];
+        data[8..12].copy_from_slice(&start.to_ne_bytes());
+        data[12..16].copy_from_slice(&stop.to_ne_bytes());
+        data[21] = flags;
+        Extension::new("time", 0, data)
+    };
+    rows.input(0, "time", 0, time(0, 86399, 0));
+    rows.input(0, "time, over midnight", 0, time(86399, 0, 2));
+    rows.input(0, "time, the whole day", 0, time(5, 5, 2));
+    rows.input(EINVAL, "time, contiguous", 0, time(1, 2, 2));
+    rows.input(EINVAL, "time, flags", 0, time(1, 2, 4));
+    rows.input(EDOM, "time, start", 0, time(86400, 2, 4));
+    rows.input(EDOM, "time, stop", 0, time(1, 86400, 2));
+    let connbytes = |what: u8, direction: u8| {
+        let mut data = vec![0xa5; 24];
+        data[16..18].copy_from_slice(&[what, direction]);
+        Extension::new("connbytes", 0, data)
+    };
+    rows.input(0, "connbytes", 0, connbytes(2, 2));
+    rows.input(EINVAL, "connbytes, what", 0, connbytes(3, 0));
+    rows.input(EINVAL, "connbytes, direction", 0, connbytes(0, 3));
+    let helper = |invert: u8| {
+        let mut data = vec![b'x'; 40];
+        data[..4].copy_from_slice(&[invert, 0, 0, 0]);
+        Extension::new("helper", 0, data)
+    };
+    rows.input(0, "helper", 0, helper(0));
+    rows.input(0, "helper, inverted twice", 0, helper(2));
+    let dccp = |flags: u8, invert: u8| {
+        let mut data = vec![0xa5; 16];
+        data[8..12].copy_from_slice(&[flags, 0, invert, 0]);
+        Extension::new("dccp", 0, data)
+    };
+    rows.input(0, "dccp of nothing", 33, dccp(0, 0));
+    rows.input(0, "dccp", 33, dccp(7, 7));
+    rows.input(EINVAL, "dccp, flags", 33, dccp(0x10, 0));
+    rows.input(EINVAL, "dccp, inversions", 33, dccp(3, 0x10));
+    rows.input(EINVAL, "dccp, inverts what is not", 33, dccp(3, 4));
+    rows.input(EINVAL, "dccp of another one", 17, dccp(0, 0));
+    let sctp = |flags: u8, invert: u8, count: u8| {
+        let mut data = vec![0; 296];
+        data[280] = count;
+        data[284] = flags;
+        data[288] = invert;
+        Extension::new("sctp", 0, data)
+    };
+    rows.input(0, "sctp of nothing", 132, sctp(0, 0, 4));
+    rows.input(0, "sctp", 132, sctp(3, 3, 0));
+    rows.input(EINVAL, "sctp, chunks in no way", 132, sctp(4, 0, 0));
+    rows.input(EINVAL, "sctp, many flags", 132, sctp(3, 0, 5));
+    rows.input(EINVAL, "sctp, flags", 132, sctp(8, 0, 0));
+    rows.input(EINVAL, "sctp, inverts what is not", 132, sctp(1, 2, 0));
+    rows.input(EINVAL, "sctp of another one", 17, sctp(0, 0, 0));
+}
+
 /// The checks of matches that fewer people know.
 fn odder_data(rows: &mut Rows) {
     use libc::EINVAL;
@@ -1103,6 +1167,7 @@ fn odder_data(rows: &mut Rows) {
     rows.input(EINVAL, "ecn in UDP", 17, of("ecn", &[0x10, 0, 0, 0]));
     rows.input(EINVAL, "ecn, what", 6, of("ecn", &[2, 0, 0, 0]));
     rows.input(EINVAL, "ecn, what not", 6, of("ecn", &[1, 0x40, 0, 0]));
+    times_and_ports(rows);
     let words = |change: &[(usize, u8)]| {
         let mut data = vec![0; 1984];
         for (at, value) in change {

@@ -79,6 +79,15 @@ fn of_protocol(rng: &mut Rng) -> String {
     }
 }
 
+/// What a connection has counted.
+pub fn connbytes(rng: &mut Rng) -> String {
+    let not = not(rng);
+    let bytes = pick(rng, &["0:99", "100", "1:", "5000:"]);
+    let mode = pick(rng, &["bytes", "packets", "avgpkt"]);
+    let way = pick(rng, &["original", "reply", "both"]);
+    format!(" -m connbytes{not} --connbytes {bytes} --connbytes-mode {mode} --connbytes-dir {way}")
+}
+
 /// A match that may stand in any rule that `hook`, or any where it is empty,
 /// reaches.
 pub fn any_match(rng: &mut Rng, hook: &str) -> String {
@@ -100,12 +109,7 @@ pub fn any_match(rng: &mut Rng, hook: &str) -> String {
             ],
         )
         .into(),
-        2 => {
-            let bytes = pick(rng, &["0:99", "100", "1:", "5000:"]);
-            let mode = pick(rng, &["bytes", "packets", "avgpkt"]);
-            let way = pick(rng, &["original", "reply", "both"]);
-            format!(" -m connbytes{not} --connbytes {bytes} --connbytes-mode {mode} --connbytes-dir {way}")
-        }
+        2 => connbytes(rng),
         3..6 => {
             let which = pick(
                 rng,

@@ -261,6 +261,19 @@ fn matches_that_fewer_people_know() {
         iptables -A INPUT -p tcp -m ecn ! --ecn-tcp-ece --ecn-tcp-cwr ! --ecn-ip-ect 0 -j ACCEPT
         iptables -A INPUT -m u32 --u32 '6&0xFF=6,17&&0>>22&0x3C@0>>16=22:80,443' -j ACCEPT
         iptables -A INPUT -m u32 ! --u32 '4<<3>>1@0x10=1:5' -j ACCEPT
+        iptables -A INPUT -m time --timestart 08:00 --timestop 20:30:15 --weekdays Mon,Tue -j ACCEPT
+        iptables -A INPUT -m time ! --monthdays 1,31 --datestart 2026-01-01 --datestop 2030-02-28T12:00 -j ACCEPT
+        iptables -A INPUT -m time --timestart 22:00 --timestop 06:00 --contiguous --utc -j ACCEPT
+        ! iptables -A INPUT -m time --timestart 06:00 --timestop 22:00 --contiguous -j ACCEPT
+        iptables -A INPUT -m connbytes --connbytes 1000:2000 --connbytes-mode bytes --connbytes-dir both
+        iptables -A INPUT -m connbytes ! --connbytes 5 --connbytes-mode packets --connbytes-dir reply
+        iptables -A INPUT -m connbytes --connbytes 100: --connbytes-mode avgpkt --connbytes-dir original
+        iptables -A INPUT -m helper --helper ftp -j ACCEPT
+        iptables -A INPUT -m helper ! --helper sip-5060 -j ACCEPT
+        iptables -A INPUT -p dccp -m dccp --sport 1:9 ! --dport 80 -j ACCEPT
+        iptables -A INPUT -p dccp -m dccp ! --dccp-types REQUEST,RESET -j ACCEPT
+        iptables -A INPUT -p sctp -m sctp ! --sport 1:9 --dport 80 -j ACCEPT
+        ! iptables -A INPUT -p udp -m sctp --dport 80 -j ACCEPT
         iptables -S
         iptables -L -n -v -x
         save -c

@@ -166,6 +166,8 @@ pub(super) fn extension(data: &MatchData, packet: &PacketAt<'_>) -> Answer {
         ("tcpmss", 0) => tcpmss(&info, packet),
         ("ecn", 0) => Ok(ecn(&info, packet)),
         ("esp", 0) => spi(&info, packet, 8, 0),
+        ("dccp", 0) => dccp(&info, packet),
+        ("sctp", 0) => sctp(&info, packet),
         ("ah", 0) => spi(&info, packet, 12, 4),
         ("u32", 0) => Ok(xor(u32(&info, packet.bytes), info.u8(1981).into())),
         // What is by chance is tested with chances of 0 and 1 only.
@@ -411,6 +413,39 @@ fn spi(info: &Data<'_>, packet: &PacketAt<'_>, header: usize, at: usize) -> Answ
     let spi = Data(header).address(at);
     let range = info.u32(0)..=info.u32(4);
     Ok(range.contains(&spi) != (info.u8(8) & 0x01 != 0))
+}
+
+/// `struct xt_dccp_info`: destination ports, source ports, what is asked, what
+/// of it is inverted, types.
+fn dccp(info: &Data<'_>, packet: &PacketAt<'_>) -> Answer {
+    if packet.fragment_offset() != 0 {
+        return Ok(false);
+    }
+    let header = packet.transport(0, 12)?;
+    let (asked, inverse) = (u32::from(info.u16(8)), u32::from(info.u16(10)));
+    let is_type = info.u16(12) >> (header[8] >> 1 & 0xf) & 1 != 0;
+    Ok(asked_ports(info, header, asked, inverse)
+        && (asked & 4 == 0 || is_type != (inverse & 4 != 0)))
+}
+
+/// `struct xt_sctp_info`: the same with what is asked at 284. Chunks are not
+/// asked for.
+fn sctp(info: &Data<'_>, packet: &PacketAt<'_>) -> Answer {
+    if packet.fragment_offset() != 0 {
+        return Ok(false);
+    }
+    let header = packet.transport(0, 12)?;
+    Ok(asked_ports(info, header, info.u32(284), info.u32(288)))
+}
+
+fn asked_ports(info: &Data<'_>, header: &[u8], asked: u32, inverse: u32) -> bool {
+    let source = u16::from_be_bytes([header[0], header[1]]);
+    let destination = u16::from_be_bytes([header[2], header[3]]);
+    [(1, 4, source), (2, 0, destination)]
+        .into_iter()
+        .all(|(bit, at, port)| {
+            asked & bit == 0 || info.u16_range(at).contains(&port) != (inverse & bit != 0)
+        })
 }
 
 /// `struct xt_u32`: eleven tests of eleven locations and eleven values; the
