@@ -22,6 +22,7 @@ pub mod ecn;
 pub mod error;
 pub mod esp;
 pub mod foreign;
+pub mod hashlimit;
 pub mod icmp;
 pub mod iprange;
 pub mod length;
@@ -53,6 +54,7 @@ use crate::abi::{ALIGN, EXTENSION_NAME_LEN, IPT_INV_PROTO, IptIp};
 use crate::bytes::c_string;
 use crate::errno::{Errno, Result};
 use crate::ruleset::{Draft, kind};
+use crate::table::named::NamedTables;
 
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
@@ -60,6 +62,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes};
 const FILES: &[&[Extension]] = &[
     &standard::EXTENSIONS,
     &error::EXTENSIONS,
+    &hashlimit::EXTENSIONS,
     &addrtype::EXTENSIONS,
     &comment::EXTENSIONS,
     &connmark::EXTENSIONS,
@@ -322,6 +325,32 @@ impl Extension {
     }
 }
 
+impl Extension {
+    /// Whether it is rather x_tables' own where that is to be had: hashlimit,
+    /// whose tables rules of other tables share, and /proc shows.
+    pub(crate) fn is_better_theirs(&self) -> bool {
+        self.needs.contains(Features::TABLES) && self.is_hashlimit()
+    }
+
+    fn is_hashlimit(&self) -> bool {
+        self.name.first() == Some(&b'h')
+    }
+
+    /// A rule that has it, its data at an offset of all entries, names a
+    /// table: the number of that.
+    pub(crate) fn claim(
+        &self,
+        named: &mut NamedTables<'_>,
+        entries: &mut [u8],
+        at: usize,
+    ) -> Result<u32> {
+        match self.is_hashlimit() {
+            true => hashlimit::claim(named, entries, at, self.size.into()),
+            false => recent::claim(named, entries, at, self.revision),
+        }
+    }
+}
+
 /// xt_check_proc_name
 fn check_proc_name(name: &[u8]) -> Result<()> {
     match c_string(name) {
@@ -382,11 +411,6 @@ impl Place {
     /// The extension that is there.
     pub(crate) fn extension(self) -> Option<&'static Extension> {
         REGISTRY.get(usize::from(self.0))
-    }
-
-    /// Whether it is the kernel's own.
-    pub(crate) fn is_foreign(self) -> bool {
-        self == Self::FOREIGN
     }
 }
 
