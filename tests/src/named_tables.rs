@@ -71,6 +71,74 @@ fn recent(rng: &mut Rng, tables: &[&str]) -> String {
     rule
 }
 
+/// A random rule for hashlimit: within a sequence credits do not come back, or
+/// all of them do.
+fn hashlimit(rng: &mut Rng) -> String {
+    let chain = pick(rng, &["INPUT", "INPUT", "FORWARD", "OUTPUT"]);
+    let over = pick(rng, &["upto", "upto", "above"]);
+    let mut rule = format!("-A {chain} -m hashlimit --hashlimit-{over} ");
+    let name = match rng.u32(..5) {
+        0 | 1 => {
+            let _ = write!(
+                rule,
+                "{}",
+                pick(rng, &["1/hour", "2/hour", "2/hour", "1/day"])
+            );
+            let _ = write!(rule, " --hashlimit-burst {}", pick(rng, &[1, 2, 5, 20]));
+            pick(rng, &["one", "two"])
+        }
+        2 | 3 => {
+            rule += "16b/s --hashlimit-burst ";
+            rule += pick(rng, &["16b", "160b", "320b"]);
+            "bytes"
+        }
+        _ => {
+            rule += pick(rng, &["2/sec", "7/sec"]);
+            rule += " --hashlimit-burst 3";
+            rule += " --hashlimit-rate-match --hashlimit-rate-interval 3";
+            "windows"
+        }
+    };
+    let _ = write!(rule, " --hashlimit-name {name}");
+    let mode = pick(
+        rng,
+        &[
+            "",
+            "srcip",
+            "srcip",
+            "dstip",
+            "srcip,dstip",
+            "srcport",
+            "dstport",
+            "srcip,dstport",
+            "srcip,srcport,dstip,dstport",
+        ],
+    );
+    if !mode.is_empty() {
+        let _ = write!(rule, " --hashlimit-mode {mode}");
+    }
+    if mode.contains("srcip") && once_in(rng, 3) {
+        let _ = write!(
+            rule,
+            " --hashlimit-srcmask {}",
+            pick(rng, &[0, 1, 24, 30, 31])
+        );
+    }
+    if mode.contains("dstip") && once_in(rng, 3) {
+        let _ = write!(rule, " --hashlimit-dstmask {}", pick(rng, &[0, 8, 24, 31]));
+    }
+    if once_in(rng, 3) {
+        rule += " --hashlimit-htable-size 4 --hashlimit-htable-max 6";
+    }
+    rule += match rng.bool() {
+        true => " --hashlimit-htable-expire 2500 --hashlimit-htable-gcinterval 100",
+        false => " --hashlimit-htable-expire 3600000",
+    };
+    rule += pick(rng, &["", "", " -j DROP", " -j ACCEPT"]);
+    rule.push('\n');
+    rule
+}
+
 /// A rule set for iptables-restore.
 fn rules(rng: &mut Rng, rule: &mut dyn FnMut(&mut Rng) -> String) -> String {
     let mut text = String::from("*filter\n");
@@ -96,10 +164,20 @@ fn shot(rng: &mut Rng, sources: u8) -> Shot {
         _ => pick(rng, &REMOTE),
     };
     let source = [192, 0, 2, rng.u8(..sources)];
-    let payload = udp((source, 1), (destination, 9), b"named");
+    let ports = [rng.u16(1..4), 9];
+    // Protocols with ports, at their places, and one without.
+    let protocol = pick(
+        rng,
+        &[protocol::UDP, protocol::UDP, protocol::UDP, 132, 50, 51, 47],
+    );
+    let mut payload = udp((source, ports[0]), (destination, ports[1]), b"named");
+    // Too short for ports, now and then.
+    if protocol != protocol::UDP && once_in(rng, 10) {
+        payload.truncate(rng.usize(..8));
+    }
     let packet = Ipv4 {
         ttl: pick(rng, &[1, 2, 30, 30, 30, 31, 255]),
-        protocol: protocol::UDP,
+        protocol,
         source,
         destination,
         payload,
@@ -117,16 +195,28 @@ pub fn sequence(seed: u64) -> io::Result<String> {
     let mut rng = Rng::with_seed(seed);
     let mut namespace = Namespace::enter()?;
     let mut lines = String::new();
+    // Without any rules bpfilter has no hook, and does not count.
+    run(&["iptables-legacy-restore"], "*filter\nCOMMIT\n")?;
     let tables = ["one", "two", "3."];
-    let mut rule = |rng: &mut Rng| recent(rng, &tables);
+    let mut rule = |rng: &mut Rng| match seed % 3 {
+        0 => recent(rng, &tables),
+        1 => hashlimit(rng),
+        _ if rng.bool() => recent(rng, &tables),
+        _ => hashlimit(rng),
+    };
     for round in 0..8 {
         let rules = rules(&mut rng, &mut rule);
-        run(&["iptables-legacy-restore"], &rules)?;
-        let _ = writeln!(lines, "seed {seed} round {round}\n{rules}");
+        // Some are refused, on both sides; what was there stays.
+        let loaded = run(&["iptables-legacy-restore"], &rules).is_ok();
+        let _ = writeln!(lines, "seed {seed} round {round} {loaded}\n{rules}");
         let live = Live::open()?;
         // More addresses than a table holds, now and then.
         let sources = pick(&mut rng, &[3, 10, 10, 250]);
-        let number = if sources > 100 { 220 } else { 40 };
+        // Many packets take a while, in which byte rates give something back.
+        let number = match seed % 3 {
+            0 if sources > 100 => 220,
+            _ => 40,
+        };
         let mut before = live.counters()?;
         for packet in 0..number {
             let shot = shot(&mut rng, sources);
@@ -151,7 +241,9 @@ pub fn sequence(seed: u64) -> io::Result<String> {
                 .collect::<Vec<_>>()
                 .join("\n")
         );
-        if rng.bool() {
+        // What hashlimit counts is over in a pause, and nowhere near it in a
+        // burst.
+        if !seed.is_multiple_of(3) || rng.bool() {
             sleep(PAUSE);
         }
     }

@@ -16,9 +16,9 @@ use umh_core::abi::{Counters, Replace};
 use umh_core::arena::Arena;
 use umh_core::btf::Btf;
 use umh_core::extension::Host;
-use umh_core::program::{self, Insn, Kernel, Map, NO_NAMES, PROGRAM_MAX};
-use umh_core::ruleset::Ruleset;
-use umh_core::table::named::{NAMED_MAX, Named, NamedTables};
+use umh_core::program::{self, COLLECT_LEN, Insn, Kernel, Map, NO_NAMES, PROGRAM_MAX};
+use umh_core::ruleset::{LimitRates, Ruleset};
+use umh_core::table::named::{NAMED_MAX, Named, NamedTables, Shape};
 use umh_core::table::{Hook, Table};
 use zerocopy::{FromBytes, IntoBytes};
 
@@ -32,6 +32,9 @@ const PROG_TEST_RUN: i64 = 10;
 const LINK_CREATE: i64 = 28;
 /// `BPF_MAP_TYPE_ARRAY`.
 const ARRAY: u32 = 2;
+/// `BPF_MAP_TYPE_HASH` and `BPF_F_NO_PREALLOC`.
+const HASH: u32 = 1;
+const NO_PREALLOC: u32 = 1;
 /// `BPF_F_MMAPABLE`.
 const MMAPABLE: u32 = 1 << 10;
 /// `BPF_PROG_TYPE_NETFILTER` and `BPF_NETFILTER`.
@@ -121,21 +124,33 @@ impl Drop for ValueMap {
     }
 }
 
-/// A map whose value starts with a lock, which only programs see.
-fn named_map(len: usize) -> io::Result<OwnedFd> {
+/// A map whose values start with a lock, which only programs see.
+fn named_map(shape: Shape) -> io::Result<OwnedFd> {
+    let len = shape.value;
+    let (kind, key, entries, flags) = match shape.entries {
+        0 => (ARRAY, 4, 1, 0),
+        entries => (HASH, 16, entries, NO_PREALLOC),
+    };
+    let btf = types(key, len)?;
+    let mut attr = [0; 15];
+    attr[..5].copy_from_slice(&[kind, key, len as u32, entries, flags]);
+    attr[12..].copy_from_slice(&[btf.as_raw_fd() as u32, 1, 3]);
+    open(MAP_CREATE, &attr)
+}
+
+/// Types of a map whose value starts with a lock, and of a function.
+fn types(key: u32, len: usize) -> io::Result<OwnedFd> {
     // u32; struct bpf_spin_lock; a struct with one of these at its start.
-    let mut types = vec![0x1_eb9f, 24, 0, 52, 52, 16];
-    types.extend([0, 1 << 24, 4, 32]);
+    let mut types = vec![0x1_eb9f, 24, 0, 76, 76, 16];
+    types.extend([0, 1 << 24, key, 8 * key]);
     types.extend([1, 4 << 24, 4]);
     types.extend([0, 4 << 24 | 1, len as u32, 0, 2, 0]);
+    types.extend([0, 13 << 24, 0]);
+    types.extend([1, 12 << 24, 4]);
     let mut bytes = types.as_bytes().to_vec();
     bytes.extend(b"\0bpf_spin_lock\0\0");
     let [low, high] = address(bytes.as_ptr());
-    let btf = open(BTF_LOAD, &[low, high, 0, 0, bytes.len() as u32, 0])?;
-    let mut attr = [0; 15];
-    attr[..4].copy_from_slice(&[ARRAY, 4, len as u32, 1]);
-    attr[12..].copy_from_slice(&[btf.as_raw_fd() as u32, 1, 3]);
-    open(MAP_CREATE, &attr)
+    open(BTF_LOAD, &[low, high, 0, 0, bytes.len() as u32, 0])
 }
 
 /// What this machine's kernel says of itself.
@@ -242,8 +257,8 @@ impl Programs {
             .map_err(error)?;
         let named = table.named().iter();
         let named = named.map(|table| {
-            let len = Ruleset::named_len(table);
-            named_map(len).map(|map| (map, len))
+            let shape = table.shape(1 << 30);
+            named_map(shape).map(|map| (map, shape.value))
         });
         let named = named.collect::<io::Result<Vec<_>>>()?;
         let planned = started.elapsed();
@@ -256,18 +271,25 @@ impl Programs {
             let mut insns = vec![Insn::default(); PROGRAM_MAX];
             let len = program::build(&ruleset, hook, &mut insns).map_err(error)?;
             insns.truncate(len);
-            for insn in &mut insns {
+            let function = len - COLLECT_LEN.min(len);
+            let mut has_function = false;
+            for (at, insn) in insns.iter_mut().enumerate() {
                 let map = match insn.map() {
                     Some((Map::Data, _)) => &data.fd,
                     Some((Map::State, _)) => &state.fd,
                     Some((Map::Counters, _)) => &counters.fd,
                     Some((Map::Named, number)) => &named[number].0,
+                    Some((Map::Collect, _)) => {
+                        insn.set_map(function as i32 - at as i32 - 1);
+                        has_function = true;
+                        continue;
+                    }
                     None => continue,
                 };
                 insn.set_map(map.as_raw_fd());
             }
             *instructions = len;
-            let (program, text) = load_program(&insns)?;
+            let (program, text) = load_program(&insns, has_function.then_some(function))?;
             programs.push(program);
             log.push(text);
         }
@@ -309,6 +331,21 @@ impl Programs {
         let (map, len) = &self.named[number];
         assert_eq!(value.len(), *len);
         Self::element(MAP_UPDATE_ELEM, map, value.as_mut_ptr())
+    }
+
+    /// The entry of a key in a table of rates.
+    pub fn rates(&self, number: usize, key: [u8; 16]) -> io::Result<LimitRates> {
+        let (map, len) = &self.named[number];
+        let mut rates = LimitRates::default();
+        assert!(*len <= size_of_val(&rates));
+        let [key_low, key_high] = address(key.as_ptr());
+        let [low, high] = address(rates.as_mut_bytes().as_mut_ptr());
+        let fd = map.as_raw_fd() as u32;
+        bpf(
+            MAP_LOOKUP_ELEM,
+            &[fd, 0, key_low, key_high, low, high, 0, 0],
+        )?;
+        Ok(rates)
     }
 
     fn element(command: i64, map: &OwnedFd, value: *mut u8) -> io::Result<()> {
@@ -376,7 +413,7 @@ pub fn load_empty() -> io::Result<OwnedFd> {
         imm,
         ..Insn::default()
     });
-    load_program(&insns).map(|(program, _)| program)
+    load_program(&insns, None).map(|(program, _)| program)
 }
 
 /// Attaches a program to a hook of this thread's network namespace, where
@@ -391,11 +428,13 @@ pub fn attach(program: &OwnedFd, hook: Hook) -> io::Result<OwnedFd> {
 }
 
 /// Loads one program; an error has the verifier's words.
-fn load_program(insns: &[Insn]) -> io::Result<(OwnedFd, String)> {
+fn load_program(insns: &[Insn], function: Option<usize>) -> io::Result<(OwnedFd, String)> {
     let license = c"GPL";
     let [insns_low, insns_high] = address(insns.as_ptr());
     let [license_low, license_high] = address(license.as_ptr());
-    let load = |log: &mut Vec<u8>, level: u32| {
+    let btf = types(4, 4)?;
+    let mut functions = [0, 5, 0, 5u32];
+    let mut load = |log: &mut Vec<u8>, level: u32| {
         let [log_low, log_high] = match level {
             0 => [0, 0],
             _ => address(log.as_mut_ptr()),
@@ -412,6 +451,13 @@ fn load_program(insns: &[Insn]) -> io::Result<(OwnedFd, String)> {
         attr[8] = log_low;
         attr[9] = log_high;
         attr[17] = ATTACH_NETFILTER;
+        if let Some(function) = function {
+            functions[2] = function as u32;
+            attr[18] = btf.as_raw_fd() as u32;
+            attr[19] = 8;
+            attr[20..22].copy_from_slice(&address(functions.as_ptr()));
+            attr[22] = 2;
+        }
         open(PROG_LOAD, &attr)
     };
     let text = |log: &[u8]| {

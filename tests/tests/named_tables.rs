@@ -41,7 +41,7 @@ fn same(seed: u64) -> usize {
 
 #[test]
 fn sequences_are_the_same() {
-    let cases = Cases::from_environment(6);
+    let cases = Cases::from_environment(9);
     let seeds = cases.first..cases.first + cases.count;
     let sequences: Vec<_> = seeds
         .map(|seed| thread::spawn(move || same(seed)))

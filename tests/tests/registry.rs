@@ -22,7 +22,7 @@ use umh_core::extension::Kind;
 const NO_SUCH_MATCH: &str = "\
 bpf.0 bpf.1 cgroup.0 cgroup.1 cgroup.2 cluster.0
 connlabel.0 connlimit.1
-hashlimit.1 hashlimit.2 hashlimit.3 ipcomp.0 l2tp.0 nfacct.0
+ipcomp.0 l2tp.0 nfacct.0
 nfacct.1 osf.0 physdev.0 policy.0 rateest.0 rpfilter.0 set.0 set.1
 set.2 set.3 set.4 socket.0 socket.1 socket.2 socket.3 string.1
 udplite.0";

@@ -175,7 +175,6 @@ fn single_rules_with_unknown_extensions_are_refused() {
         "-j DNAT --to-destination 10.0.0.1",
         "-j TTL --ttl-set 1",
         "-m connlimit --connlimit-above 1 -j DROP",
-        "-m hashlimit --hashlimit-above 1/sec --hashlimit-name a -j DROP",
         "-m string --algo bm --string x -j DROP",
         "-m time --timestart 10:00 -j DROP",
         "-m helper --helper ftp -j DROP",

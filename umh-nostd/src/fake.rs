@@ -19,6 +19,7 @@ use umh_core::btf::Btf;
 use umh_core::errno::{Errno, Result};
 use umh_core::extension::{Host, Kind};
 use umh_core::program::{Insn, Kernel, NO_NAMES};
+use umh_core::table::named::Shape;
 
 use crate::system::{Generation, Machine, Maps, System, Tid, UserAddr};
 
@@ -316,7 +317,11 @@ impl System for Fake {
         Ok((self.hold(Object::Map)?, self.hold(vec![0; len])?))
     }
 
-    fn new_named(&self, _: usize) -> Result<(Self::Handle, u32)> {
+    fn total_memory(&self) -> u64 {
+        1 << 30
+    }
+
+    fn new_named(&self, _: Shape) -> Result<(Self::Handle, u32)> {
         Ok((self.hold(Object::Map)?, 1))
     }
 

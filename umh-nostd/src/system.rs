@@ -13,6 +13,7 @@ use bpfilter_msgfmt::HOOKS;
 use umh_core::errno::{Errno, Result};
 use umh_core::extension::{Host, Kind};
 use umh_core::program::{Insn, Kernel};
+use umh_core::table::named::Shape;
 
 /// Where in the caller's memory something lies: an allegation, and a number
 /// of this process's only by accident. Only the kernel may follow it.
@@ -133,9 +134,12 @@ pub trait System {
     /// A map of `len` bytes of zeros, to be filled before programs use it.
     fn new_map(&self, len: usize) -> Result<(Self::Handle, Self::Contents)>;
 
-    /// A table that rules know by name: `len` bytes of zeros, the first four
-    /// of them a lock, for programs alone. Returns its id too.
-    fn new_named(&self, len: usize) -> Result<(Self::Handle, u32)>;
+    /// A table that rules know by name, for programs alone: values are zero,
+    /// the first four bytes of each are a lock. Returns its id too.
+    fn new_named(&self, shape: Shape) -> Result<(Self::Handle, u32)>;
+
+    /// Bytes of memory that this machine has.
+    fn total_memory(&self) -> u64;
 
     /// The map of this id, which some generation keeps alive.
     fn named(&self, id: u32) -> Result<Self::Handle>;

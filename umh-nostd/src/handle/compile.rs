@@ -27,7 +27,7 @@ pub(super) fn compile<S: System>(
     for table in table.named_mut() {
         let map = match table.map {
             0 => {
-                let (map, id) = system.new_named(Ruleset::named_len(table))?;
+                let (map, id) = system.new_named(table.shape(system.total_memory()))?;
                 table.map = id;
                 map
             }

@@ -6,7 +6,8 @@
 //! zero behind its end.
 
 use umh_core::errno::{Errno, Result};
-use umh_core::program::{Insn, Map};
+use umh_core::program::{COLLECT_LEN, Insn, Map};
+use umh_core::table::named::Shape;
 use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout};
 
 use super::fd::Fd;
@@ -30,6 +31,12 @@ mod cmd {
 const ARRAY: u32 = 2;
 /// `BPF_MAP_TYPE_PERCPU_ARRAY`.
 const PERCPU_ARRAY: u32 = 6;
+/// An array of one element: kind, bytes of the key, elements.
+const ONE: [u32; 3] = [ARRAY, 4, 1];
+/// `BPF_MAP_TYPE_HASH`.
+const HASH: u32 = 1;
+/// `BPF_F_NO_PREALLOC`.
+const NO_PREALLOC: u32 = 1;
 /// `BPF_F_MMAPABLE`.
 const MMAPABLE: u32 = 1 << 10;
 /// `BPF_PROG_TYPE_NETFILTER`.
@@ -101,6 +108,11 @@ attributes! {
         prog_name: [u8; 16],
         prog_ifindex: u32,
         expected_attach_type: u32,
+        prog_btf_fd: u32,
+        func_info_rec_size: u32,
+        func_info: u64,
+        func_info_cnt: u32,
+        line_info_rec_size: u32,
     }
 
     /// For `BTF_GET_NEXT_ID`, `BTF_GET_FD_BY_ID` and `MAP_GET_FD_BY_ID`.
@@ -132,9 +144,10 @@ pub(super) struct BtfInfo {
     pub(super) kernel_btf: u32,
 }
 
-/// A map of one value of `len` bytes, described by a [`LockBtf`] or nothing.
-fn array_map(
-    map_type: u32,
+/// A map of so many values of `len` bytes, described by a [`LockBtf`] or
+/// nothing.
+fn create(
+    [map_type, key_size, max_entries]: [u32; 3],
     len: usize,
     map_flags: u32,
     map_name: [u8; 16],
@@ -142,9 +155,9 @@ fn array_map(
 ) -> Result<Fd> {
     let mut attr = MapCreate {
         map_type,
-        key_size: size_of::<u32>() as u32,
+        key_size,
         value_size: u32::try_from(len).map_err(|_| Errno::ENOMEM)?,
-        max_entries: 1,
+        max_entries,
         map_flags,
         map_name,
         ..MapCreate::new_zeroed()
@@ -161,7 +174,7 @@ fn array_map(
 
 /// A map that programs address directly and the helper maps.
 pub(super) fn new_map(len: usize) -> Result<Fd> {
-    array_map(ARRAY, len, MMAPABLE, *b"bpfilter\0\0\0\0\0\0\0\0", None)
+    create(ONE, len, MMAPABLE, *b"bpfilter\0\0\0\0\0\0\0\0", None)
 }
 
 /// `struct bpf_map_info`, as far as it is of use.
@@ -172,8 +185,8 @@ struct MapInfo {
     id: u32,
 }
 
-/// BTF of a map whose value starts with a lock:
-/// `struct { struct bpf_spin_lock; }`, by a key of 32 bits.
+/// BTF of a map whose value starts with a lock, `struct { struct
+/// bpf_spin_lock; }`, by a number as its key; and of a function.
 #[derive(IntoBytes, Immutable)]
 #[repr(C)]
 struct LockBtf {
@@ -181,6 +194,8 @@ struct LockBtf {
     key: [u32; 4],
     lock: [u32; 3],
     value: [u32; 6],
+    prototype: [u32; 3],
+    function: [u32; 3],
     strings: [u8; 16],
 }
 
@@ -192,36 +207,49 @@ impl LockBtf {
     const KEY: u32 = 1;
     const LOCK: u32 = 2;
     const VALUE: u32 = 3;
+    const FUNCTION: u32 = 5;
 
-    /// For a value of `len` bytes.
-    const fn new(len: u32) -> Self {
+    /// For a value of `len` bytes and a key of `key`, loaded.
+    fn load(key: u32, len: usize) -> Result<Fd> {
+        // A length that does not fit is refused when the map is made.
+        let types = Self::new(key, len as u32);
+        let mut attr = BtfLoad {
+            btf: (&raw const types).expose_provenance() as u64,
+            btf_size: size_of::<Self>() as u32,
+            ..BtfLoad::new_zeroed()
+        };
+        // SAFETY: the command reads the bytes of `types`, writes no log, and
+        // opens a descriptor.
+        unsafe { raw::bpf_open(cmd::BTF_LOAD, &mut attr) }
+    }
+
+    const fn new(key: u32, len: u32) -> Self {
         const HEADER: u32 = 24;
-        const TYPES: u32 = 52;
+        const TYPES: u32 = 76;
         const NAME: u32 = 1;
         Self {
             // Magic number and version; lengths and offsets of the parts.
             header: [0x1_eb9f, HEADER, 0, TYPES, TYPES, 16],
-            key: [0, Self::INT, 4, 32],
+            key: [0, Self::INT, key, 8 * key],
             lock: [NAME, Self::STRUCT, 4],
             value: [0, Self::STRUCT | 1, len, 0, Self::LOCK, 0],
+            prototype: [0, 13 << 24, 0],
+            function: [NAME, 12 << 24, 4],
             strings: *b"\0bpf_spin_lock\0\0",
         }
     }
 }
 
-/// A map of one value of `len` bytes that starts with a lock, and its id.
-pub(super) fn new_named(len: usize) -> Result<(Fd, u32)> {
-    // One that does not fit is refused below.
-    let types = LockBtf::new(len as u32);
-    let mut attr = BtfLoad {
-        btf: (&raw const types).expose_provenance() as u64,
-        btf_size: size_of::<LockBtf>() as u32,
-        ..BtfLoad::new_zeroed()
+/// A map whose values start with a lock, and its id.
+pub(super) fn new_named(shape: Shape) -> Result<(Fd, u32)> {
+    let (kind, flags) = match shape.entries {
+        0 => (ONE, 0),
+        entries => ([HASH, 16, entries], NO_PREALLOC),
     };
-    // SAFETY: the command reads the bytes of `types`, writes no log, and
-    // opens a descriptor.
-    let btf = unsafe { raw::bpf_open(cmd::BTF_LOAD, &mut attr)? };
-    let map = array_map(ARRAY, len, 0, *b"bpfilter_named\0\0", Some(&btf))?;
+    let [_, key, _] = kind;
+    let types = LockBtf::load(key, shape.value)?;
+    let name = *b"bpfilter_named\0\0";
+    let map = create(kind, shape.value, flags, name, Some(&types))?;
     let mut info = MapInfo::new_zeroed();
     get_info(&map, &mut info)?;
     Ok((map, info.id))
@@ -240,7 +268,7 @@ pub(super) fn map_by_id(id: u32) -> Result<Fd> {
 /// refuse those that are too large; it does, for the verifier makes it.)
 pub(super) fn possible_cpus() -> Result<u32> {
     const CELL: usize = size_of::<u64>();
-    let map = array_map(PERCPU_ARRAY, CELL, 0, *b"bpfilter_cpus\0\0\0", None)?;
+    let map = create([PERCPU_ARRAY, 4, 1], CELL, 0, *b"bpfilter_cpus\0\0\0", None)?;
     let mut cells = Memory::new(MAX_CPUS * CELL)?;
     cells.fill(0xff);
     let key = 0u32;
@@ -262,17 +290,24 @@ pub(super) fn possible_cpus() -> Result<u32> {
 
 /// Loads a program of type NETFILTER.
 pub(super) fn load(insns: &mut [Insn], maps: &Maps<'_, Fd>) -> Result<Fd> {
-    for insn in insns.iter_mut() {
+    let function = insns.len().wrapping_sub(COLLECT_LEN);
+    let mut has_function = false;
+    for (at, insn) in insns.iter_mut().enumerate() {
         let map = match insn.map() {
             Some((Map::Data, _)) => maps.data,
             Some((Map::State, _)) => maps.state,
             Some((Map::Counters, _)) => maps.counters,
             Some((Map::Named, number)) => maps.named.get(number).ok_or(Errno::EIO)?,
+            Some((Map::Collect, _)) => {
+                insn.set_map(function.wrapping_sub(at + 1) as i32);
+                has_function = true;
+                continue;
+            }
             None => continue,
         };
         insn.set_map(map.raw());
     }
-    load_raw(insns)
+    load_raw(insns, has_function.then_some(function as u32))
 }
 
 /// Loads a program that accepts everything, and forgets it.
@@ -289,10 +324,11 @@ pub(super) fn load_trivial() -> Result<()> {
         off: 0,
         imm: 0,
     };
-    load_raw(&[ACCEPT, EXIT]).map(drop)
+    load_raw(&[ACCEPT, EXIT], None).map(drop)
 }
 
-fn load_raw(insns: &[Insn]) -> Result<Fd> {
+/// Loads a program, and says where its function is, if it has one.
+fn load_raw(insns: &[Insn], function: Option<u32>) -> Result<Fd> {
     let mut attr = ProgLoad {
         prog_type: PROG_TYPE_NETFILTER,
         insn_cnt: u32::try_from(insns.len()).map_err(|_| Errno::ENOMEM)?,
@@ -302,9 +338,19 @@ fn load_raw(insns: &[Insn]) -> Result<Fd> {
         expected_attach_type: ATTACH_NETFILTER,
         ..ProgLoad::new_zeroed()
     };
+    let functions;
+    let types;
+    if let Some(function) = function {
+        functions = [0, LockBtf::FUNCTION, function, LockBtf::FUNCTION];
+        types = LockBtf::load(4, 4)?;
+        attr.prog_btf_fd = types.raw().unsigned_abs();
+        attr.func_info_rec_size = 8;
+        attr.func_info = functions.as_ptr().expose_provenance() as u64;
+        attr.func_info_cnt = 2;
+    }
     loop {
-        // SAFETY: the command reads as many instructions as there are and a
-        // string, writes no log, and opens a descriptor.
+        // SAFETY: the command reads as many instructions as there are, two
+        // records of functions and a string, writes no log, and opens a descriptor.
         match unsafe { raw::bpf_open(cmd::PROG_LOAD, &mut attr) } {
             // A signal, even one of the freezer or a debugger, has disturbed
             // the verifier.

@@ -23,6 +23,7 @@ use rustix::time::{ClockId, Timespec, clock_getres};
 use umh_core::errno::{Errno, Result};
 use umh_core::extension::{self, Host, Kind};
 use umh_core::program::{Insn, NO_NAMES};
+use umh_core::table::named::Shape;
 
 use crate::serve::{End, Mailbox, serve};
 use crate::system::{Generation, Machine, Maps, System, Tid, UserAddr};
@@ -165,8 +166,12 @@ impl System for Linux {
         Ok((map, contents))
     }
 
-    fn new_named(&self, len: usize) -> Result<(Fd, u32)> {
-        bpf::new_named(len)
+    fn new_named(&self, shape: Shape) -> Result<(Fd, u32)> {
+        bpf::new_named(shape)
+    }
+
+    fn total_memory(&self) -> u64 {
+        raw::total_memory()
     }
 
     fn named(&self, id: u32) -> Result<Fd> {

@@ -12,8 +12,8 @@ use bpfilter_msgfmt::{Extension, Generation, SO_EXTENSION, SO_RECOVER};
 use linux_raw_sys::general::{
     __NR_bpf, __NR_exit_group, __NR_fsmount, __NR_fsopen, __NR_getsockopt, __NR_memfd_create,
     __NR_mknodat, __NR_openat, __NR_process_vm_readv, __NR_process_vm_writev, __NR_rt_sigaction,
-    __NR_setsockopt, __NR_socket, FSMOUNT_CLOEXEC, FSOPEN_CLOEXEC, MFD_ALLOW_SEALING, MFD_CLOEXEC,
-    MFD_NOEXEC_SEAL, O_CLOEXEC, O_WRONLY, S_IFCHR, SIGPIPE,
+    __NR_setsockopt, __NR_socket, __NR_sysinfo, FSMOUNT_CLOEXEC, FSOPEN_CLOEXEC, MFD_ALLOW_SEALING,
+    MFD_CLOEXEC, MFD_NOEXEC_SEAL, O_CLOEXEC, O_WRONLY, S_IFCHR, SIGPIPE,
 };
 use linux_raw_sys::net::AF_INET;
 use umh_core::errno::{Errno, Result};
@@ -182,6 +182,19 @@ unsafe fn bpf_call<T: FromBytes + IntoBytes>(command: u32, attr: &mut T) -> isiz
 
 fn address(text: &CStr) -> usize {
     text.as_ptr().expose_provenance()
+}
+
+/// Bytes of memory that this machine has; 0 if they are not to be had.
+pub(super) fn total_memory() -> u64 {
+    // The kernel's `struct sysinfo`: this is the fifth number, in bytes on a
+    // 64-bit machine.
+    let mut info = [0u64; 14];
+    let args = [info.as_mut_ptr().expose_provenance(), 0, 0, 0, 0, 0];
+    // SAFETY: `info` is as long as the kernel's structure, which is all that
+    // the call writes.
+    unsafe { syscall6(__NR_sysinfo, args) };
+    let [_, _, _, _, total, ..] = info;
+    total
 }
 
 /// Ends the helper.

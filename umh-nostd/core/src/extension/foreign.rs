@@ -27,26 +27,21 @@ pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
     ..Extension::matching::<u32>("x_tables")
 }];
 
-fn lower(draft: &mut Draft<'_, '_>, number: &[u8]) -> Result<()> {
-    draft.foreign(number);
+fn lower(draft: &mut Draft<'_, '_>, _: &[u8]) -> Result<()> {
+    draft.foreign();
     Ok(())
 }
 
-/// The one that stands at `at` of `entry`, and is `unknown` here. Its number is
-/// left between its name and its place.
-pub(crate) fn find(
-    ask: Foreign<'_>,
-    entry: &mut [u8],
-    at: usize,
-    unknown: Errno,
-) -> Result<&'static Extension> {
+/// The one that stands at `at` of `entry`; ENOPROTOOPT if the kernel half has
+/// none. Its number is left between its name and its place.
+pub(crate) fn find(ask: Foreign<'_>, entry: &mut [u8], at: usize) -> Result<&'static Extension> {
     let index = match ask(entry, at) {
         // The kernel may not even know what is known here in other revisions.
-        Err(Errno::ENOPROTOOPT | Errno::ENOENT) => return Err(unknown),
+        Err(Errno::ENOENT) => return Err(Errno::ENOPROTOOPT),
         answer => answer?,
     };
     let place = Place::FOREIGN;
     let [a, b, c, d] = index.to_ne_bytes();
     let written = write(entry, at + INDEX, &[a, b, c, d, place.0]);
-    written.and(place.extension()).ok_or(unknown)
+    written.and(place.extension()).ok_or(Errno::EINVAL)
 }

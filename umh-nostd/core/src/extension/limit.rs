@@ -62,7 +62,7 @@ impl Bucket {
     /// the kernel's 32 bits overflow.
     pub fn new(data: &[u8], hz: u32) -> Result<Self> {
         let limit = refer::<Limit>(data)?;
-        let per_tick = credits_per_tick(hz);
+        let per_tick = limit_per_tick(hz);
         let per_second = hz.wrapping_mul(per_tick);
         let full = credits(limit.average.wrapping_mul(limit.burst), per_second);
         let cost = credits(limit.average, per_second);
@@ -86,13 +86,20 @@ fn check(rule: &Rule<'_>, data: &[u8]) -> Result<()> {
     Bucket::new(data, rule.host.hz).map(|_| ())
 }
 
-/// CREDITS_PER_JIFFY: a power of two such that a day fits into 32 bits.
-pub(crate) fn credits_per_tick(hz: u32) -> u32 {
-    let most = u32::MAX.checked_div(hz.saturating_mul(60 * 60 * 24));
-    match most.and_then(u32::checked_ilog2) {
-        Some(log) => 1 << log,
-        None => 1,
-    }
+/// Seconds of a day.
+pub(super) const DAY: u64 = 60 * 60 * 24;
+
+/// What a tick brings: a day fits into 32 bits.
+pub(crate) fn limit_per_tick(hz: u32) -> u32 {
+    credits_per_tick(u32::MAX.into(), DAY, hz) as u32
+}
+
+/// CREDITS_PER_JIFFY: the greatest power of two of which so many seconds bring
+/// no more than `most`.
+#[inline(never)]
+pub(super) fn credits_per_tick(most: u64, seconds: u64, hz: u32) -> u64 {
+    let most = most.checked_div(seconds * u64::from(hz));
+    1 << most.and_then(u64::checked_ilog2).unwrap_or(0)
 }
 
 /// user2credits

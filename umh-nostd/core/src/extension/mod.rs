@@ -24,6 +24,7 @@ pub mod ecn;
 pub mod error;
 pub mod esp;
 pub mod foreign;
+pub mod hashlimit;
 pub mod helper;
 pub mod icmp;
 pub mod iprange;
@@ -58,6 +59,7 @@ use crate::abi::{ALIGN, EXTENSION_NAME_LEN, IPT_INV_PROTO, IptIp};
 use crate::bytes::c_string;
 use crate::errno::{Errno, Result};
 use crate::ruleset::{Draft, kind};
+use crate::table::named::NamedTables;
 
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
@@ -65,6 +67,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes};
 const FILES: &[&[Extension]] = &[
     &standard::EXTENSIONS,
     &error::EXTENSIONS,
+    &hashlimit::EXTENSIONS,
     &addrtype::EXTENSIONS,
     &comment::EXTENSIONS,
     &connbytes::EXTENSIONS,
@@ -266,8 +269,8 @@ pub struct Extension {
     pub size: u16,
     /// Bytes of its data that are given back; the rest reads as zero.
     pub user_size: u16,
-    /// Only the table `filter` may use it.
-    pub filter_only: bool,
+    /// x_tables' own is preferred where there is one: it does more.
+    pub theirs: bool,
     /// The only hooks that may reach it, 0 for all.
     pub hooks: u8,
     /// The only protocol whose rules may use it, 0 for all.
@@ -298,7 +301,7 @@ impl Extension {
             family: Family::Ipv4,
             size: size_of::<T>() as u16,
             user_size: size_of::<T>() as u16,
-            filter_only: false,
+            theirs: false,
             hooks: 0,
             protocol: 0,
             needs: Features::NONE,
@@ -323,18 +326,36 @@ impl Extension {
     /// xt_check_match and xt_check_target: whether it may stand in `rule`
     /// with `data`.
     pub fn check(&self, rule: &Rule<'_>, data: &[u8]) -> Result<()> {
-        let other_table = self.filter_only && rule.table != b"filter";
         let other_hook = self.hooks != 0 && rule.hooks & !u32::from(self.hooks) != 0;
         let other_protocol = self.protocol != 0
             && (u16::from(self.protocol) != rule.ip.proto || rule.ip.invflags & IPT_INV_PROTO != 0);
         if data.len() != usize::from(self.size).next_multiple_of(ALIGN)
-            || other_table
             || other_hook
             || other_protocol
         {
             return Err(Errno::EINVAL);
         }
         (self.check)(rule, data)
+    }
+}
+
+impl Extension {
+    fn is_hashlimit(&self) -> bool {
+        self.name.first() == Some(&b'h')
+    }
+
+    /// A rule that has it, its data at an offset of all entries, names a
+    /// table: the number of that.
+    pub(crate) fn claim(
+        &self,
+        named: &mut NamedTables<'_>,
+        entries: &mut [u8],
+        at: usize,
+    ) -> Result<u32> {
+        match self.is_hashlimit() {
+            true => hashlimit::claim(named, entries, at, self.size.into()),
+            false => recent::claim(named, entries, at, self.revision),
+        }
     }
 }
 
@@ -404,11 +425,6 @@ impl Place {
     /// The extension that is there.
     pub(crate) fn extension(self) -> Option<&'static Extension> {
         REGISTRY.get(usize::from(self.0))
-    }
-
-    /// Whether it is the kernel's own.
-    pub(crate) fn is_foreign(self) -> bool {
-        self == Self::FOREIGN
     }
 }
 

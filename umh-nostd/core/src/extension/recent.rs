@@ -11,7 +11,7 @@ use core::mem::offset_of;
 
 use super::{Extension, Features, Rule};
 use crate::abi::layout;
-use crate::bytes::{c_string, read, refer};
+use crate::bytes::{read, refer};
 use crate::errno::{Errno, Result};
 use crate::ruleset::{Draft, recent};
 use crate::table::named::{Named, NamedTables};
@@ -87,12 +87,12 @@ fn check(_: &Rule<'_>, data: &[u8]) -> Result<()> {
 }
 
 /// A rule whose data is at an offset of all entries names a table.
-pub(crate) fn claim(
+pub(super) fn claim(
     named: &mut NamedTables<'_>,
     entries: &[u8],
     at: usize,
     revision: u8,
-) -> Result<()> {
+) -> Result<u32> {
     let data = entries.get(at..).unwrap_or_default();
     let info: &Recent = refer(data)?;
     let name_at = at + offset_of!(Recent, name);
@@ -107,8 +107,9 @@ pub(crate) fn claim(
             0 => STAMPS,
             count => count.next_power_of_two(),
         },
+        ..Named::default()
     };
-    named.claim(entries, c_string(&info.name).unwrap_or_default(), wanted)
+    named.claim(entries, &wanted)
 }
 
 /// recent_mt
@@ -121,7 +122,6 @@ fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
     if info.seconds != 0 {
         how |= recent::SECONDS;
     }
-    let name = c_string(&info.name).unwrap_or_default();
-    let (times, seconds) = (info.hit_count.max(1), info.seconds);
-    draft.recent(name, how, info.invert != 0, times, seconds)
+    let times = info.hit_count.max(1);
+    draft.recent(how, info.invert != 0, times, info.seconds)
 }

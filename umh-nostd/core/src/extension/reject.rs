@@ -17,7 +17,6 @@ const TCP_RESET: u32 = 7;
 /// The data, `struct ipt_reject_info`, is the kind of answer. One that does
 /// not exist is no error, and no answer.
 pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
-    filter_only: true,
     hooks: FILTER_VALID_HOOKS as u8,
     needs: Features::REJECT,
     check,
@@ -29,6 +28,7 @@ pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
 fn check(rule: &Rule<'_>, data: &[u8]) -> Result<()> {
     let tcp = rule.ip.proto == IPPROTO_TCP && rule.ip.invflags & IPT_INV_PROTO == 0;
     match read(data, 0) {
+        _ if rule.table != b"filter" => Err(Errno::EINVAL),
         None | Some(ECHOREPLY) => Err(Errno::EINVAL),
         Some(TCP_RESET) if !tcp => Err(Errno::EINVAL),
         Some(_) => Ok(()),

@@ -2,8 +2,8 @@
 //! time: date, weekday and time of day (xt_time.c).
 //!
 //! Owns: its data and check. The calendar is the program's. Refused: the
-//! kernel's time zone, which no program can read; the day it changes the rule
-//! would go on with the old one.
+//! kernel's time zone, which no program can read; if it changed the rule would
+//! go on with the old one.
 
 use super::{Extension, Family, Features, Rule, question};
 use crate::abi::layout;
@@ -39,6 +39,7 @@ const LAST_SECOND: u32 = 24 * 60 * 60 - 1;
 pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
     family: Family::Any,
     needs: Features::CLOCK,
+    theirs: true,
     check,
     lower: question::<{ kind::TIME }>,
     ..Extension::matching::<Time>("time")

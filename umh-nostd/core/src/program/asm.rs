@@ -48,11 +48,17 @@ pub enum Map {
     Counters = 2,
     /// The first of the tables that rules know by name; the others follow.
     Named = 3,
+    /// No map, but the function that is the last of the program.
+    Collect = -1,
 }
 
 /// `BPF_PSEUDO_MAP_VALUE`: the immediate is a map descriptor, and the value
 /// of the register becomes an address inside the map's first element.
 pub(super) const PSEUDO_MAP_VALUE: u8 = 2;
+/// `BPF_PSEUDO_MAP_FD`: the same, and the register becomes the map.
+const PSEUDO_MAP_FD: u8 = 1;
+/// `BPF_PSEUDO_FUNC`: the register becomes a function of this program.
+const PSEUDO_FUNC: u8 = 4;
 /// `BPF_PSEUDO_KFUNC_CALL`: the immediate is the BTF id of a function.
 const PSEUDO_KFUNC_CALL: u8 = 2;
 pub(super) const LD_IMM64: u8 = 0x18;
@@ -97,13 +103,14 @@ pub(super) const fn has_imm(code: u8) -> bool {
 impl Insn {
     /// The map that this instruction refers to, and which of its kind.
     pub fn map(&self) -> Option<(Map, usize)> {
-        if self.code != LD_IMM64 || self.regs >> 4 != PSEUDO_MAP_VALUE {
+        if self.code != LD_IMM64 || self.regs >> 4 == 0 {
             return None;
         }
         match self.imm {
             0 => Some((Map::Data, 0)),
             1 => Some((Map::State, 0)),
             2 => Some((Map::Counters, 0)),
+            -1 => Some((Map::Collect, 0)),
             number => {
                 let number = usize::try_from(number - Map::Named as i32).ok()?;
                 Some((Map::Named, number))
@@ -111,7 +118,8 @@ impl Insn {
         }
     }
 
-    /// Puts a descriptor where [`Self::map`] was.
+    /// Puts a descriptor where [`Self::map`] was; or how many instructions
+    /// further on the function is, less one.
     pub fn set_map(&mut self, descriptor: i32) {
         self.imm = descriptor;
     }
@@ -293,6 +301,7 @@ alu! {
     0x70 rsh_imm(number);
     0x70 rsh32_imm(number32);
     0x80 neg_imm(number);
+    0x90 modulo(register);
     0x90 modulo_imm(number);
     0xa0 xor(register);
     0xa0 xor_imm(number);
@@ -329,6 +338,16 @@ pub(crate) const fn map_value(dst: Reg, map: Map, offset: Param) -> Item {
         off: Some(offset),
         ..item(LD_IMM64, dst, PSEUDO_MAP_VALUE, 0, map as i32)
     }
+}
+
+/// `dst` = a map; which one is a parameter.
+pub(crate) const fn map(dst: Reg) -> Item {
+    item(LD_IMM64, dst, PSEUDO_MAP_FD, 0, 0)
+}
+
+/// `dst` = the function that is the last of the program.
+pub(crate) const fn function(dst: Reg) -> Item {
+    item(LD_IMM64, dst, PSEUDO_FUNC, 0, Map::Collect as i32)
 }
 
 /// `dst` = the memory at `base + off`.
@@ -533,7 +552,7 @@ impl<'a> Assembler<'a> {
             insn.imm = text.number();
         }
         self.push(insn)?;
-        if insn.map().is_some() {
+        if code == LD_IMM64 && insn.regs >> 4 != 0 {
             self.push(Insn {
                 imm: text.number(),
                 ..Insn::default()

@@ -13,7 +13,8 @@
 //! copied from one to the other.
 //!
 //! The numbers below are offsets from the end of the stack frame, which has
-//! 512 bytes, 16 of which the verifier may take for `may_goto`.
+//! 512 bytes, 16 of which the verifier may take for `may_goto`, and 32 for the
+//! function that collects what hashlimit does not need any more.
 
 /// Return positions on the stack now, 8 bytes.
 pub(super) const DEPTH: i16 = -8;
@@ -74,6 +75,6 @@ pub(super) const ROWS: i16 = -368;
 /// The hook that the packet is at (struct nf_hook_state), 8 bytes.
 pub(super) const STATE: i16 = -296;
 /// Return positions, 4 bytes each.
-pub(super) const RETURNS: i16 = -496;
+pub(super) const RETURNS: i16 = -464;
 /// How many of them.
-pub(super) const RETURNS_MAX: i32 = 32;
+pub(super) const RETURNS_MAX: i32 = 24;

@@ -14,6 +14,7 @@
 //! search     the first rule from a position on whose record matches
 //! ops        what its record leaves open
 //! recent     one of these, with tables of addresses
+//! hashlimit  one of these, with tables of rates
 //! connection another two, with what connections carry
 //! time       another, with the wall clock
 //! act        counters, verdicts, jumps and returns
@@ -29,6 +30,7 @@ mod act;
 mod asm;
 mod connection;
 mod frame;
+mod hashlimit;
 mod kernel;
 mod ops;
 mod packet;
@@ -38,6 +40,7 @@ mod short;
 mod time;
 
 pub use asm::{Insn, Map};
+pub use hashlimit::COLLECT_LEN;
 pub(crate) use kernel::ConnectionPart;
 pub use kernel::{Kernel, NO_NAMES, Names};
 
@@ -115,6 +118,10 @@ mod label {
         NEXT_LISTED
         /// R1 is the rule.
         LISTED
+        /// The table at R1 is one of rates.
+        RATES
+        /// The table at R5 is one of addresses, which have R4 times each.
+        ADDRESSES
         /// The next address of a table.
         NEXT_SLOT
         /// All of them have been looked at.
@@ -406,7 +413,7 @@ pub fn build(ruleset: &Ruleset<'_>, hook: Hook, insns: &mut [Insn]) -> Result<us
     const { assert!(IN_FRAME == frame::RETURNS_MAX as usize) };
     set(
         param::PER_TICK,
-        crate::extension::limit::credits_per_tick(ruleset.hz()) as usize,
+        crate::extension::limit::limit_per_tick(ruleset.hz()) as usize,
     );
     set(param::HZ, ruleset.hz() as usize);
     const { assert!(action::DROP == 0 && action::ACCEPT == 1) };
@@ -429,6 +436,7 @@ pub fn build(ruleset: &Ruleset<'_>, hook: Hook, insns: &mut [Insn]) -> Result<us
         builder.search();
         builder.ops();
         builder.act();
+        builder.collect();
     }
     builder.asm.finish()
 }

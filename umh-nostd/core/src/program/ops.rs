@@ -78,9 +78,10 @@ pub(super) const ANSWER: u32 = COMPARE
     | 1 << kind::RECENT
     | 1 << kind::CONNBYTES
     | 1 << kind::HELPER
-    | 1 << kind::GROUPS;
+    | 1 << kind::GROUPS
+    | 1 << kind::HASHLIMIT;
 /// Kinds that read the packet themselves.
-pub(super) const PAYLOADS: u32 = 1 << kind::TCP_OPTION | 1 << kind::PAYLOAD;
+pub(super) const PAYLOADS: u32 = 1 << kind::TCP_OPTION | 1 << kind::PAYLOAD | 1 << kind::HASHLIMIT;
 
 /// R5 = what the op at R2 keeps.
 pub(super) const STATE_AT_R5: Block = block![
@@ -514,8 +515,8 @@ impl Builder<'_> {
         if asked == 0 {
             return;
         }
-        if kinds & 1 << kind::RECENT != 0 {
-            self.recent();
+        if kinds & (1 << kind::RECENT | 1 << kind::HASHLIMIT) != 0 {
+            self.tables();
         }
         self.put(block![
             when(need::op(kind::LIMIT), LIMIT),

@@ -471,6 +471,21 @@ impl Builder<'_> {
             when(
                 need::op(kind::RECENT),
                 &[load(B8, R1, R5, 0), store(B8, Fp, frame::ITERATOR, R1)]
+            ),
+            when(
+                need::op(kind::HASHLIMIT),
+                &[load(B8, R1, R5, 0), store(B8, Fp, frame::ITERATOR, R1)]
+            ),
+            when(
+                need::PAYLOAD,
+                &[
+                    load(B8, R1, R5, 0),
+                    store(B8, Fp, frame::HEADER, R1),
+                    load(B8, R1, R5, 0),
+                    store(B8, Fp, frame::HEADER + 8, R1),
+                    load(B8, R1, R5, 0),
+                    store(B4, Fp, field(Field::Found), R1)
+                ]
             )
         ]);
     }
@@ -690,6 +705,8 @@ impl Builder<'_> {
                 and_imm(R2, 7),
                 and_imm(R1, !7),
                 store(B8, Fp, frame::CONNECTION, R1),
+                // No copy of it, see `frame`.
+                and_imm(R1, -1),
                 jump_if_imm(R1, Cond::Ne, 0, HAVE),
                 mov_imm(R3, CT_UNTRACKED as i32),
                 // IP_CT_UNTRACKED

@@ -21,7 +21,7 @@
 
 use super::asm::{
     Cond, Label, Map, Param, Reg, Size, add, add_imm, and, and_imm, and32, bind, call, insert,
-    jump, jump_if, jump_if_imm, jump_when_tired, load, lsh_imm, map_value, mov, mov_imm, mul,
+    jump, jump_if, jump_if_imm, jump_when_tired, load, lsh_imm, map, map_value, mov, mov_imm, mul,
     mul_imm, or, rsh_imm, store, store_imm, sub, sub_imm, xor,
 };
 use super::block::Block;
@@ -35,7 +35,7 @@ use Reg::{Fp, R0, R1, R2, R3, R4, R5, R9};
 use Size::{B2, B4, B8};
 
 /// Helper functions.
-const SPIN_LOCK: i32 = 93;
+pub(super) const SPIN_LOCK: i32 = 93;
 const SPIN_UNLOCK: i32 = 94;
 
 /// How many times addresses have been moved to the end of the order.
@@ -60,8 +60,8 @@ const OLD_FAIL: i16 = 80;
 /// The number of the first time of the slot, and of all of the slot.
 const FIRST_STAMP: i16 = 88;
 const SLOT_STAMPS: i16 = 96;
-/// 0 no, 1 yes, 2 dropped.
-const ANSWER: i16 = 104;
+/// 0 no, 1 yes, 2 dropped, 4 bytes. Entries of hashlimit have it there too.
+pub(super) const ANSWER: i16 = 4;
 
 /// Of a slot: the address, and a bit above it for one that is not free.
 const WHO: i16 = at::HEAD as i16;
@@ -80,24 +80,22 @@ const SLOT_SHIFT: i32 = SLOT.ilog2() as i32;
 const HIGHEST_SLOT: i32 = (ADDRESSES as i32 - 1) * SLOT;
 
 /// The table, in the frame.
-const TABLE: i16 = frame::OPTION_AT;
+pub(super) const TABLE: i16 = frame::OPTION_AT;
 /// How many times an address has, in the frame: there is no iterator.
 const TIMES: i16 = frame::ITERATOR;
 /// The tick, in the frame.
-const NOW: i16 = frame::SAVED;
+pub(super) const NOW: i16 = frame::SAVED;
 
 const A: Label = Label(Label::LOCAL);
 const B: Label = Label(Label::LOCAL + 1);
 const C: Label = Label(Label::LOCAL + 2);
-const READY: Label = Label(Label::LOCAL + 3);
-const HAVE: Label = Label(Label::LOCAL + 4);
-const MOVE: Label = Label(Label::LOCAL + 5);
-const FORGET: Label = Label(Label::LOCAL + 6);
-const COUNTED: Label = Label(Label::LOCAL + 7);
+const HAVE: Label = Label(Label::LOCAL + 3);
+const MOVE: Label = Label(Label::LOCAL + 4);
+const FORGET: Label = Label(Label::LOCAL + 5);
+const COUNTED: Label = Label(Label::LOCAL + 6);
 
-/// One more round of a loop under the lock. The verifier must see here how
-/// many times there are to an address, which an addition to a pointer says:
-/// or it takes the number for unknown when an op of another table comes by.
+/// One more round of a loop under the lock. The verifier goes on at GIVE_UP
+/// first.
 pub(super) const ROUND: Block = block![
     mov_imm(R0, 0),
     mov_imm(R1, 0),
@@ -107,9 +105,6 @@ pub(super) const ROUND: Block = block![
     mov_imm(R5, 0),
     jump_when_tired(label::GIVE_UP),
     load(B8, R5, Fp, TABLE),
-    load(B8, R1, Fp, TIMES),
-    mov(R0, R5),
-    add(R0, R1),
 ];
 
 /// R4 = the slot R3 of the table at R5.
@@ -120,7 +115,12 @@ pub(super) const SLOT_AT: Block = block![
 ];
 
 impl Builder<'_> {
-    pub(super) fn recent(&mut self) {
+    /// recent, and hashlimit, which it shares its start and end with.
+    pub(super) fn tables(&mut self) {
+        let kinds = self.ruleset.uses().kinds;
+        if kinds & 1 << kind::HASHLIMIT != 0 {
+            self.rates_key();
+        }
         self.put(block![
             bind(of(kind::RECENT)),
             call(JIFFIES),
@@ -131,20 +131,56 @@ impl Builder<'_> {
         ]);
         let tables = self.ruleset.table().named();
         for (number, table) in (0..).zip(tables) {
-            self.put_with(
-                block![
+            let text = match table.stamps {
+                0 => block![
+                    jump_if_imm(R3, Cond::Ne, 0, A).imm(Param::arg(0)),
+                    map(R1).imm(Param::arg(2)),
+                    jump(label::RATES),
+                    bind(A),
+                ],
+                _ => block![
                     jump_if_imm(R3, Cond::Ne, 0, A).imm(Param::arg(0)),
                     map_value(R5, Map::Data, param::ZERO).imm(Param::arg(2)),
                     mov_imm(R4, 0).imm(Param::arg(1)),
-                    jump(READY),
+                    jump(label::ADDRESSES),
                     bind(A),
                 ],
-                &[number, table.stamps as i32, Map::Named as i32 + number],
-            );
+            };
+            let map = Map::Named as i32 + number;
+            self.put_with(text, &[number, table.stamps as i32, map]);
+        }
+        self.put(block![jump(label::DROP)]);
+        if kinds & 1 << kind::HASHLIMIT != 0 {
+            self.rates();
+        }
+        if kinds & 1 << kind::RECENT != 0 {
+            self.recent();
         }
         self.put(block![
+            bind(label::UNLOCK),
+            load(B8, R5, Fp, TABLE),
+            load(B4, R1, R5, ANSWER),
+            store(B8, Fp, NOW, R1),
+            mov(R1, R5),
+            call(SPIN_UNLOCK),
+            // Neither a pointer nor a known number may stay.
+            map_value(R5, Map::Data, param::ZERO),
+            load(B8, R1, R5, 0),
+            store(B8, Fp, TABLE, R1),
+            load(B8, R1, R5, 0),
+            store(B8, Fp, TIMES, R1),
+            load(B8, R0, Fp, NOW),
+            // No copy of it, see `frame`.
+            and_imm(R0, 3),
+            jump_if_imm(R0, Cond::Eq, 0, label::NO),
+            jump_if_imm(R0, Cond::Eq, 1, label::YES),
             jump(label::DROP),
-            bind(READY),
+        ]);
+    }
+
+    fn recent(&mut self) {
+        self.put(block![
+            bind(label::ADDRESSES),
             store(B8, Fp, TABLE, R5),
             store(B8, Fp, TIMES, R4),
             mov(R1, R5),
@@ -205,10 +241,10 @@ impl Builder<'_> {
             load(B2, R0, R2, WHAT),
             load(B8, R3, R5, FOUND),
             jump_if_imm(R3, Cond::Ne, 0, HAVE),
-            store_imm(B8, R5, ANSWER, 0),
+            store_imm(B4, R5, ANSWER, 0),
             and_imm(R0, SET as i32),
             jump_if_imm(R0, Cond::Eq, 0, label::UNLOCK),
-            store_imm(B8, R5, ANSWER, 1),
+            store_imm(B4, R5, ANSWER, 1),
             load(B8, R3, R5, FIRST),
             jump_if_imm(R3, Cond::Gt, HIGHEST_SLOT, label::GIVE_UP),
             // One more slot than were ever used is looked at.
@@ -226,7 +262,7 @@ impl Builder<'_> {
             bind(HAVE),
             sub_imm(R3, SLOT),
             insert(shared::SLOT),
-            store_imm(B8, R5, ANSWER, 1),
+            store_imm(B4, R5, ANSWER, 1),
             mov(R1, R0),
             and_imm(R1, SET as i32),
             jump_if_imm(R1, Cond::Ne, 0, MOVE),
@@ -242,7 +278,7 @@ impl Builder<'_> {
             load(B4, R2, R4, SLOT_TTL),
             jump_if_imm(R2, Cond::Eq, 0, B),
             jump_if(R1, Cond::Eq, R2, B),
-            store_imm(B8, R5, ANSWER, 0),
+            store_imm(B4, R5, ANSWER, 0),
             jump(label::UNLOCK),
             bind(B),
             // Are there times enough that are not too old?
@@ -292,7 +328,7 @@ impl Builder<'_> {
             jump_if_imm(R2, Cond::Ne, 0, label::NEXT_STAMP),
             mov_imm(R2, 1),
             bind(COUNTED),
-            store(B8, R5, ANSWER, R2),
+            store(B4, R5, ANSWER, R2),
             // recent_entry_reap
             // Is the address moved to the end? Only if the rule
             // holds, inverted or not.
@@ -374,25 +410,16 @@ impl Builder<'_> {
             store_imm(B8, R4, WHO, 0),
             store_imm(B8, R4, ORDER, 0),
             jump(label::UNLOCK),
+            // The verifier must be told here already that it matters how many
+            // times there are to an address, which an addition to a pointer
+            // does: or it takes the number for unknown when an op of another
+            // table comes by next.
             bind(label::GIVE_UP),
             load(B8, R5, Fp, TABLE),
-            store_imm(B8, R5, ANSWER, 2),
-            bind(label::UNLOCK),
-            load(B8, R5, Fp, TABLE),
-            load(B8, R1, R5, ANSWER),
-            store(B8, Fp, NOW, R1),
-            mov(R1, R5),
-            call(SPIN_UNLOCK),
-            // Neither a pointer nor a known number may stay.
-            map_value(R5, Map::Data, param::ZERO),
-            load(B8, R1, R5, 0),
-            store(B8, Fp, TABLE, R1),
-            load(B8, R1, R5, 0),
-            store(B8, Fp, TIMES, R1),
-            load(B8, R0, Fp, NOW),
-            jump_if_imm(R0, Cond::Eq, 0, label::NO),
-            jump_if_imm(R0, Cond::Eq, 1, label::YES),
-            jump(label::DROP),
+            load(B8, R1, Fp, TIMES),
+            mov(R0, R5),
+            add(R0, R1),
+            store_imm(B4, R5, ANSWER, 2),
         ]);
     }
 }

@@ -13,7 +13,7 @@
 use zerocopy::IntoBytes;
 
 use super::index::LONG;
-use super::record::{BUCKET, Bucket, OP, Op, Pattern, Record, class, flag, kind};
+use super::record::{BUCKET, Bucket, LimitRates, OP, Op, Pattern, Record, class, flag, kind};
 use super::test::{Field, Predicate, Predicates, Question, Test};
 use crate::abi::{
     IPT_F_FRAG, IPT_INV_DSTIP, IPT_INV_FRAG, IPT_INV_PROTO, IPT_INV_SRCIP, IPT_INV_VIA_IN,
@@ -22,6 +22,7 @@ use crate::abi::{
 use crate::bytes::{read, write};
 use crate::errno::{Errno, Result};
 use crate::program::Kernel;
+use crate::table::named::Named;
 use crate::table::{Entry, Table, Target};
 
 /// Where ops and buckets go. With no room it only counts, so that the same
@@ -119,6 +120,7 @@ impl<'a> Lowering<'a> {
             record.action = u32::try_from(self.ops.len).map_err(|_| Errno::ENOMEM)?;
             let mut ignored = record;
             let mut target = self.draft(&mut ignored, bucket, false);
+            target.number = instance.number;
             (instance.extension.lower)(&mut target, instance.data)?;
         }
         record.ops = self.part(entry, &mut record, bucket, false)?;
@@ -153,6 +155,7 @@ impl<'a> Lowering<'a> {
         rule.ip(entry.ip);
         rule.ip_part = false;
         for instance in entry.matches() {
+            rule.number = instance.number;
             (instance.extension.lower)(&mut rule, instance.data)?;
         }
         let (last, done) = (rule.last, rule.done);
@@ -177,6 +180,7 @@ impl<'a> Lowering<'a> {
             done: false,
             last: None,
             bucket,
+            number: 0,
         }
     }
 }
@@ -198,6 +202,8 @@ pub struct Draft<'r, 'a> {
     last: Option<usize>,
     /// Where the next limit's bucket is.
     bucket: usize,
+    /// The number of the match or target at hand, or of the table it names.
+    number: u32,
 }
 
 /// Makes a port one that no packet has.
@@ -242,7 +248,7 @@ pub enum Transport {
     Ports = 1,
 }
 
-impl Draft<'_, '_> {
+impl<'a> Draft<'_, 'a> {
     /// ip_packet_match
     fn ip(&mut self, ip: &IptIp) {
         let half = |low: [u8; 4], high: [u8; 4]| {
@@ -516,12 +522,12 @@ impl Draft<'_, '_> {
 
     /// A match of the kernel's own, or the target, by number. The target is
     /// lowered first.
-    pub(crate) fn foreign(&mut self, number: &[u8]) {
+    pub(crate) fn foreign(&mut self) {
         let kind = match self.ip_part {
             true => kind::XT_TARGET,
             false => kind::XT_MATCH,
         };
-        self.function(kind, number);
+        self.function(kind, &self.number.to_ne_bytes());
     }
 
     /// The rule holds only if the TCP option is there, and if the number in
@@ -689,27 +695,38 @@ impl Draft<'_, '_> {
         self.here(&[holds]);
     }
 
+    /// The table that the match at hand names.
+    pub(crate) fn named(&self) -> Result<&'a Named> {
+        let named = self.all.table.named().get(self.number as usize);
+        named.ok_or(Errno::EINVAL)
+    }
+
+    /// The rule holds only as long as the bucket for such packets has enough.
+    pub(crate) fn hashlimit(&mut self, how: u8, masks: [u32; 2], invert: bool, rates: &LimitRates) {
+        let [low, span] = masks;
+        let op = Op {
+            kind: kind::HASHLIMIT,
+            flags: inverted(invert),
+            what: u16::from(how) | (self.number as u16) << 8,
+            low,
+            span,
+            ..Op::default()
+        };
+        self.op_with(op, rates.as_bytes());
+        self.pure = false;
+    }
+
     /// The rule holds only if its table of addresses says so.
-    pub(crate) fn recent(
-        &mut self,
-        name: &[u8],
-        how: u8,
-        invert: bool,
-        times: u32,
-        seconds: u32,
-    ) -> Result<()> {
+    pub(crate) fn recent(&mut self, how: u8, invert: bool, times: u32, seconds: u32) -> Result<()> {
         if self.done {
             return Ok(());
         }
-        let table = self.all.table;
-        let number = table.find_named(name).ok_or(Errno::ENOENT)?;
-        let named = table.named().get(number).ok_or(Errno::ENOENT)?;
         self.all.uses.fields |= 1 << Field::TtlBefore as u32;
         self.op(Op {
             kind: kind::RECENT,
             flags: if invert { flag::INVERT } else { 0 },
-            what: u16::from(how) | (number as u16) << 8,
-            mask: named.mask,
+            what: u16::from(how) | (self.number as u16) << 8,
+            mask: self.named()?.mask,
             low: times,
             // The kernel multiplies in 32 bits.
             span: seconds.wrapping_mul(self.all.hz),

@@ -35,8 +35,9 @@ pub(crate) use key::{Source, place as key_place};
 pub(crate) use lower::{BOTH_PORTS, Mark, Payload};
 pub use lower::{Draft, Transport, Uses};
 pub use record::Bucket;
+pub use record::LimitRates;
 pub use record::{Action, LONGEST_OP, OP, Op, Pattern, RECORD, Record, class};
-pub(crate) use record::{BUCKET, action, flag, kind, recent};
+pub(crate) use record::{BUCKET, action, flag, hashlimit, kind, recent};
 pub use test::{
     CT_INVALID, CT_NAT, CT_ORIGINAL, CT_PRESENT, CT_UNTRACKED, FIELDS, Field, MAC_PRESENT,
     Predicate, Predicates, Question, SOCKET_FILE, SOCKET_PRESENT, Test,
@@ -46,7 +47,6 @@ use crate::bytes::write;
 use crate::errno::{Errno, Result};
 use crate::extension::Features;
 use crate::program::Kernel;
-use crate::table::named::Named;
 use crate::table::{Entry, Table, Target, Verdict};
 use index::{SHORT, Survey};
 use lower::{Lowering, Sink};
@@ -56,7 +56,7 @@ use zerocopy::{FromBytes, IntoBytes};
 pub const COUNTERS: usize = 16;
 
 /// Return positions that a program's stack frame has room for.
-pub(crate) const IN_FRAME: usize = 32;
+pub(crate) const IN_FRAME: usize = 24;
 
 /// Records behind the last rule that match every packet, so that a search
 /// that looks at several records at once needs one check for all.
@@ -236,11 +236,6 @@ impl<'t> Ruleset<'t> {
     pub fn state_len(&self) -> usize {
         let places = self.deep_places() as usize * self.deep_place_len();
         (self.state_len + places).max(BUCKET)
-    }
-
-    /// Bytes of the map of a table that rules know by name.
-    pub fn named_len(table: &Named) -> usize {
-        recent::at::STAMPS + recent::ADDRESSES * 8 * table.stamps as usize
     }
 
     /// How many returns may be pending that have no room in a stack frame.

@@ -33,7 +33,8 @@ pub(super) const NAME: usize = offset_of!(ExtensionHeader, name);
 /// In a checked blob the last bytes of the name's field, which are behind its
 /// NUL, hold the extension's `Place`.
 pub(super) const PLACE: usize = NAME + EXTENSION_NAME_LEN - size_of::<Place>();
-/// Before it is the number by which an extension of the kernel's own is called.
+/// Before it is the number by which an extension of the kernel's own is called,
+/// or that of the table that a match names.
 pub(crate) const INDEX: usize = PLACE - size_of::<u32>();
 /// Names that are registered here leave room for both.
 const _: () = assert!(NAME + NAME_LEN <= INDEX);

@@ -190,11 +190,6 @@ impl<'a> Table<'a> {
         self.named.records()
     }
 
-    /// The number of the one that has this name.
-    pub(crate) fn find_named(&self, name: &[u8]) -> Option<usize> {
-        self.named.find(self.blob, name)
-    }
-
     /// The same, to be given maps.
     pub fn named_mut(&mut self) -> &mut [Named] {
         self.named.records_mut()

@@ -14,6 +14,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::bytes::c_string;
 use crate::errno::{Errno, Result};
+use crate::ruleset::{hashlimit, recent};
 
 /// Most of them that there can be: with its other maps a program must stay
 /// below the 64 that the verifier allows.
@@ -34,8 +35,46 @@ pub struct Named {
     pub map: u32,
     /// recent: the bits of an address that count, as they stand in a header.
     pub mask: u32,
-    /// recent: how many times of a packet an address has, a power of two.
+    /// recent: how many times of a packet an address has, a power of two; 0
+    /// for hashlimit.
     pub stamps: u32,
+    /// hashlimit: the rule that has made it.
+    pub limits: Limits,
+}
+
+/// `struct hashlimit_cfg3`.
+#[derive(
+    Clone, Copy, Debug, Default, Eq, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
+#[repr(C)]
+pub struct Limits {
+    /// Time between packets, or what stands for a rate.
+    pub avg: u64,
+    /// How many more may come at once.
+    pub burst: u64,
+    /// `XT_HASHLIMIT_*`.
+    pub mode: u32,
+    /// Buckets of the hash table, 0 for what the memory suggests; and entries,
+    /// 0 for 8 to a bucket.
+    pub sizes: [u32; 2],
+    /// Milliseconds from one collection of old entries to the next, and that
+    /// an entry lives without a packet.
+    pub times: [u32; 2],
+    /// Seconds that a rate is measured over.
+    pub interval: u32,
+    /// How many bits of source and destination count.
+    pub masks: [u8; 2],
+    /// Zero.
+    pub pad: [u8; 6],
+}
+
+/// The map of a table.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Shape {
+    /// Bytes of a value.
+    pub value: usize,
+    /// Entries of a hash table; 0 for an array of one.
+    pub entries: u32,
 }
 
 /// Those of the rule set that is being checked, and of the one before it.
@@ -50,10 +89,10 @@ pub struct NamedTables<'a> {
 /// Which of `records`, whose names are in `entries`, has this name. One copy
 /// of this code serves all callers.
 #[inline(never)]
-fn find(records: &[Named], entries: &[u8], wanted: &[u8]) -> Option<usize> {
+fn find(records: &[Named], entries: &[u8], wanted: &[u8], limits: bool) -> Option<usize> {
     records.iter().position(|record| {
         let name = entries.get(record.name_at as usize..).and_then(c_string);
-        name == Some(wanted)
+        name == Some(wanted) && record.is_limit() == limits
     })
 }
 
@@ -74,31 +113,27 @@ impl<'a> NamedTables<'a> {
     }
 
     /// A rule of `entries` names a table: finds it, or makes it as `wanted`
-    /// says. ENOENT if there are too many.
+    /// says, and returns its number. ENOENT if there are too many.
     #[inline(never)]
-    pub(crate) fn claim(&mut self, entries: &[u8], name: &[u8], wanted: Named) -> Result<()> {
-        let index = match self.find(entries, name) {
+    pub(crate) fn claim(&mut self, entries: &[u8], wanted: &Named) -> Result<u32> {
+        let name = entries.get(wanted.name_at as usize..).and_then(c_string);
+        let name = name.ok_or(Errno::EINVAL)?;
+        let index = match find(self.records(), entries, name, wanted.is_limit()) {
             Some(index) => index,
             None => {
-                let known = find(self.old, self.old_entries, name);
+                let known = find(self.old, self.old_entries, name, wanted.is_limit());
                 let known = known.and_then(|index| self.old.get(index));
                 *self.new.get_mut(self.used).ok_or(Errno::ENOENT)? = Named {
                     name_at: wanted.name_at,
-                    ..*known.unwrap_or(&wanted)
+                    ..*known.unwrap_or(wanted)
                 };
                 self.used += 1;
                 self.used - 1
             }
         };
-        if let Some(record) = self.new.get_mut(index) {
-            record.share(&wanted);
-        }
-        Ok(())
-    }
-
-    /// The number of the table that has this name.
-    pub(crate) fn find(&self, entries: &[u8], name: &[u8]) -> Option<usize> {
-        find(self.records(), entries, name)
+        let record = self.new.get_mut(index).ok_or(Errno::ENOENT)?;
+        record.share(wanted)?;
+        Ok(index as u32)
     }
 
     /// All that rules name, numbered.
@@ -113,12 +148,44 @@ impl<'a> NamedTables<'a> {
 }
 
 impl Named {
-    /// recent_mt_check: another rule wants the same table. One that asks for
-    /// more times than there is room for empties it.
-    fn share(&mut self, wanted: &Self) {
+    fn is_limit(&self) -> bool {
+        self.stamps == 0
+    }
+
+    /// recent_mt_check and hashlimit_mt_check_common: another rule wants the
+    /// same table. One that asks for more times than there is room for
+    /// empties it; rates and windows do not go together.
+    fn share(&mut self, wanted: &Self) -> Result<()> {
+        if (wanted.limits.mode ^ self.limits.mode) & hashlimit::RATE != 0 {
+            return Err(Errno::EINVAL);
+        }
         if wanted.stamps > self.stamps {
             self.stamps = wanted.stamps;
             self.map = 0;
+        }
+        Ok(())
+    }
+
+    /// The map that it needs on a machine with so many bytes of memory.
+    pub fn shape(&self, memory: u64) -> Shape {
+        if !self.is_limit() {
+            return Shape {
+                value: recent::at::STAMPS + recent::ADDRESSES * 8 * self.stamps as usize,
+                entries: 0,
+            };
+        }
+        // htable_create
+        let [size, max] = self.limits.sizes;
+        let size = match size {
+            0 => (memory / 16384 / 8).clamp(16, 8192) as u32,
+            size => size,
+        };
+        Shape {
+            value: hashlimit::ENTRY,
+            entries: match max {
+                0 => 8 * size,
+                max => max.max(size),
+            },
         }
     }
 }

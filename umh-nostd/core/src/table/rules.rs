@@ -7,13 +7,13 @@
 
 use zerocopy::{FromBytes, transmute};
 
-use super::layout::{ENTRY, EXTENSION, PLACE};
+use super::layout::{ENTRY, EXTENSION, INDEX, PLACE, TARGET_OFFSET};
 use super::named::NamedTables;
 use crate::abi::{Entry, ExtensionHeader, Replace};
 use crate::bytes::{c_string, read, write};
 use crate::errno::{Errno, Result};
 use crate::extension::foreign::{self, Foreign};
-use crate::extension::{self, Extension, Features, Host, Kind, Place, Rule, recent};
+use crate::extension::{self, Extension, Features, Host, Kind, Place, Rule};
 
 /// Extensions that were found last, by what their headers say.
 const KNOWN: usize = 8;
@@ -49,38 +49,43 @@ pub(super) fn check(
     };
     for &start in offsets {
         let start = start as usize;
-        let mut at = 0;
+        let mut at = ENTRY;
         loop {
             let bytes = blob.get_mut(start..).ok_or(Errno::EINVAL)?;
-            let (entry, rest) = Entry::mut_from_prefix(bytes).map_err(|_| Errno::EINVAL)?;
-            let rule = Rule {
-                host,
-                table: rules.table,
-                ip: &entry.ip,
-                hooks: entry.comefrom,
-            };
-            let is_match = at < usize::from(entry.target_offset) - ENTRY;
+            let target_at: u16 = read(bytes, TARGET_OFFSET).ok_or(Errno::EINVAL)?;
+            let is_match = at < usize::from(target_at);
             let kind = if is_match { Kind::Match } else { Kind::Target };
-            let header: ExtensionHeader = read(rest, at).ok_or(Errno::EINVAL)?;
+            let header: ExtensionHeader = read(bytes, at).ok_or(Errno::EINVAL)?;
             let end = at + usize::from(header.size);
-            let found = rules.find(kind, &header).and_then(|(place, extension)| {
-                let data = rest.get(at + EXTENSION..end).ok_or(Errno::EINVAL)?;
-                extension.check(&rule, data)?;
-                write(rest, at + PLACE, &place).ok_or(Errno::EINVAL)?;
-                Ok(extension)
-            });
-            let extension = match found {
-                Err(unknown @ (Errno::ENOENT | Errno::EPROTOTYPE)) => {
-                    foreign::find(foreign, bytes, ENTRY + at, unknown)?
+            let ours = rules.find(kind, &header);
+            let theirs = match ours {
+                Ok((_, ours)) if !ours.theirs => Err(Errno::ENOPROTOOPT),
+                _ => foreign::find(foreign, bytes, at),
+            };
+            let extension = match theirs {
+                Err(Errno::ENOPROTOOPT) => {
+                    let (place, extension) = ours?;
+                    let (entry, _) = Entry::ref_from_prefix(bytes).map_err(|_| Errno::EINVAL)?;
+                    let rule = Rule {
+                        host,
+                        table: rules.table,
+                        ip: &entry.ip,
+                        hooks: entry.comefrom,
+                    };
+                    let data = bytes.get(at + EXTENSION..end).ok_or(Errno::EINVAL)?;
+                    extension.check(&rule, data)?;
+                    write(bytes, at + PLACE, &place).ok_or(Errno::EINVAL)?;
+                    extension
                 }
-                found => found?,
+                theirs => theirs?,
             };
             rules.needs = rules.needs.with(extension.needs);
             if extension.needs.contains(Features::TABLES) {
-                let at = start + ENTRY + at + EXTENSION;
-                recent::claim(named, blob, at, extension.revision)?;
+                let at = start + at;
+                let number = extension.claim(named, blob, at + EXTENSION)?;
+                write(blob, at + INDEX, &number).ok_or(Errno::EINVAL)?;
             }
-            at += usize::from(header.size);
+            at = end;
             if !is_match {
                 break;
             }

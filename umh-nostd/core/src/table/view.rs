@@ -61,9 +61,11 @@ impl<'a> Iterator for Matches<'a> {
 pub struct Instance<'a> {
     /// Its registration.
     pub extension: &'static Extension,
-    /// Its data, of the size that the registration asks for, and checked; the
-    /// number of one that is the kernel's own.
+    /// Its data, of the size that the registration asks for, and checked.
     pub data: &'a [u8],
+    /// The number of one that is the kernel's own, or of the table that it
+    /// names.
+    pub number: u32,
 }
 
 /// The target of an entry.
@@ -158,12 +160,12 @@ fn instance(bytes: &[u8]) -> Option<(Instance<'_>, usize)> {
     let size: u16 = read(bytes, 0)?;
     let size = usize::from(size);
     let place: Place = read(bytes, PLACE)?;
-    let extension = place.extension()?;
-    let data = match place.is_foreign() {
-        true => bytes.get(INDEX..PLACE)?,
-        false => bytes.get(EXTENSION..size)?,
+    let instance = Instance {
+        extension: place.extension()?,
+        data: bytes.get(EXTENSION..size)?,
+        number: read(bytes, INDEX)?,
     };
-    Some((Instance { extension, data }, size))
+    Some((instance, size))
 }
 
 /// Brings a checked blob into the form that GET_ENTRIES gives back: what
