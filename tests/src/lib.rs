@@ -7,6 +7,7 @@
 //! lays out tables, [`generate`] and [`mutate`] invent and break them;
 //! [`rows`] has a request for each rule that can be broken, and [`any_bytes`]
 //! takes whatever it is given.
+//! [`arguments`] and [`refusals`] record what is accepted and what is not.
 //! [`judge`] says what bpfilter's core makes of a REPLACE.
 //!
 //! The packet side: [`table`] takes a loaded table apart and [`evaluate`] says
@@ -27,6 +28,7 @@
 pub mod agents;
 pub mod answers;
 pub mod any_bytes;
+pub mod arguments;
 pub mod big_rules;
 pub mod blob;
 pub mod cases;
@@ -43,6 +45,7 @@ pub mod programs;
 pub mod random_flows;
 pub mod random_packets;
 pub mod random_rules;
+pub mod refusals;
 pub mod rows;
 pub mod shell;
 pub mod side;

@@ -184,7 +184,8 @@ static bool asks_process(const struct extension *ext, unsigned int size,
 		return true;
 	if (!strcmp(match->name, "bpf") && match->revision == 1)
 		return size >= sizeof(*bpf) &&
-		       bpf->mode != XT_BPF_MODE_BYTECODE;
+		       (bpf->mode == XT_BPF_MODE_FD_PINNED ||
+			bpf->mode == XT_BPF_MODE_FD_ELF);
 	/* Revision 2 starts in the same way. */
 	if (!strcmp(match->name, "cgroup") && match->revision > 0)
 		return size >= offsetof(struct xt_cgroup_info_v1, path) &&

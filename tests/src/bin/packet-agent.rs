@@ -8,6 +8,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use bpfilter_tests::answers;
+use bpfilter_tests::arguments;
 use bpfilter_tests::big_rules::Shape;
 use bpfilter_tests::named_tables;
 use bpfilter_tests::namespace::Namespace;
@@ -21,6 +22,8 @@ usage: packet-agent cases SEED COUNT  run COUNT cases, the first made from SEED,
        packet-agent big SHAPE RULES   the same for a big rule set: sources, mixed, wildcards, chains
        packet-agent named SEED        a sequence for matches that keep tables with names
        packet-agent answers SEED COUNT  the same for rules that answer, log and mark, with all answers and lines
+       packet-agent arguments N       what becomes of arguments of matches and targets, and of every Nth
+                                      of the rules that they are broken into
        packet-agent rulesets FILE...  the same for rule sets in files
        packet-agent swaps COUNT       swap rule sets under traffic
        packet-agent senders N PACKETS N threads send, every counter is exact
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
         ["answers", seed, count] => number(seed)
             .and_then(|seed| answers::cases(seed, number(count)?))
             .map(|()| true),
+        ["arguments", thin] => number(thin).and_then(arguments::record).map(|()| true),
         ["rulesets", files @ ..] => answers::files(files).map(|()| true),
         ["swaps", count] => number(count).and_then(traffic::swaps).map(say),
         ["senders", threads, packets] => number(threads)
