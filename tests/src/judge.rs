@@ -97,6 +97,17 @@ pub fn features_of(side: &mut Side) -> Features {
             output,
             Extension::new("realm", 0, [0; 12]),
         ),
+        (Features::CLOCK, output, Extension::new("time", 0, [0; 24])),
+        (
+            Features::CONNECTION_EXTRAS,
+            output,
+            Extension::new("helper", 0, [0; 36]),
+        ),
+        (
+            Features::ACCOUNTING,
+            output,
+            Extension::new("connbytes", 0, [0; 24]),
+        ),
         (
             Features::TABLES,
             output,

@@ -1303,8 +1303,9 @@ fn times_and_ports(rows: &mut Rows) {
     rows.input(EINVAL, "connbytes, what", 0, connbytes(3, 0));
     rows.input(EINVAL, "connbytes, direction", 0, connbytes(0, 3));
     let helper = |invert: u8| {
-        let mut data = vec![b'x'; 40];
-        data[..4].copy_from_slice(&[invert, 0, 0, 0]);
+        let mut data = vec![invert, 0, 0, 0];
+        data.resize(34, b'x');
+        data.resize(40, 0);
         Extension::new("helper", 0, data)
     };
     rows.input(0, "helper", 0, helper(0));

@@ -176,8 +176,9 @@ fn single_rules_with_unknown_extensions_are_refused() {
         "-j TTL --ttl-set 1",
         "-m connlimit --connlimit-above 1 -j DROP",
         "-m string --algo bm --string x -j DROP",
-        "-m time --timestart 10:00 -j DROP",
-        "-m helper --helper ftp -j DROP",
+        "-m time --timestart 10:00 --kerneltz -j DROP",
+        "-p dccp -m dccp --dccp-option 3 -j DROP",
+        "-p sctp -m sctp --chunk-types any DATA -j DROP",
         "-j QUEUE",
     ] {
         let ran = bpfilter.shell(&format!("iptables -A INPUT {rule}"), b"");

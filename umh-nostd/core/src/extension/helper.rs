@@ -2,6 +2,8 @@
 //! helper: connections that a helper of connection tracking expected, such as
 //! the data connections of FTP (xt_helper.c).
 
+use core::mem::offset_of;
+
 use super::{Extension, Family, Features};
 use crate::abi::layout;
 use crate::bytes::refer;
@@ -14,7 +16,9 @@ layout! {
         /// Nonzero inverts.
         invert: u32,
         /// What the helper's name starts; empty for any.
-        name: [u8; 30],
+        name: [u8; 29],
+        /// The kernel makes it a NUL.
+        nul: u8,
         /// Padding.
         pad: [u8; 2],
     }
@@ -22,6 +26,7 @@ layout! {
 
 pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
     family: Family::Any,
+    user_size: offset_of!(Helper, nul) as u16,
     needs: Features::CONNTRACK.with(Features::CONNECTION_EXTRAS),
     lower,
     ..Extension::matching::<Helper>("helper")
