@@ -156,9 +156,11 @@ pub(super) fn extension(data: &MatchData, packet: &PacketAt<'_>) -> Answer {
             let same = source[..] == info.0[..6];
             xor(same, info.u32(8))
         })),
-        ("connmark", 1) => match packet.conntrack {
-            Conntrack::Invalid | Conntrack::Untracked => Ok(false),
-            _ => panic!("nobody says what mark the connection has"),
+        ("connmark", 1) | ("connbytes", 0) | ("helper", 0) => match packet.conntrack {
+            Conntrack::Invalid | Conntrack::Untracked => {
+                Ok(data.name == "helper" && info.u32(0) != 0)
+            }
+            _ => panic!("nobody says what the connection carries"),
         },
         ("cpu", 0) => Ok((packet.cpu == info.u32(0)) != (info.u32(4) != 0)),
         ("owner", 1) => Ok(owner(&info, packet)),

@@ -405,7 +405,11 @@ pub fn lacking(host: &Host, tell: &mut dyn FnMut(&'static [u8])) {
     let mut last = &[][..];
     for extension in &REGISTRY {
         // The revisions of one stand together.
-        if !host.features.contains(extension.needs) && extension.name() != last {
+        let needs = match extension.theirs {
+            true if host.features.contains(Features::FOREIGN) => Features::NONE,
+            _ => extension.needs,
+        };
+        if !host.features.contains(needs) && extension.name() != last {
             last = extension.name();
             tell(last);
         }
