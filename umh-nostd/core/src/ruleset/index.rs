@@ -122,18 +122,28 @@ fn bytes_of(addr: u64, class: u64) -> impl Iterator<Item = u8> {
     addr.to_le_bytes().into_iter().chain(class.to_le_bytes())
 }
 
+/// How many bits are set in each byte.
+fn ones_by_byte(mut word: u64) -> u64 {
+    word -= word >> 1 & 0x5555_5555_5555_5555;
+    word = (word & 0x3333_3333_3333_3333) + (word >> 2 & 0x3333_3333_3333_3333);
+    (word + (word >> 4)) & 0x0f0f_0f0f_0f0f_0f0f
+}
+
 impl Survey {
     /// Counts a rule in.
     pub(super) fn add(&mut self, record: &Record, context: Context<'_>) {
         self.rules += 1;
         let other = &self.reference;
-        let differ = bytes_of(
-            record.addr_mask & other.addr_mask & (record.addr ^ other.addr),
-            record.class_mask & other.class_mask & (record.class ^ other.class),
+        let masks = bytes_of(
+            ones_by_byte(record.addr_mask),
+            ones_by_byte(record.class_mask),
         );
-        let masks = bytes_of(record.addr_mask, record.class_mask);
-        for (asked, (mask, differ)) in self.asked.iter_mut().zip(masks.zip(differ)) {
-            *asked += mask.count_ones() + TELLING * differ.count_ones();
+        let differ = bytes_of(
+            ones_by_byte(record.addr_mask & other.addr_mask & (record.addr ^ other.addr)),
+            ones_by_byte(record.class_mask & other.class_mask & (record.class ^ other.class)),
+        );
+        for (asked, (ones, differ)) in self.asked.iter_mut().zip(masks.zip(differ)) {
+            *asked += u32::from(ones) + TELLING * u32::from(differ);
         }
         if self.rules.is_power_of_two() {
             self.reference = *record;
