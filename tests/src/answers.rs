@@ -18,6 +18,7 @@ use std::os::unix::fs::OpenOptionsExt;
 
 use fastrand::Rng;
 
+use crate::changed;
 use crate::namespace::{Namespace, forget_connections, run};
 use crate::oracle::{Case, Live, Seen, difference};
 use crate::packet::{fix_ip_checksum, protocol};
@@ -151,6 +152,18 @@ pub fn cases(seed: u64, count: u64) -> io::Result<()> {
     Ok(())
 }
 
+/// Writes the record of `count` rule sets that change packets or take them.
+pub fn changed(count: u64) -> io::Result<()> {
+    let mut recorder = Recorder::new()?;
+    run(&changed::NARROW, "")?;
+    for seed in 0..count {
+        println!("case {seed}");
+        let (rules, shots) = changed::case(seed);
+        recorder.record(&rules, &shots)?;
+    }
+    Ok(())
+}
+
 /// Rules whose limits gain nothing while a test runs, on any machine; those
 /// that no test exhausts stay as they are.
 fn slow(rules: &str) -> String {
@@ -194,13 +207,16 @@ fn masked(packet: &[u8]) -> String {
     fix_ip_checksum(&mut right);
     let sum = if right == bytes { "" } else { " bad" };
     let header = usize::from(bytes[0] & 0x0f) * 4;
-    mask(&mut bytes);
+    let ours = mask(&mut bytes);
     let is_error = bytes[9] == protocol::ICMP && matches!(bytes.get(header), Some(3 | 11 | 12));
     if is_error
         && let Some(quoted) = bytes.get_mut(header + 8..)
         && mask(quoted)
     {
         bytes[header + 2..header + 4].fill(0);
+    }
+    if ours && bytes[9] == protocol::TCP {
+        mask_cookie(&mut bytes[header..]);
     }
     // A timestamp reply tells the time.
     if bytes[9] == protocol::ICMP
@@ -212,6 +228,23 @@ fn masked(packet: &[u8]) -> String {
     }
     let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     text + sum
+}
+
+/// Masks what SYNPROXY's answer to a SYN tells of the time: the sequence number
+/// and the timestamp, the checksum with them.
+fn mask_cookie(tcp: &mut [u8]) {
+    const SYN_ACK: u8 = 0x12;
+    if tcp.len() < 20 || tcp[13] & 0x3f != SYN_ACK {
+        return;
+    }
+    tcp[4..8].fill(0);
+    tcp[16..18].fill(0);
+    let timestamp = tcp.windows(2).skip(20).position(|two| two == [8, 10]);
+    if let Some(at) = timestamp
+        && let Some(value) = tcp.get_mut(22 + at..26 + at)
+    {
+        value.fill(0);
+    }
 }
 
 /// Masks the header of a packet that the kernel made, by its time to live.

@@ -15,7 +15,8 @@
 //! [`namespace`] builds for real, [`random_rules`] and [`random_packets`] fill
 //! it from a seed, [`packet`] lays out what they think of, and [`oracle`] holds
 //! what the kernel does against what the evaluator says. [`traffic`] is about
-//! many packets at once, [`answers`] about what the kernel sends and logs, and
+//! many packets at once, [`answers`] about what the kernel sends and logs, of
+//! [`changed`] packets too, and
 //! [`agents`] runs all of it on either side.
 #![allow(
     clippy::unwrap_used,
@@ -32,6 +33,7 @@ pub mod arguments;
 pub mod big_rules;
 pub mod blob;
 pub mod cases;
+pub mod changed;
 pub mod evaluate;
 pub mod generate;
 pub mod judge;

@@ -194,13 +194,13 @@ static bool asks_process(const struct extension *ext, unsigned int size,
 }
 
 /*
- * The targets that leave the packet's data as they are, of those that the table
- * filter may have. (A program has read the packet before, and goes on with
- * that; marks it reads again.)
+ * The targets that leave of a packet what programs do not read again: marks,
+ * lengths and data they do. SYNPROXY takes it, or changes nothing.
  */
 static const char * const targets[] = {
 	"AUDIT", "CLASSIFY", "CONNMARK", "HMARK", "IDLETIMER", "LED", "LOG",
-	"MARK", "NFLOG", "NFQUEUE", "RATEEST", "SET", "TEE",
+	"MARK", "NFLOG", "NFQUEUE", "RATEEST", "SET", "SYNPROXY", "TCPMSS",
+	"TEE",
 };
 
 static void free_match(struct extension *ext, struct net *net)
@@ -553,6 +553,10 @@ __bpf_kfunc u32 bpf_xt_match(struct sk_buff *skb,
  * @skb: the packet, which may be gone after this
  * @state: the hook that it is at
  * @index: which target
+ *
+ * The verifier does not know that this may change the packet and move its
+ * data. What a program has read of them before, and dynptrs, it must make
+ * anew; ours do, and no others are served.
  *
  * What a program cannot return is kept for the hook that runs it.
  *

@@ -84,6 +84,8 @@ mod label {
         MATCHED
         /// Rule R7 does not match after all.
         FAILED
+        /// Its target lets go of a packet that it may have changed.
+        CHANGED
         /// The op at R1 is asked.
         ASK
         /// The op at R3 is the target of the rule that matched.
@@ -294,6 +296,10 @@ mod shared {
         EXTRA
         /// R5 = whose the packet is, R4 = who that is.
         OWNER
+        /// The packet's length, whose header starts with R1, is put in its field.
+        LENGTH
+        /// The dynptr is that of the packet.
+        DATA
     }
 }
 
@@ -315,6 +321,8 @@ const SHARED: [Block; shared::COUNT] = [
     connection::EXTRAS,
     connection::EXTRA,
     packet::OWNER,
+    packet::LENGTH,
+    packet::PACKET_DATA,
 ];
 
 const AGAIN: Block = block![

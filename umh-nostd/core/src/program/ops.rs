@@ -23,6 +23,7 @@ use super::connection::{CONNBYTES, HELPER};
 use super::kernel::{
     CAST, CRED_GROUPS, GROUPS_COUNT, GROUPS_FIRST, PAIR, SKB_LEN, SKB_MARK, WORD, function,
 };
+use super::packet::CHANGED;
 use super::time::{CALENDAR, TIME};
 use super::{Builder, frame, label, need, param, shared};
 use crate::ruleset::{BUCKET, Bucket, FIELDS, Field, OP, Op, flag, kind};
@@ -502,6 +503,7 @@ impl Builder<'_> {
         self.put(block![
             when(need::op(kind::TEST), TEST),
             when(need::op(kind::GUARD), GUARD),
+            when(need::op(kind::XT_TARGET), CHANGED),
         ]);
         if kinds & 1 << kind::PORTS != 0 {
             self.ports();
@@ -703,11 +705,11 @@ impl Builder<'_> {
     /// it means: NF_DROP or XT_CONTINUE, false or true; or 2, and the packet is
     /// gone, perhaps already.
     fn function(&mut self, kind: u8) {
-        let target = kind::TARGETS & 1 << kind != 0;
-        let ways = match target {
+        let ways = match kind {
+            kind::XT_TARGET => [label::DROP, label::CHANGED],
             // On at the next entry, as if it had not matched.
-            true => [label::DROP, label::FAILED],
-            false => [label::NOT, label::HOLDS],
+            _ if kind::TARGETS & 1 << kind != 0 => [label::DROP, label::FAILED],
+            _ => [label::NOT, label::HOLDS],
         };
         let text = block![
             bind(Label::arg(0)),

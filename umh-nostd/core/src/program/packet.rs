@@ -150,10 +150,9 @@ const LINK_LAYER: &[Item] = &[
     bind(END),
 ];
 
-/// iph_totlen: zero stands for a packet of TCP segments that is too big
-/// for the header's field.
-const LENGTH: &[Item] = &[
-    mov(R1, R7),
+/// iph_totlen, R1 being the header's first 8 bytes: zero stands for a packet of
+/// TCP segments that is too big for the header's field.
+pub(super) const LENGTH: Block = block![
     rsh_imm(R1, 16),
     swap(R1, 16),
     store(B4, Fp, field(Field::Length), R1),
@@ -180,6 +179,44 @@ const LENGTH: &[Item] = &[
     load(B4, R1, R6, 0).at(SKB_LEN),
     store(B4, Fp, field(Field::Length), R1),
     bind(END),
+    // Where the loop comes here, too, all lengths look alike; see `frame`.
+    when(
+        need::op(kind::XT_TARGET),
+        &[
+            map_value(R2, Map::Data, param::ZERO),
+            load(B8, R2, R2, 0),
+            load(B4, R1, Fp, field(Field::Length)),
+            add(R1, R2),
+            store(B4, Fp, field(Field::Length), R1),
+        ]
+    ),
+];
+
+/// All of the packet, for `bpf_dynptr_read`.
+pub(super) const PACKET_DATA: Block = block![
+    mov(R1, R6),
+    mov_imm(R2, 0),
+    mov(R3, Fp),
+    add_imm(R3, frame::DYNPTR as i32),
+    call_kfunc(DYNPTR),
+];
+
+/// What TCPMSS changes, beside the data: the packet may have grown, and lie
+/// elsewhere.
+pub(super) const CHANGED: &[Item] = &[
+    bind(label::CHANGED),
+    when(
+        need::field(Field::Length),
+        &[
+            load(B8, R1, R6, 0).at(SKB_DATA),
+            mov_imm(R2, 0).imm(PAIR),
+            call_kfunc(CAST),
+            load(B8, R1, R0, 0),
+            insert(shared::LENGTH),
+        ],
+    ),
+    when(need::PAYLOAD, &[insert(shared::DATA)]),
+    jump(label::FAILED),
 ];
 
 const PACKET_LOOPBACK: i32 = 5;
@@ -537,7 +574,10 @@ impl Builder<'_> {
             when(need::field(Field::Realm), REALM),
             when(need::field(Field::Socket), SOCKET),
             when(need::field(Field::MacLast), LINK_LAYER),
-            when(need::field(Field::Length), LENGTH),
+            when(
+                need::field(Field::Length),
+                &[mov(R1, R7), insert(shared::LENGTH)]
+            ),
             when(need::field(Field::PacketType), PACKET_TYPE),
         ]);
     }
@@ -553,11 +593,7 @@ impl Builder<'_> {
                     and_imm(R1, 0xf),
                     lsh_imm(R1, 2),
                     store(B8, Fp, frame::TRANSPORT_AT, R1),
-                    mov(R1, R6),
-                    mov_imm(R2, 0),
-                    mov(R3, Fp),
-                    add_imm(R3, frame::DYNPTR as i32),
-                    call_kfunc(DYNPTR),
+                    insert(shared::DATA),
                 ]
             ),
             // The fragment offset, still in network order.
@@ -636,11 +672,7 @@ impl Builder<'_> {
             store_imm(B8, Fp, frame::HEADER + 8, 0),
             // The last four bytes of a TCP header are not needed.
             store(B8, Fp, frame::SCRATCH, R3),
-            mov(R1, R6),
-            mov_imm(R2, 0),
-            mov(R3, Fp),
-            add_imm(R3, frame::DYNPTR as i32),
-            call_kfunc(DYNPTR),
+            insert(shared::DATA),
             mov(R1, Fp),
             add_imm(R1, frame::HEADER as i32),
             load(B8, R2, Fp, frame::SCRATCH),

@@ -75,8 +75,9 @@ pub struct Uses {
     pub interfaces: [bool; 2],
     /// Whether a connection was translated.
     pub nat: bool,
-    /// Some rule changes the mark, so that it is asked when its turn comes.
-    pub marks: bool,
+    /// Some rule changes the mark or the length, so that they are asked when
+    /// their turn comes.
+    pub changes: bool,
 }
 
 /// What a whole table is lowered into.
@@ -404,7 +405,15 @@ impl<'a> Draft<'_, 'a> {
             return;
         }
         self.all.uses.fields |= 1 << test.field as u32;
-        if test.field == Field::Mark && self.all.uses.marks {
+        if self.all.uses.changes && matches!(test.field, Field::Mark | Field::Length) {
+            // Upside down: rows leave out nothing by what is not to be.
+            let upside_down = Test {
+                low: test.low.wrapping_add(test.span).wrapping_add(1),
+                span: (!test.span).wrapping_sub(1),
+                invert: true,
+                ..test
+            };
+            let test = if test.invert { test } else { upside_down };
             self.test_op(kind::TEST, test.field as u16, &test);
             return;
         }

@@ -166,7 +166,7 @@ impl<'t> Ruleset<'t> {
         state: &mut [u8],
     ) -> Result<Option<Survey>> {
         self.uses = Uses {
-            marks: self.table.needs().meets(Features::MARKS),
+            changes: self.table.needs().meets(Features::MARKS),
             ..Uses::default()
         };
         let mut survey = Survey::default();
