@@ -19,8 +19,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use fastrand::Rng;
 
 use crate::changed;
-use crate::namespace::{Namespace, forget_connections, run};
-use crate::oracle::{Case, Live, Seen, difference};
+use crate::namespace::{Namespace, forget_connections, pin, run};
+use crate::oracle::{CPU, Case, Live, Seen, difference};
 use crate::packet::{fix_ip_checksum, protocol};
 use crate::random_packets::shot;
 use crate::random_rules::{self, Flavour, nested, rule_set};
@@ -108,6 +108,7 @@ impl Recorder {
     /// Loads rules, sends packets and writes down what can be seen of them.
     fn record(&mut self, rules: &str, shots: &[Shot]) -> io::Result<()> {
         let mut out = io::stdout().lock();
+        pin(rules.contains("-m cpu").then_some(CPU as usize))?;
         run(&["iptables-legacy-restore"], rules)?;
         forget_connections()?;
         let live = Live::open()?;
