@@ -647,12 +647,13 @@ fn of_protocol(rng: &mut Rng) -> String {
         5 if rng.bool() => {
             let (first, second) = (not(rng), not(rng));
             let (a, b) = (pick(rng, &PORTS), pick(rng, &PORTS));
-            let name = pick(rng, &["dccp", "sctp"]);
+            // By number: the guest has no /etc/protocols.
+            let (number, name) = pick(rng, &[(33, "dccp"), (132, "sctp")]);
             let types = match name == "dccp" && rng.bool() {
                 true => format!("{} --dccp-types REQUEST,DATA,RESET", not(rng)),
                 false => String::new(),
             };
-            format!(" -p {name} -m {name}{first} --sport {a}{second} --dport :{b}{types}")
+            format!(" -p {number} -m {name}{first} --sport {a}{second} --dport :{b}{types}")
         }
         5 => format!(" -p ah -m ah{} --ahspi {}", not(rng), spi(rng)),
         _ => format!(" -p esp -m esp{} --espspi {}", not(rng), spi(rng)),
