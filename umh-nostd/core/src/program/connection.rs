@@ -32,14 +32,19 @@ const NAME: i16 = PAYLOAD + offset_of!(Helper, name) as i16;
 
 const A: Label = Label(Label::LOCAL);
 
-/// R1 = a connection becomes the address of what else it carries, which is
-/// SAVED, too.
-pub(super) const EXTRAS: Block = block![
-    add_imm(R1, 0).imm(CT_EXTRAS),
+/// R1 = where a pointer is becomes the pointer. Goes to NO if that is NULL.
+pub(super) const FOLLOWED: Block = block![
     mov_imm(R2, 0).imm(PAIR),
     call_kfunc(CAST),
     load(B8, R1, R0, 0),
     jump_if_imm(R1, Cond::Eq, 0, label::NO),
+];
+
+/// R1 = a connection becomes the address of what else it carries, which is
+/// SAVED, too.
+pub(super) const EXTRAS: Block = block![
+    add_imm(R1, 0).imm(CT_EXTRAS),
+    insert(shared::FOLLOWED),
     store(B8, Fp, frame::SAVED, R1),
 ];
 
@@ -104,16 +109,10 @@ pub(super) const HELPER: &[Item] = &[
     load(B8, R1, Fp, frame::CONNECTION),
     jump_if_imm(R1, Cond::Eq, 0, label::NO),
     add_imm(R1, 0).imm(CT_MASTER),
-    mov_imm(R2, 0).imm(PAIR),
-    call_kfunc(CAST),
-    load(B8, R1, R0, 0),
-    jump_if_imm(R1, Cond::Eq, 0, label::NO),
+    insert(shared::FOLLOWED),
     insert(shared::EXTRAS),
     insert(shared::EXTRA),
-    mov_imm(R2, 0).imm(PAIR),
-    call_kfunc(CAST),
-    load(B8, R1, R0, 0),
-    jump_if_imm(R1, Cond::Eq, 0, label::NO),
+    insert(shared::FOLLOWED),
     add_imm(R1, 0).imm(HELPER_NAME),
     mov_imm(R2, 0).imm(PAIR),
     call_kfunc(CAST),

@@ -290,6 +290,8 @@ mod shared {
         READ
         /// Bytes that start others.
         STARTS
+        /// R1 = where a pointer is becomes the pointer, which is not NULL.
+        FOLLOWED
         /// R1 = a connection becomes what else it carries, which is SAVED.
         EXTRAS
         /// R1 becomes the part of it whose place is at R1.
@@ -318,6 +320,7 @@ const SHARED: [Block; shared::COUNT] = [
     ops::KEEP_R4,
     ops::READ,
     connection::STARTS,
+    connection::FOLLOWED,
     connection::EXTRAS,
     connection::EXTRA,
     packet::OWNER,
