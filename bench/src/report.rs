@@ -371,7 +371,7 @@ minutes; `make bench LONG=1` writes this page.
 ## Targets
 
 m is what a packet takes more than with an empty BPF program. Where a target is missed, the profile that says why is in
-[design.md](../design.md#where-the-time-of-a-packet-goes).
+[performance.md](../performance.md#where-the-time-of-a-packet-goes).
 
 {}
 ## Plots

@@ -132,7 +132,7 @@ const TARGETS: [&str; 43] = [
     "A1234567890123456789012345678",
 ];
 
-/// What is refused by decision, see docs/design.md.
+/// What is refused by decision, see docs/differences.md.
 fn is_refused(part: Part<'_>, data: &[u8]) -> bool {
     match (part.name, part.revision) {
         (b"recent", _) => (0x8001..=0xffff).contains(&get32(data, 4)),
