@@ -32,7 +32,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use lexopt::prelude::*;
-use umh_core::table::Hook;
+use umh_core::abi::Hook;
 
 use crate::plan::Form;
 use crate::shapes::Shape;

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
-use umh_core::table::Hook;
+use umh_core::abi::Hook;
 
 use crate::gate;
 use crate::helper::{self, Helper};

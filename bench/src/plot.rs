@@ -8,7 +8,7 @@ use std::error::Error;
 use std::path::Path;
 
 use plotters::prelude::*;
-use umh_core::table::Hook;
+use umh_core::abi::Hook;
 
 use crate::measure::Kind;
 use crate::plan::{Results, SIZES};

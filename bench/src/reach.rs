@@ -5,7 +5,7 @@
 //! A target that was not measured is not met. m is what a packet takes more
 //! than with an empty program.
 
-use umh_core::table::Hook;
+use umh_core::abi::Hook;
 
 use crate::measure::{Kind, Median};
 use crate::plan::{MANY, Results};

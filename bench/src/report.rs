@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
 
-use umh_core::table::Hook;
+use umh_core::abi::Hook;
 
 use crate::measure::{Kind, Median};
 use crate::plan::{Form, MANY, Results};

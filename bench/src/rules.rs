@@ -9,7 +9,7 @@
 use std::fmt::{self, Display, Write};
 use std::net::Ipv4Addr;
 
-use umh_core::table::Hook;
+use umh_core::abi::Hook;
 
 /// Addresses that share their first bits.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

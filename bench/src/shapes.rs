@@ -8,7 +8,7 @@
 
 use bpfilter_tests::packet::{self, Ipv4, Tcp, protocol};
 use fastrand::Rng;
-use umh_core::table::Hook;
+use umh_core::abi::Hook;
 
 use crate::rules::{ByHand, Extra, Prefix, Protocol, Rule, Rules, Target};
 

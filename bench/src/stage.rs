@@ -19,8 +19,8 @@ use bpfilter_tests::namespace::{open_tun, run};
 use bpfilter_tests::programs;
 use bpfilter_tests::side::{Side, scratch};
 use bpfilter_tests::wire::{Reply, Request};
+use umh_core::abi::Hook;
 use umh_core::abi::{Counters, GetEntries};
-use umh_core::table::Hook;
 
 use crate::rules::Rules;
 use crate::shapes::Shape;

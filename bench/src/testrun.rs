@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use bpfilter_tests::blob::Blob;
 use bpfilter_tests::programs::{self, Programs, cpus};
-use umh_core::table::Hook;
+use umh_core::abi::Hook;
 
 use crate::measure::Median;
 use crate::shapes::{Packet, Shape};

@@ -5,11 +5,12 @@
 //! never panics, and what it takes keeps the promises of [`Table`]. The
 //! entry for a fuzzer, and for properties.
 
+use umh_core::abi::Hook;
 use umh_core::abi::{FILTER_VALID_HOOKS, Replace};
 use umh_core::arena::Arena;
-use umh_core::extension::{Features, Host};
-use umh_core::table::named::{NAMED_MAX, Named, NamedTables};
-use umh_core::table::{self, Hook, Table, Target, Verdict};
+use umh_core::ir::named::{NAMED_MAX, Named, NamedTables};
+use umh_core::table::{self, Table, Target, Verdict};
+use umh_core::target::{Features, Host};
 use zerocopy::{FromBytes, FromZeros, IntoBytes};
 
 /// Bytes before the header: what [`replace`] may put right in it.

@@ -9,9 +9,10 @@
 use umh_core::abi::{EXTENSION_NAME_LEN, ExtensionHeader, GetInfo, Replace, VERDICT_QUEUE};
 use umh_core::arena::Arena;
 use umh_core::errno::Errno;
-use umh_core::extension::{self, Features, Host, Kind};
-use umh_core::table::named::{NAMED_MAX, Named, NamedTables};
+use umh_core::extension::{self, Kind};
+use umh_core::ir::named::{NAMED_MAX, Named, NamedTables};
 use umh_core::table::{self, Table};
+use umh_core::target::{Features, Host};
 use zerocopy::FromBytes;
 
 use crate::blob::{self, ENTRY, EXTENSION, Extension, Rule, Target};

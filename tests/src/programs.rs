@@ -12,14 +12,17 @@ use std::ptr;
 use std::slice;
 use std::sync::OnceLock;
 
+use umh_core::abi::Hook;
 use umh_core::abi::{Counters, Replace};
 use umh_core::arena::Arena;
-use umh_core::btf::Btf;
-use umh_core::extension::Host;
-use umh_core::program::{self, COLLECT_LEN, Insn, Kernel, Map, NO_NAMES, PROGRAM_MAX};
-use umh_core::ruleset::{LimitRates, Ruleset};
-use umh_core::table::named::{NAMED_MAX, Named, NamedTables, Shape};
-use umh_core::table::{Hook, Table};
+use umh_core::ir::LimitRates;
+use umh_core::ir::named::{NAMED_MAX, Named, NamedTables, Shape};
+use umh_core::plan::Ruleset;
+use umh_core::program::{self, COLLECT_LEN, Insn, Map, PROGRAM_MAX};
+use umh_core::table::Table;
+use umh_core::target::Host;
+use umh_core::target::btf::Btf;
+use umh_core::target::{Kernel, NO_NAMES};
 use zerocopy::{FromBytes, IntoBytes};
 
 /// `enum bpf_cmd`.

@@ -11,7 +11,7 @@ use umh_core::abi::{
     Entry, ExtensionHeader, IPT_F_GOTO, IPT_INV_PROTO, IptIp, VERDICT_ACCEPT, VERDICT_DROP,
     VERDICT_RETURN,
 };
-use umh_core::extension::{Features, Host};
+use umh_core::target::{Features, Host};
 use zerocopy::FromZeros;
 
 use crate::blob::{Blob, Chain, ENTRY, EXTENSION, Extension, Rule, Table, Target};

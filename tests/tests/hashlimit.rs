@@ -21,9 +21,9 @@ use bpfilter_tests::packet::{Ipv4, protocol, udp};
 use bpfilter_tests::programs::{Programs, kernel};
 use bpfilter_tests::rows::Hashlimit;
 use fastrand::Rng;
+use umh_core::abi::Hook;
 use umh_core::abi::{FILTER_VALID_HOOKS, Replace, VERDICT_ACCEPT, VERDICT_DROP};
-use umh_core::ruleset::LimitRates;
-use umh_core::table::Hook;
+use umh_core::ir::LimitRates;
 
 fn load(rule: &str) -> Programs {
     load_behind("", rule)

@@ -20,8 +20,8 @@ use bpfilter_tests::sockopt::errno_name;
 use bpfilter_tests::{cases, generate};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use umh_core::extension::Host;
 use umh_core::table::is_filter;
+use umh_core::target::Host;
 
 const RAWCLIENT: &str = env!("CARGO_BIN_EXE_rawclient");
 

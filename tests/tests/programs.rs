@@ -8,8 +8,8 @@
 
 use bpfilter_tests::blob::{Rule, Table, Target};
 use bpfilter_tests::programs::{Programs, kernel};
+use umh_core::abi::Hook;
 use umh_core::abi::{VERDICT_ACCEPT, VERDICT_DROP};
-use umh_core::table::Hook;
 
 /// A UDP packet.
 fn udp(source: [u8; 4], destination_port: u16) -> Vec<u8> {

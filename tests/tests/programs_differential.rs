@@ -25,8 +25,8 @@ use bpfilter_tests::packet::Ipv4;
 use bpfilter_tests::programs::{Programs, kernel};
 use bpfilter_tests::table::Table;
 use fastrand::Rng;
+use umh_core::abi::Hook as CoreHook;
 use umh_core::abi::{GetInfo, Replace, VERDICT_ACCEPT, VERDICT_DROP, VERDICT_RETURN};
-use umh_core::table::Hook as CoreHook;
 
 /// The packets of a case, some of them damaged, each with the hooks it is
 /// put through.

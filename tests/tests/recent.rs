@@ -14,9 +14,9 @@ use bpfilter_tests::namespace::{run, unshare};
 use bpfilter_tests::oracle::Live;
 use bpfilter_tests::packet::{Ipv4, protocol, udp};
 use bpfilter_tests::programs::{Programs, kernel};
+use umh_core::abi::Hook;
 use umh_core::abi::{VERDICT_ACCEPT, VERDICT_DROP};
-use umh_core::table::Hook;
-use umh_core::table::named::NAMED_MAX;
+use umh_core::ir::named::NAMED_MAX;
 
 fn load(rules: &str) -> Programs {
     run(&["iptables-legacy-restore"], rules).unwrap();

@@ -14,7 +14,8 @@ use bpfilter_tests::rows;
 use bpfilter_tests::side::Side;
 use bpfilter_tests::sockopt::{GET_REVISION_MATCH, GET_REVISION_TARGET, errno_name};
 use umh_core::errno::Errno;
-use umh_core::extension::{self, Features, Host, Kind};
+use umh_core::extension::{self, Kind};
+use umh_core::target::{Features, Host};
 
 const RAWCLIENT: &str = env!("CARGO_BIN_EXE_rawclient");
 

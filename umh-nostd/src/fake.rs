@@ -15,11 +15,13 @@ use std::vec::Vec;
 
 use bpfilter_msgfmt::HOOKS;
 use umh_core::arena::Arena;
-use umh_core::btf::Btf;
 use umh_core::errno::{Errno, Result};
-use umh_core::extension::{Host, Kind};
-use umh_core::program::{Insn, Kernel, NO_NAMES};
-use umh_core::table::named::Shape;
+use umh_core::extension::Kind;
+use umh_core::ir::named::Shape;
+use umh_core::program::Insn;
+use umh_core::target::Host;
+use umh_core::target::btf::Btf;
+use umh_core::target::{Kernel, NO_NAMES};
 
 use crate::system::{Generation, Machine, Maps, System, Tid, UserAddr};
 

@@ -11,9 +11,11 @@ use core::sync::atomic::AtomicU64;
 
 use bpfilter_msgfmt::HOOKS;
 use umh_core::errno::{Errno, Result};
-use umh_core::extension::{Host, Kind};
-use umh_core::program::{Insn, Kernel};
-use umh_core::table::named::Shape;
+use umh_core::extension::Kind;
+use umh_core::ir::named::Shape;
+use umh_core::program::Insn;
+use umh_core::target::Host;
+use umh_core::target::Kernel;
 
 /// Where in the caller's memory something lies: an allegation, and a number
 /// of this process's only by accident. Only the kernel may follow it.

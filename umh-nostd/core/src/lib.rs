@@ -12,11 +12,12 @@
 
 pub mod abi;
 pub mod arena;
-pub mod btf;
 mod bytes;
 pub mod command;
 pub mod errno;
 pub mod extension;
+pub mod ir;
+pub mod plan;
 pub mod program;
-pub mod ruleset;
 pub mod table;
+pub mod target;

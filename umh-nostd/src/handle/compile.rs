@@ -6,11 +6,12 @@
 
 use bpfilter_msgfmt::HOOKS;
 use heapless::Vec;
+use umh_core::abi::Hook;
 use umh_core::errno::{Errno, Result};
+use umh_core::ir::named::NAMED_MAX;
+use umh_core::plan::Ruleset;
 use umh_core::program::{self, Insn, PROGRAM_MAX};
-use umh_core::ruleset::Ruleset;
-use umh_core::table::named::NAMED_MAX;
-use umh_core::table::{Hook, Table};
+use umh_core::table::Table;
 use zerocopy::FromBytes;
 
 use crate::system::{Machine, Maps, System};

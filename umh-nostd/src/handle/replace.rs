@@ -11,10 +11,10 @@ use umh_core::abi::{Counters, Replace};
 use umh_core::arena::Arena;
 use umh_core::command::OptLen;
 use umh_core::errno::{Errno, Result};
-use umh_core::extension::Features;
+use umh_core::ir::named::{Named, NamedTables};
 use umh_core::table::image::{self, Image, VERSION};
-use umh_core::table::named::{Named, NamedTables};
 use umh_core::table::{Table, check_header};
+use umh_core::target::Features;
 use zerocopy::{FromBytes, IntoBytes};
 
 use super::Caller;

@@ -6,8 +6,8 @@
 //! zero behind its end.
 
 use umh_core::errno::{Errno, Result};
+use umh_core::ir::named::Shape;
 use umh_core::program::{COLLECT_LEN, Insn, Map};
-use umh_core::table::named::Shape;
 use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout};
 
 use super::fd::Fd;

@@ -7,9 +7,9 @@
 //! mapped, looked into and given back.
 
 use umh_core::arena::Arena;
-use umh_core::btf::Btf;
 use umh_core::errno::{Errno, Result};
-use umh_core::program::{Kernel, Names};
+use umh_core::target::btf::Btf;
+use umh_core::target::{Kernel, Names};
 
 use super::bpf;
 use super::fd::Fd;

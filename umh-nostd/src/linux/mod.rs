@@ -21,9 +21,11 @@ use rustix::fd::BorrowedFd;
 use rustix::io;
 use rustix::time::{ClockId, Timespec, clock_getres};
 use umh_core::errno::{Errno, Result};
-use umh_core::extension::{self, Host, Kind};
-use umh_core::program::{Insn, NO_NAMES};
-use umh_core::table::named::Shape;
+use umh_core::extension::{self, Kind};
+use umh_core::ir::named::Shape;
+use umh_core::program::Insn;
+use umh_core::target::Host;
+use umh_core::target::NO_NAMES;
 
 use crate::serve::{End, Mailbox, serve};
 use crate::system::{Generation, Machine, Maps, System, Tid, UserAddr};

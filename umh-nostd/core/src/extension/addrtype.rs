@@ -3,12 +3,13 @@
 
 use zerocopy::IntoBytes;
 
-use super::{Extension, Features, Rule, function};
+use super::{Extension, Rule, function};
+use crate::abi::Hook;
 use crate::abi::layout;
 use crate::bytes::refer;
 use crate::errno::{Errno, Result};
-use crate::ruleset::{Draft, kind};
-use crate::table::Hook;
+use crate::ir::{Draft, kind};
+use crate::target::Features;
 
 layout! {
     /// `struct xt_addrtype_info`.

@@ -3,7 +3,7 @@
 
 use super::{Extension, Family};
 use crate::errno::Result;
-use crate::ruleset::Draft;
+use crate::ir::Draft;
 
 /// The data is the comment, `XT_MAX_COMMENT_LEN` bytes; nobody reads them.
 pub(super) const EXTENSIONS: [Extension; 1] = [Extension {

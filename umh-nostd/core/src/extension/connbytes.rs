@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! connbytes: how much a connection has transferred (xt_connbytes.c).
 
-use super::{Extension, Family, Features, Rule};
+use super::{Extension, Family, Rule};
 use crate::abi::layout;
 use crate::bytes::refer;
 use crate::errno::{Errno, Result};
-use crate::ruleset::{Draft, kind};
+use crate::ir::{Draft, kind};
+use crate::target::Features;
 
 layout! {
     /// `struct xt_connbytes_info`.

@@ -3,11 +3,12 @@
 //! and connections (xt_connmark.c).
 
 use super::mark::Mark;
-use super::{Extension, Family, Features, Rule, function};
+use super::{Extension, Family, Rule, function};
 use crate::abi::layout;
 use crate::bytes::refer;
 use crate::errno::{Errno, Result};
-use crate::ruleset::{Draft, Field, Test, kind};
+use crate::ir::{Draft, Field, Test, kind};
+use crate::target::Features;
 
 layout! {
     /// `struct xt_connmark_tginfo2`. Of revision 1, `struct

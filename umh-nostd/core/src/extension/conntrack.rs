@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! conntrack: what connection tracking knows of a packet (xt_conntrack.c).
 
-use super::{Extension, Family, Features};
+use super::{Extension, Family};
 use crate::abi::layout;
 use crate::bytes::{read, refer};
 use crate::errno::{Errno, Result};
-use crate::program::ConnectionPart;
-use crate::ruleset::{CT_NAT, CT_ORIGINAL, CT_UNTRACKED, Draft, Field, Test};
+use crate::ir::{CT_NAT, CT_ORIGINAL, CT_UNTRACKED, Draft, Field, Test, kind};
+use crate::target::kernel::{
+    CT_STATUS, CT_TIMEOUT, CT_TUPLES, TUPLE_DPORT, TUPLE_DST, TUPLE_PROTO, TUPLE_SPORT, TUPLE_SRC,
+    TUPLE_STRIDE,
+};
+use crate::target::{Features, Kernel};
 
 layout! {
     /// What `struct xt_conntrack_mtinfo1`, `2` and `3` start with.
@@ -168,5 +172,66 @@ fn detail(
             draft.detail(part.kind(), offset, test);
         }
         None => draft.detail_field(test),
+    }
+}
+
+/// What can be asked of a connection.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum ConnectionPart {
+    OriginalSource,
+    OriginalDestination,
+    ReplySource,
+    ReplyDestination,
+    Protocol,
+    OriginalSourcePort,
+    OriginalDestinationPort,
+    ReplySourcePort,
+    ReplyDestinationPort,
+    Status,
+    Expires,
+}
+
+impl ConnectionPart {
+    /// Both addresses of both directions.
+    pub(crate) const ADDRESSES: [Self; 4] = [
+        Self::OriginalSource,
+        Self::OriginalDestination,
+        Self::ReplySource,
+        Self::ReplyDestination,
+    ];
+    /// Both ports of both directions.
+    pub(crate) const PORTS: [Self; 4] = [
+        Self::OriginalSourcePort,
+        Self::OriginalDestinationPort,
+        Self::ReplySourcePort,
+        Self::ReplyDestinationPort,
+    ];
+
+    /// The kind of op that asks for it.
+    pub(crate) fn kind(self) -> u8 {
+        match self {
+            Self::Expires => kind::CT_EXPIRES,
+            _ if Self::PORTS.contains(&self) => kind::CT_PORT,
+            _ => kind::CT_WORD,
+        }
+    }
+
+    /// Where it is in a connection.
+    pub(crate) fn offset(self, kernel: &Kernel) -> i32 {
+        let (reply, part) = match self {
+            Self::Status => return kernel.fact(CT_STATUS),
+            Self::Expires => return kernel.fact(CT_TIMEOUT),
+            Self::OriginalSource => (false, TUPLE_SRC),
+            Self::OriginalDestination => (false, TUPLE_DST),
+            Self::ReplySource => (true, TUPLE_SRC),
+            Self::ReplyDestination => (true, TUPLE_DST),
+            Self::Protocol => (false, TUPLE_PROTO),
+            Self::OriginalSourcePort => (false, TUPLE_SPORT),
+            Self::OriginalDestinationPort => (false, TUPLE_DPORT),
+            Self::ReplySourcePort => (true, TUPLE_SPORT),
+            Self::ReplyDestinationPort => (true, TUPLE_DPORT),
+        };
+        let stride = if reply { kernel.fact(TUPLE_STRIDE) } else { 0 };
+        kernel.fact(CT_TUPLES) + stride + kernel.fact(part)
     }
 }

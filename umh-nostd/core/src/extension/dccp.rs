@@ -7,7 +7,7 @@ use super::{Extension, Rule};
 use crate::abi::layout;
 use crate::bytes::refer;
 use crate::errno::{Errno, Result};
-use crate::ruleset::{Draft, Field, Payload, Test};
+use crate::ir::{Draft, Field, Payload, Test};
 
 layout! {
     /// `struct xt_dccp_info`.

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! devgroup: the groups of the interfaces (xt_devgroup.c).
 
-use super::{Extension, Family, Features, Rule};
+use super::{Extension, Family, Rule};
+use crate::abi::Hook;
 use crate::abi::layout;
 use crate::bytes::refer;
 use crate::errno::{Errno, Result};
-use crate::ruleset::{Draft, Field, Test};
-use crate::table::Hook;
+use crate::ir::{Draft, Field, Test};
+use crate::target::Features;
 
 layout! {
     /// `struct xt_devgroup_info`.

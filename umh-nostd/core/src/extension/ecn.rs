@@ -8,7 +8,7 @@ use super::{Extension, Rule};
 use crate::abi::{IPT_INV_PROTO, layout};
 use crate::bytes::refer;
 use crate::errno::{Errno, Result};
-use crate::ruleset::{Draft, Field, Payload, Test};
+use crate::ir::{Draft, Field, Payload, Test};
 
 layout! {
     /// `struct xt_ecn_info`.

@@ -5,7 +5,7 @@ use super::{Extension, Rule};
 use crate::abi::layout;
 use crate::bytes::refer;
 use crate::errno::{Errno, Result};
-use crate::ruleset::{Draft, Field, Payload, Test, Transport};
+use crate::ir::{Draft, Field, Payload, Test, Transport};
 
 layout! {
     /// `struct xt_esp` and `struct ipt_ah`.

@@ -6,11 +6,12 @@
 //! calls them by number. What they are is not known here: their data is the
 //! kernel's, and what is given back of it comes from there.
 
-use super::{Extension, Features, Kind, Place};
+use super::{Extension, Kind, Place};
 use crate::bytes::write;
 use crate::errno::{Errno, Result};
-use crate::ruleset::Draft;
+use crate::ir::Draft;
 use crate::table::INDEX;
+use crate::target::Features;
 
 /// Asks the kernel half for the match or target at an offset of an entry: it
 /// brings its data into the form that is given back, and says its number. Its

@@ -8,12 +8,13 @@
 use core::mem::offset_of;
 
 use super::limit::{DAY, credits_per_tick};
-use super::{Extension, Features, Rule, check_proc_name};
+use super::{Extension, Rule, check_proc_name};
 use crate::abi::layout;
 use crate::bytes::{read, write};
 use crate::errno::{Errno, Result};
-use crate::ruleset::{Draft, LimitRates, hashlimit as mode};
-use crate::table::named::{Limits, Named, NamedTables};
+use crate::ir::named::{Limits, Named, NamedTables};
+use crate::ir::{Draft, LimitRates, hashlimit as mode};
+use crate::target::Features;
 
 layout! {
     /// `struct hashlimit_cfg1`.

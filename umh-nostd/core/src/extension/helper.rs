@@ -4,11 +4,12 @@
 
 use core::mem::offset_of;
 
-use super::{Extension, Family, Features};
+use super::{Extension, Family};
 use crate::abi::layout;
 use crate::bytes::refer;
 use crate::errno::Result;
-use crate::ruleset::{Draft, kind};
+use crate::ir::{Draft, kind};
+use crate::target::Features;
 
 layout! {
     /// `struct xt_helper_info`.

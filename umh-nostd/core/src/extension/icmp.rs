@@ -5,7 +5,7 @@ use super::{Extension, Rule};
 use crate::abi::layout;
 use crate::bytes::refer;
 use crate::errno::{Errno, Result};
-use crate::ruleset::{Draft, Field, Transport};
+use crate::ir::{Draft, Field, Transport};
 
 layout! {
     /// `struct ipt_icmp`.

@@ -5,7 +5,7 @@ use super::Extension;
 use crate::abi::layout;
 use crate::bytes::{read, refer};
 use crate::errno::{Errno, Result};
-use crate::ruleset::{Draft, Field, Test};
+use crate::ir::{Draft, Field, Test};
 
 layout! {
     /// `struct xt_iprange_mtinfo`. An IPv4 address is in network order at

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! mac: the Ethernet source address (xt_mac.c).
 
-use super::{Extension, Features};
+use super::Extension;
+use crate::abi::Hook;
 use crate::abi::layout;
 use crate::bytes::refer;
 use crate::errno::Result;
-use crate::ruleset::{Draft, Field, MAC_PRESENT, Test};
-use crate::table::Hook;
+use crate::ir::{Draft, Field, MAC_PRESENT, Test};
+use crate::target::Features;
 
 layout! {
     /// `struct xt_mac_info`.

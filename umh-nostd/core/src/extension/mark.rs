@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! mark and MARK: the packet's mark (xt_mark.c).
 
-use super::{Extension, Family, Features, function};
+use super::{Extension, Family, function};
 use crate::abi::layout;
 use crate::bytes::refer;
 use crate::errno::Result;
-use crate::ruleset::{Draft, Field, Test, kind};
+use crate::ir::{Draft, Field, Test, kind};
+use crate::target::Features;
 
 layout! {
     /// `struct xt_mark_mtinfo1`.

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! NFLOG: the packet goes to a program that logs (xt_NFLOG.c).
 
-use super::{Extension, Features, Rule, function};
+use super::{Extension, Rule, function};
 use crate::abi::layout;
 use crate::bytes::refer;
 use crate::errno::{Errno, Result};
-use crate::ruleset::kind;
+use crate::ir::kind;
+use crate::target::Features;
 
 layout! {
     /// `struct xt_nflog_info`.

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! owner: who sent a packet of this machine (xt_owner.c).
 
-use super::{Extension, Features, Rule};
+use super::{Extension, Rule};
+use crate::abi::Hook;
 use crate::abi::layout;
 use crate::bytes::refer;
 use crate::errno::{Errno, Result};
-use crate::ruleset::{Draft, Field, Mark, SOCKET_FILE, SOCKET_PRESENT, Test};
-use crate::table::Hook;
+use crate::ir::{Draft, Field, Mark, SOCKET_FILE, SOCKET_PRESENT, Test};
+use crate::target::Features;
 
 layout! {
     /// `struct xt_owner_match_info`.

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! realm: the realm of the packet's route (xt_realm.c).
 
-use super::{Extension, Features};
+use super::Extension;
 use crate::abi::layout;
 use crate::bytes::refer;
 use crate::errno::Result;
-use crate::ruleset::{Draft, Field, Test};
+use crate::ir::{Draft, Field, Test};
+use crate::target::Features;
 
 layout! {
     /// `struct xt_realm_info`.

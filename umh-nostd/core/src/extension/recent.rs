@@ -9,12 +9,13 @@
 
 use core::mem::offset_of;
 
-use super::{Extension, Features, Rule};
+use super::{Extension, Rule};
 use crate::abi::layout;
 use crate::bytes::{read, refer};
 use crate::errno::{Errno, Result};
-use crate::ruleset::{Draft, recent};
-use crate::table::named::{Named, NamedTables};
+use crate::ir::named::{Named, NamedTables};
+use crate::ir::{Draft, recent};
+use crate::target::Features;
 
 layout! {
     /// `struct xt_recent_mtinfo`, and the start of the next revision.

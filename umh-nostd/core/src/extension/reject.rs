@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! REJECT: the packet is answered and dropped (ipt_REJECT.c).
 
-use super::{Extension, Features, Rule, function};
+use super::{Extension, Rule, function};
 use crate::abi::{FILTER_VALID_HOOKS, IPT_INV_PROTO};
 use crate::bytes::read;
 use crate::errno::{Errno, Result};
-use crate::ruleset::kind;
+use crate::ir::kind;
+use crate::target::Features;
 
 const IPPROTO_TCP: u16 = 6;
 

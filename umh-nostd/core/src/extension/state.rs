@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! state: the short form of conntrack (xt_state.c).
 
-use super::{Extension, Family, Features};
+use super::{Extension, Family};
 use crate::abi::layout;
 use crate::bytes::refer;
 use crate::errno::Result;
-use crate::ruleset::{CT_UNTRACKED, Draft, Field, Test};
+use crate::ir::{CT_UNTRACKED, Draft, Field, Test};
+use crate::target::Features;
 
 layout! {
     /// `struct xt_state_info`.

@@ -7,7 +7,7 @@ use super::{Extension, Family, Rule};
 use crate::abi::layout;
 use crate::bytes::refer;
 use crate::errno::{Errno, Result};
-use crate::ruleset::Draft;
+use crate::ir::Draft;
 
 layout! {
     /// `struct xt_statistic_info`.

@@ -5,7 +5,7 @@ use super::{Extension, Rule};
 use crate::abi::layout;
 use crate::bytes::refer;
 use crate::errno::{Errno, Result};
-use crate::ruleset::{BOTH_PORTS, Draft, Field, Test};
+use crate::ir::{BOTH_PORTS, Draft, Field, Test};
 
 layout! {
     /// `struct xt_tcp`.

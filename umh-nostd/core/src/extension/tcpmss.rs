@@ -9,7 +9,7 @@ use super::Extension;
 use crate::abi::layout;
 use crate::bytes::refer;
 use crate::errno::Result;
-use crate::ruleset::{Draft, Field, Payload, Test};
+use crate::ir::{Draft, Field, Payload, Test};
 
 layout! {
     /// `struct xt_tcpmss_match_info`.

@@ -5,11 +5,12 @@
 //! kernel's time zone, which no program can read; if it changed the rule would
 //! go on with the old one.
 
-use super::{Extension, Family, Features, Rule, question};
+use super::{Extension, Family, Rule, question};
 use crate::abi::layout;
 use crate::bytes::refer;
 use crate::errno::{Errno, Result};
-use crate::ruleset::kind;
+use crate::ir::kind;
+use crate::target::Features;
 
 layout! {
     /// `struct xt_time_info`. Times are in seconds.

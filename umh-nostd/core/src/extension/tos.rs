@@ -5,7 +5,7 @@ use super::Extension;
 use crate::abi::layout;
 use crate::bytes::refer;
 use crate::errno::Result;
-use crate::ruleset::{Draft, Field, Test};
+use crate::ir::{Draft, Field, Test};
 
 layout! {
     /// `struct xt_tos_match_info`.

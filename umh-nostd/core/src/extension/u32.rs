@@ -5,7 +5,7 @@ use super::{Extension, Family, Rule};
 use crate::abi::layout;
 use crate::bytes::read;
 use crate::errno::{Errno, Result};
-use crate::ruleset::{Draft, Field, Mark, Payload, Test};
+use crate::ir::{Draft, Field, Mark, Payload, Test};
 
 /// `XT_U32_MAXSIZE` + 1.
 const MAX: usize = 11;

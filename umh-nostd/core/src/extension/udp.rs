@@ -5,7 +5,7 @@ use super::{Extension, Rule};
 use crate::abi::layout;
 use crate::bytes::refer;
 use crate::errno::{Errno, Result};
-use crate::ruleset::{BOTH_PORTS, Draft};
+use crate::ir::{BOTH_PORTS, Draft};
 
 layout! {
     /// `struct xt_udp`.

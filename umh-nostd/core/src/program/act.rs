@@ -16,7 +16,7 @@ use super::asm::{
 use super::block::Block;
 use super::kernel::{ITER_DESTROY, SKB_LEN};
 use super::{Builder, frame, label, need, param, shared};
-use crate::ruleset::action;
+use crate::ir::action;
 
 use Reg::{Fp, R0, R1, R2, R3, R4, R5, R6, R7};
 use Size::{B4, B8};

@@ -162,10 +162,9 @@ impl Label {
     }
 }
 
-/// A number that differs from program to program; its meaning and value are
-/// the program's.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Param(pub(crate) u8);
+/// A number that differs from program to program; the first are the kernel's
+/// facts.
+pub(crate) use crate::target::kernel::Fact as Param;
 
 impl Param {
     /// An argument of the block.

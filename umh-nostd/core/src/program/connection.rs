@@ -19,7 +19,7 @@ use super::ops::{PAYLOAD, of};
 use super::{frame, label, shared};
 use crate::extension::connbytes::ConnBytes;
 use crate::extension::helper::Helper;
-use crate::ruleset::kind;
+use crate::ir::kind;
 
 use Reg::{Fp, R0, R1, R2, R3, R4, R5};
 use Size::{B1, B8};

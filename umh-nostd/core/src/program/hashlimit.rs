@@ -21,8 +21,8 @@ use super::kernel::SKB_LEN;
 use super::ops::{LOW, WHAT, of};
 use super::recent::{ANSWER, NOW, SPIN_LOCK, TABLE};
 use super::{Builder, frame, label, need, param, shared};
-use crate::ruleset::hashlimit::{BYTES, KEY, RATE, RULE_BYTES};
-use crate::ruleset::{LimitRates, OP, kind};
+use crate::ir::hashlimit::{BYTES, KEY, RATE, RULE_BYTES};
+use crate::ir::{LimitRates, OP, kind};
 
 use Reg::{Fp, R0, R1, R2, R3, R4, R5, R6, R8, R9};
 use Size::{B2, B4, B8};

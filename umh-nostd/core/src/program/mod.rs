@@ -31,7 +31,6 @@ mod asm;
 mod connection;
 mod frame;
 mod hashlimit;
-mod kernel;
 mod ops;
 mod packet;
 mod recent;
@@ -41,12 +40,12 @@ mod time;
 
 pub use asm::{Insn, Map};
 pub use hashlimit::COLLECT_LEN;
-pub(crate) use kernel::ConnectionPart;
-pub use kernel::{Kernel, NO_NAMES, Names};
 
+use crate::abi::Hook;
 use crate::errno::{Errno, Result};
-use crate::ruleset::{COUNTERS, Field, GROUP, IN_FRAME, Ruleset, action, data, kind};
-use crate::table::Hook;
+use crate::ir::{Field, action, kind};
+use crate::plan::{COUNTERS, GROUP, IN_FRAME, Ruleset, data};
+use crate::target::kernel;
 use asm::{
     Assembler, Cond, Label, Need, Needs, Param, Reg, Shared, add_imm, call_kfunc, jump_if_imm,
     jump_when_tired, mov, mov_imm, unless, when,
@@ -202,7 +201,7 @@ mod param {
 /// What a program has only if its table needs it.
 mod need {
     use super::Need;
-    use crate::ruleset::Field;
+    use crate::ir::Field;
 
     /// A field of the packet.
     pub(super) const fn field(field: Field) -> Need {

@@ -26,7 +26,7 @@ use super::kernel::{
 use super::packet::CHANGED;
 use super::time::{CALENDAR, TIME};
 use super::{Builder, frame, label, need, param, shared};
-use crate::ruleset::{BUCKET, Bucket, FIELDS, Field, OP, Op, flag, kind};
+use crate::ir::{BUCKET, Bucket, FIELDS, Field, OP, Op, flag, kind};
 
 use Reg::{Fp, R0, R1, R2, R3, R4, R5, R6};
 use Size::{B1, B2, B4, B8};

@@ -28,10 +28,11 @@ use super::kernel::{
 };
 use super::ops::DYNPTR_READ;
 use super::{Builder, frame, label, need, param, shared};
-use crate::ruleset::{
-    CT_INVALID, CT_ORIGINAL, CT_PRESENT, CT_UNTRACKED, Field, MAC_PRESENT, Question, Rows,
-    SOCKET_FILE as FILE, SOCKET_PRESENT, Source, class, key_place, kind,
+use crate::ir::{
+    CT_INVALID, CT_ORIGINAL, CT_PRESENT, CT_UNTRACKED, Field, MAC_PRESENT, Question,
+    SOCKET_FILE as FILE, SOCKET_PRESENT, class, kind,
 };
+use crate::plan::{Rows, Source, key_place};
 
 use Reg::{Fp, R0, R1, R2, R3, R4, R5, R6, R7, R8, R9};
 use Size::{B1, B2, B4, B8};

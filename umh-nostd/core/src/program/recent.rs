@@ -28,8 +28,8 @@ use super::block::Block;
 use super::ops::{JIFFIES, LOW, MASK, SPAN, WHAT, of};
 use super::packet::field;
 use super::{Builder, frame, label, param, shared};
-use crate::ruleset::recent::{ADDRESSES, DESTINATION, REAP, REMOVE, SECONDS, SET, TTL, UPDATE, at};
-use crate::ruleset::{Field, kind};
+use crate::ir::recent::{ADDRESSES, DESTINATION, REAP, REMOVE, SECONDS, SET, TTL, UPDATE, at};
+use crate::ir::{Field, kind};
 
 use Reg::{Fp, R0, R1, R2, R3, R4, R5, R9};
 use Size::{B2, B4, B8};

@@ -14,9 +14,9 @@ use super::asm::{
 };
 use super::block::Block;
 use super::{Builder, frame, label, need, param, shared};
-use crate::ruleset::{
-    BUCKET_RULES, DE_BRUIJN, FACTORS, GROUP, Group, HASH_BUCKET, RECORD, ROW_KEYS_MAX, Record,
-    Rows, SENTINELS,
+use crate::ir::{RECORD, Record};
+use crate::plan::{
+    BUCKET_RULES, DE_BRUIJN, FACTORS, GROUP, Group, HASH_BUCKET, ROW_KEYS_MAX, Rows, SENTINELS,
 };
 
 use Reg::{Fp, R0, R1, R2, R3, R4, R5, R7, R8, R9};

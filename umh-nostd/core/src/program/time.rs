@@ -17,7 +17,7 @@ use super::kernel::{CLOCK_AHEAD, CLOCK_STRIDE, CLOCKS, TASK_CLOCK};
 use super::ops::{PAYLOAD, of};
 use super::{frame, label, shared};
 use crate::extension::time::{CONTIGUOUS, Time};
-use crate::ruleset::kind;
+use crate::ir::kind;
 
 use Reg::{Fp, R0, R1, R2, R3, R4, R5};
 use Size::{B1, B4, B8};

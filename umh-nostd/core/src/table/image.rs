@@ -13,9 +13,9 @@
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use super::TABLE_NAME;
-use super::named::Named;
 use crate::abi::{self, NUM_HOOKS};
 use crate::errno::{Errno, Result};
+use crate::ir::named::Named;
 
 /// Changes with every change of the layout, so that a helper never misreads
 /// what another version of it has left with the kernel half.

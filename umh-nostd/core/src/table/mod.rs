@@ -22,7 +22,6 @@
 
 pub mod image;
 mod layout;
-pub mod named;
 mod offsets;
 pub mod pristine;
 mod reach;
@@ -33,13 +32,13 @@ pub(crate) use layout::INDEX;
 pub use offsets::check_header;
 pub use view::{Entry, Instance, Matches, Target, Verdict};
 
-use crate::abi::{FILTER_VALID_HOOKS, GetInfo, Replace, TABLE_NAME_LEN};
+use crate::abi::{FILTER_VALID_HOOKS, GetInfo, Hook, Replace, TABLE_NAME_LEN};
 use crate::arena::Arena;
 use crate::bytes::c_string;
 use crate::errno::{Errno, Result};
 use crate::extension::foreign::Foreign;
-use crate::extension::{Features, Host};
-use named::{Named, NamedTables};
+use crate::ir::named::{Named, NamedTables};
+use crate::target::{Features, Host};
 
 /// The table's name, padded with NULs.
 const TABLE_NAME: [u8; TABLE_NAME_LEN] = {
@@ -48,32 +47,6 @@ const TABLE_NAME: [u8; TABLE_NAME_LEN] = {
     head.copy_from_slice(b"filter");
     name
 };
-
-/// A hook of the filter table.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum Hook {
-    /// `NF_INET_LOCAL_IN`, the INPUT chain.
-    LocalIn = 1,
-    /// `NF_INET_FORWARD`, the FORWARD chain.
-    Forward = 2,
-    /// `NF_INET_LOCAL_OUT`, the OUTPUT chain.
-    LocalOut = 3,
-}
-
-impl Hook {
-    /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 3] = [Self::LocalIn, Self::Forward, Self::LocalOut];
-
-    /// `NF_INET_*`.
-    pub const fn number(self) -> usize {
-        self as usize
-    }
-
-    /// The bit that stands for it in `valid_hooks` and `comefrom`.
-    pub const fn mask(self) -> u32 {
-        1 << self as u32
-    }
-}
 
 /// Which entry of a table, counted from 0. Counters are found by it.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]

@@ -8,12 +8,13 @@
 use zerocopy::{FromBytes, transmute};
 
 use super::layout::{ENTRY, EXTENSION, INDEX, PLACE, TARGET_OFFSET};
-use super::named::NamedTables;
 use crate::abi::{Entry, ExtensionHeader, Replace};
 use crate::bytes::{c_string, read, write};
 use crate::errno::{Errno, Result};
 use crate::extension::foreign::{self, Foreign};
-use crate::extension::{self, Extension, Features, Host, Kind, Place, Rule};
+use crate::extension::{self, Extension, Kind, Place, Rule};
+use crate::ir::named::NamedTables;
+use crate::target::{Features, Host};
 
 /// Extensions that were found last, by what their headers say.
 const KNOWN: usize = 8;

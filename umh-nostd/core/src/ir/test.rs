@@ -7,8 +7,8 @@
 
 use heapless::Vec;
 
-use super::key::has_keys;
 use super::record::{Pattern, class};
+use crate::plan::has_keys;
 
 /// A number that is known of a packet. The program keeps them in an array
 /// on its stack, in this order.

@@ -11,9 +11,8 @@
 //! bits in the middle: a narrow range that crosses a multiple of 256 allows few
 //! values of it.
 
-use super::record::{OP, Op, Record, class, flag, kind};
-use super::test::{Field, Predicates, Question};
 use crate::bytes::read;
+use crate::ir::{Field, OP, Op, Predicates, Question, Record, class, flag, kind};
 
 /// The bits of the class word that stand for predicates.
 const PREDICATES: u64 = ((1 << class::PREDICATES) - 1) << class::PREDICATE;
@@ -71,7 +70,7 @@ const fn keys(field: u16) -> [u8; 3] {
 }
 
 /// Whether rows may leave out rules by ranges of a field.
-pub(super) fn has_keys(field: u16) -> bool {
+pub(crate) fn has_keys(field: u16) -> bool {
     keys(field) != [NONE; 3]
 }
 

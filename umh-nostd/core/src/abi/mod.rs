@@ -5,6 +5,10 @@
 //! `netfilter_ipv4/ip_tables.h`, field for field. Plain data: a value of one
 //! of these types is an allegation of the caller's, checked by `table`.
 
+mod hook;
+
+pub use hook::Hook;
+
 /// `XT_TABLE_MAXNAMELEN`: bytes of a table name, its NUL included.
 pub const TABLE_NAME_LEN: usize = 32;
 /// `XT_EXTENSION_MAXNAMELEN`: bytes of a match or target name with its NUL.

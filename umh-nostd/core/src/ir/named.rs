@@ -12,9 +12,9 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
+use super::{hashlimit, recent};
 use crate::bytes::c_string;
 use crate::errno::{Errno, Result};
-use crate::ruleset::{hashlimit, recent};
 
 /// Most of them that there can be: with its other maps a program must stay
 /// below the 64 that the verifier allows.

@@ -2,22 +2,25 @@
 //! What the programs must know of the kernel they run on.
 //!
 //! Owns: the list of structure members, types and kfuncs, each of them a
-//! [`Param`] of every program, and which [`Features`] follow from them.
+//! [`Fact`] of every program, and which [`Features`] follow from them.
 //! Resolved once from vmlinux BTF; a few hundred bytes that never change
 //! while the kernel runs.
 
-use super::asm::Param;
-use crate::btf::{Btf, Kind, TypeId, cut};
+use super::Features;
+use super::btf::{Btf, Kind, TypeId, cut};
 use crate::bytes::read;
-use crate::extension::Features;
-use crate::ruleset::kind;
+use crate::ir::kind;
+
+/// What is to be known of a kernel, by its number.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Fact(pub(crate) u8);
 
 macro_rules! facts {
     ($($(#[$doc:meta])* $name:ident = $kind:ident $ty:literal
        $source:ident $((&[$($member:literal),*]))?;)*) => {
         #[allow(non_camel_case_types, clippy::upper_case_acronyms, reason = "names of constants")]
         enum Index { $($name,)* COUNT }
-        $($(#[$doc])* pub(crate) const $name: Param = Param(Index::$name as u8);)*
+        $($(#[$doc])* pub(crate) const $name: Fact = Fact(Index::$name as u8);)*
         /// Number of facts; parameters from here on are the program's own.
         pub(crate) const FACTS: usize = Index::COUNT as usize;
         const LONG: &str = concat!($($ty, $($(".", $member,)*)? mark!($kind $source),)*);
@@ -287,7 +290,7 @@ facts! {
 /// The facts without which no program is possible.
 const REQUIRED: core::ops::RangeInclusive<u8> = SKB_LEN.0..=GSO_TYPE.0;
 /// The facts that a feature needs: the first and the last one.
-static NEEDED: [(Param, Param, Features); 8] = [
+static NEEDED: [(Fact, Fact, Features); 8] = [
     (SKB_NFCT, TUPLE_PROTO, Features::CONNTRACK),
     (CT_MARK, CT_MARK, Features::CONNECTION_MARKS),
     (SKB_DEV, SKB_MAC, Features::LINK_LAYER),
@@ -301,8 +304,8 @@ static NEEDED: [(Param, Param, Features); 8] = [
 const EXTRAS: Features = Features::CONNECTION_EXTRAS.with(Features::ACCOUNTING);
 
 /// The function that an op of a kind calls.
-pub(crate) const fn function(kind: u8) -> Param {
-    Param(REJECT.0 + kind - kind::REJECT)
+pub(crate) const fn function(kind: u8) -> Fact {
+    Fact(REJECT.0 + kind - kind::REJECT)
 }
 
 const _: () = assert!(
@@ -361,7 +364,7 @@ impl Kernel {
         }
         let kernel = Self { facts };
         for fact in REQUIRED {
-            if !kernel.has(Param(fact)) {
+            if !kernel.has(Fact(fact)) {
                 return Err(wanted
                     .get(usize::from(fact))
                     .map_or(&[][..], |wanted| wanted.1));
@@ -412,84 +415,23 @@ impl Kernel {
     }
 
     /// The value of a fact.
-    pub(crate) fn fact(&self, fact: Param) -> i32 {
+    pub(crate) fn fact(&self, fact: Fact) -> i32 {
         self.facts
             .get(usize::from(fact.0))
             .copied()
             .unwrap_or(ABSENT)
     }
 
-    fn has_all(&self, first: Param, last: Param) -> bool {
-        (first.0..=last.0).all(|fact| self.has(Param(fact)))
+    fn has_all(&self, first: Fact, last: Fact) -> bool {
+        (first.0..=last.0).all(|fact| self.has(Fact(fact)))
     }
 
-    fn has(&self, fact: Param) -> bool {
+    fn has(&self, fact: Fact) -> bool {
         self.fact(fact) != ABSENT
     }
 
     /// All facts, as the first parameters of a program.
     pub(crate) fn facts(&self) -> &[i32; FACTS] {
         &self.facts
-    }
-}
-
-/// What can be asked of a connection.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum ConnectionPart {
-    OriginalSource,
-    OriginalDestination,
-    ReplySource,
-    ReplyDestination,
-    Protocol,
-    OriginalSourcePort,
-    OriginalDestinationPort,
-    ReplySourcePort,
-    ReplyDestinationPort,
-    Status,
-    Expires,
-}
-
-impl ConnectionPart {
-    /// Both addresses of both directions.
-    pub(crate) const ADDRESSES: [Self; 4] = [
-        Self::OriginalSource,
-        Self::OriginalDestination,
-        Self::ReplySource,
-        Self::ReplyDestination,
-    ];
-    /// Both ports of both directions.
-    pub(crate) const PORTS: [Self; 4] = [
-        Self::OriginalSourcePort,
-        Self::OriginalDestinationPort,
-        Self::ReplySourcePort,
-        Self::ReplyDestinationPort,
-    ];
-
-    /// The kind of op that asks for it.
-    pub(crate) fn kind(self) -> u8 {
-        match self {
-            Self::Expires => kind::CT_EXPIRES,
-            _ if Self::PORTS.contains(&self) => kind::CT_PORT,
-            _ => kind::CT_WORD,
-        }
-    }
-
-    /// Where it is in a connection.
-    pub(crate) fn offset(self, kernel: &Kernel) -> i32 {
-        let (reply, part) = match self {
-            Self::Status => return kernel.fact(CT_STATUS),
-            Self::Expires => return kernel.fact(CT_TIMEOUT),
-            Self::OriginalSource => (false, TUPLE_SRC),
-            Self::OriginalDestination => (false, TUPLE_DST),
-            Self::ReplySource => (true, TUPLE_SRC),
-            Self::ReplyDestination => (true, TUPLE_DST),
-            Self::Protocol => (false, TUPLE_PROTO),
-            Self::OriginalSourcePort => (false, TUPLE_SPORT),
-            Self::OriginalDestinationPort => (false, TUPLE_DPORT),
-            Self::ReplySourcePort => (true, TUPLE_SPORT),
-            Self::ReplyDestinationPort => (true, TUPLE_DPORT),
-        };
-        let stride = if reply { kernel.fact(TUPLE_STRIDE) } else { 0 };
-        kernel.fact(CT_TUPLES) + stride + kernel.fact(part)
     }
 }

@@ -23,33 +23,19 @@
 
 mod index;
 mod key;
-mod lower;
-mod record;
-mod test;
 
 pub(crate) use index::{
-    BUCKET_RULES, DE_BRUIJN, FACTORS, GROUP, Group, HASH_BUCKET, Index, ROW_KEYS_MAX, Rows,
+    BUCKET_RULES, DE_BRUIJN, FACTORS, GROUP, Group, HASH_BUCKET, Index, LONG, ROW_KEYS_MAX, Rows,
 };
 use key::Context;
-pub(crate) use key::{Source, place as key_place};
-pub(crate) use lower::{BOTH_PORTS, Mark, Payload};
-pub use lower::{Draft, Transport, Uses};
-pub use record::Bucket;
-pub use record::LimitRates;
-pub use record::{Action, LONGEST_OP, OP, Op, Pattern, RECORD, Record, class};
-pub(crate) use record::{BUCKET, action, flag, hashlimit, kind, recent};
-pub use test::{
-    CT_INVALID, CT_NAT, CT_ORIGINAL, CT_PRESENT, CT_UNTRACKED, FIELDS, Field, MAC_PRESENT,
-    Predicate, Predicates, Question, SOCKET_FILE, SOCKET_PRESENT, Test,
-};
+pub(crate) use key::{Source, has_keys, place as key_place};
 
 use crate::bytes::write;
 use crate::errno::{Errno, Result};
-use crate::extension::Features;
-use crate::program::Kernel;
+use crate::ir::{Action, BUCKET, LONGEST_OP, Lowering, Predicates, RECORD, Record, Sink, Uses};
 use crate::table::{Entry, Table, Target, Verdict};
+use crate::target::{Features, Kernel};
 use index::{SHORT, Survey};
-use lower::{Lowering, Sink};
 use zerocopy::{FromBytes, IntoBytes};
 
 /// Bytes of a rule's counters in a row of the counter map.

@@ -12,7 +12,7 @@
 
 use zerocopy::IntoBytes;
 
-use super::index::LONG;
+use super::named::Named;
 use super::record::{BUCKET, Bucket, LimitRates, OP, Op, Pattern, Record, class, flag, kind};
 use super::test::{Field, Predicate, Predicates, Question, Test};
 use crate::abi::{
@@ -21,26 +21,26 @@ use crate::abi::{
 };
 use crate::bytes::{read, write};
 use crate::errno::{Errno, Result};
-use crate::program::Kernel;
-use crate::table::named::Named;
+use crate::plan::LONG;
 use crate::table::{Entry, Table, Target};
+use crate::target::Kernel;
 
 /// Where ops and buckets go. With no room it only counts, so that the same
 /// code finds out how much room there must be.
 #[derive(Debug)]
-pub(super) struct Sink<'a> {
+pub(crate) struct Sink<'a> {
     bytes: &'a mut [u8],
     /// Bytes so far, whether there was room or not.
-    pub(super) len: usize,
+    pub(crate) len: usize,
 }
 
 impl<'a> Sink<'a> {
-    pub(super) fn new(bytes: &'a mut [u8]) -> Self {
+    pub(crate) fn new(bytes: &'a mut [u8]) -> Self {
         Self { bytes, len: 0 }
     }
 
     /// What has room.
-    pub(super) fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         self.bytes
     }
 
@@ -82,27 +82,27 @@ pub struct Uses {
 
 /// What a whole table is lowered into.
 #[derive(Debug)]
-pub(super) struct Lowering<'a> {
-    pub(super) kernel: &'a Kernel,
-    pub(super) hz: u32,
+pub(crate) struct Lowering<'a> {
+    pub(crate) kernel: &'a Kernel,
+    pub(crate) hz: u32,
     /// Whether there may be odd packets: if any rule asks for a transport
     /// header.
-    pub(super) odd_packets: bool,
-    pub(super) table: &'a Table<'a>,
-    pub(super) ops: Sink<'a>,
-    pub(super) state: Sink<'a>,
-    pub(super) predicates: &'a mut Predicates,
-    pub(super) uses: &'a mut Uses,
+    pub(crate) odd_packets: bool,
+    pub(crate) table: &'a Table<'a>,
+    pub(crate) ops: Sink<'a>,
+    pub(crate) state: Sink<'a>,
+    pub(crate) predicates: &'a mut Predicates,
+    pub(crate) uses: &'a mut Uses,
 }
 
 /// The op that asks an odd packet for its transport header, and drops it or
 /// lets the rule fail: most rules need no other for odd packets.
-pub(super) const SHARED_GUARD: u32 = OP as u32;
+pub(crate) const SHARED_GUARD: u32 = OP as u32;
 
 impl<'a> Lowering<'a> {
     /// The ops that every table starts with: one that is never reached, so
     /// that no rule's ops start at 0, and the shared one.
-    pub(super) fn start(&mut self) {
+    pub(crate) fn start(&mut self) {
         self.ops.push(&Op::default());
         self.ops.push(&Op {
             kind: kind::GUARD,
@@ -114,7 +114,7 @@ impl<'a> Lowering<'a> {
     /// Lowers one entry; its action and its place in the index are left to
     /// the caller, but for the op of a target that is no verdict, which the
     /// action then names.
-    pub(super) fn rule(&mut self, entry: &Entry<'_>) -> Result<Record> {
+    pub(crate) fn rule(&mut self, entry: &Entry<'_>) -> Result<Record> {
         let mut record = Record::default();
         let bucket = self.state.len;
         if let Target::Extension(instance) = entry.target {

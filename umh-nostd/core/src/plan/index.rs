@@ -22,9 +22,9 @@ use heapless::Vec;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use super::key::{self, Context, KEYS, Values};
-use super::record::{Record, class};
 use crate::bytes::{read, write};
 use crate::errno::{Errno, Result};
+use crate::ir::{Record, class};
 
 /// Groups that there may be.
 pub(crate) const GROUPS: usize = 8;
@@ -45,7 +45,7 @@ pub(crate) const SHORT: u32 = 24;
 /// Keys that there may be rows for.
 pub(crate) const ROW_KEYS_MAX: usize = 6;
 /// A list of fewer rules is searched one by one.
-pub(super) const LONG: usize = 96;
+pub(crate) const LONG: usize = 96;
 /// Multiplied with a power of two, the upper six bits tell which one.
 pub(crate) const DE_BRUIJN: u64 = 0x03f7_9d71_b4cb_0a89;
 /// What the hash multiplies with.

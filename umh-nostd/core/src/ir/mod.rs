@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Rules as data: what the extensions write and the programs read.
+//!
+//! Owns: the forms that a rule takes on its way from the table to a program,
+//! and the interface through which the extensions say what they ask of a
+//! packet.
+//!
+//! ```text
+//! record   what a rule looks like in the data map: a record, and its ops
+//! test     questions without state, and those that are asked beforehand
+//! draft    one rule while it is being written: what an extension calls
+//! named    the tables of `recent` and `hashlimit`, which rules share by name
+//! ```
+
+mod draft;
+pub mod named;
+mod record;
+mod test;
+
+pub(crate) use draft::{BOTH_PORTS, Lowering, Mark, Payload, Sink};
+pub use draft::{Draft, Transport, Uses};
+pub use record::Bucket;
+pub use record::LimitRates;
+pub use record::{Action, LONGEST_OP, OP, Op, Pattern, RECORD, Record, class};
+pub(crate) use record::{BUCKET, action, flag, hashlimit, kind, recent};
+pub use test::{
+    CT_INVALID, CT_NAT, CT_ORIGINAL, CT_PRESENT, CT_UNTRACKED, FIELDS, Field, MAC_PRESENT,
+    Predicate, Predicates, Question, SOCKET_FILE, SOCKET_PRESENT, Test,
+};
