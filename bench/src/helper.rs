@@ -15,6 +15,16 @@ pub(crate) struct Helper {
     pub(crate) blob: u64,
 }
 
+/// Most bytes that the file may have, from where the test has it; 0, which no
+/// file meets, if it is not there.
+pub(crate) fn max_size() -> u64 {
+    let lines = include_str!("../../tests/elf").lines();
+    let limit = lines.filter_map(|line| line.strip_prefix("max_size="));
+    let digits = limit.flat_map(|rest| rest.split_whitespace().next());
+    let mut sizes = digits.filter_map(|digits| digits.parse().ok());
+    sizes.next().unwrap_or_default()
+}
+
 /// Lets a new helper do one REPLACE.
 pub(crate) fn look(table: &Blob) -> io::Result<Helper> {
     let own = format!("/proc/{}/exe", std::process::id());

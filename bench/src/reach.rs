@@ -7,6 +7,7 @@
 
 use umh_core::abi::Hook;
 
+use crate::helper;
 use crate::measure::{Kind, Median};
 use crate::plan::{MANY, Results};
 use crate::shapes::Shape;
@@ -197,10 +198,11 @@ impl Results {
             None,
         ));
         let helper = self.helper;
+        let limit = helper::max_size();
         rows.push(row(
             "the helper's file".into(),
-            "<= 64 KiB".into(),
-            helper.map(|helper| (format!("{} bytes", helper.file), helper.file <= 64 << 10)),
+            format!("<= {} KiB", limit >> 10),
+            helper.map(|helper| (format!("{} bytes", helper.file), helper.file <= limit)),
         ));
         rows.push(row(
             "the helper's memory while idle".into(),
