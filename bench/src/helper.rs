@@ -4,7 +4,7 @@
 use std::io;
 
 use bpfilter_tests::blob::Blob;
-use bpfilter_tests::side::{Side, settled_rss, status, umh_path};
+use bpfilter_tests::client::side::{Side, settled_rss, status, umh_path};
 
 /// Sizes, in bytes but where a name says otherwise.
 #[derive(Clone, Copy, Debug)]

@@ -116,7 +116,7 @@ fn invoked() -> Result<(), Box<dyn Error>> {
             print!("{}", shape.rules(Hook::Forward, plan::MANY).iptables());
             return Ok(());
         }
-        Invocation::Serve => return Ok(bpfilter_tests::wire::serve()?),
+        Invocation::Serve => return Ok(bpfilter_tests::client::wire::serve()?),
         Invocation::Bench { form, folder, cpu } => (form, folder, cpu),
     };
     let last = bpfilter_tests::programs::cpus() as usize - 1;

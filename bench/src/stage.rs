@@ -15,10 +15,10 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use bpfilter_tests::blob::{Blob, counters_of, get_entries, get_info, info_of};
-use bpfilter_tests::namespace::{open_tun, run};
+use bpfilter_tests::client::side::{Side, scratch};
+use bpfilter_tests::client::wire::{Reply, Request};
 use bpfilter_tests::programs;
-use bpfilter_tests::side::{Side, scratch};
-use bpfilter_tests::wire::{Reply, Request};
+use bpfilter_tests::world::namespace::{open_tun, run};
 use umh_core::abi::Hook;
 use umh_core::abi::{Counters, GetEntries};
 

@@ -205,7 +205,9 @@ impl Sockets {
         flow.connect(own(FLOW_PORT))?;
         Ok(Self::Loopback {
             flow,
-            raw: bpfilter_tests::sockopt::socket(bpfilter_tests::sockopt::Kind::Raw)?,
+            raw: bpfilter_tests::client::sockopt::socket(
+                bpfilter_tests::client::sockopt::Kind::Raw,
+            )?,
             sink: UdpSocket::bind(own(FREE_PORT))?,
         })
     }
@@ -239,7 +241,7 @@ impl Sockets {
         if ret != 0 {
             return Err(io::Error::last_os_error());
         }
-        bpfilter_tests::namespace::set_option(
+        bpfilter_tests::world::namespace::set_option(
             &socket,
             libc::SOL_PACKET,
             libc::PACKET_QDISC_BYPASS,

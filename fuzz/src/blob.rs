@@ -5,4 +5,4 @@
 
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|data: &[u8]| bpfilter_tests::any_bytes::replace(data));
+fuzz_target!(|data: &[u8]| bpfilter_tests::blob::any_bytes::replace(data));

@@ -4,11 +4,11 @@
 
 use std::path::Path;
 
-use bpfilter_tests::any_bytes::{HELPFUL, from_request};
+use bpfilter_tests::blob::any_bytes::{HELPFUL, from_request};
 use bpfilter_tests::blob::{add_counters, get_entries, get_info, get_revision};
-use bpfilter_tests::generate;
-use bpfilter_tests::rows::{base, rows};
-use bpfilter_tests::sockopt::GET_REVISION_MATCH;
+use bpfilter_tests::blob::generate;
+use bpfilter_tests::replace_checks::{base, rows};
+use bpfilter_tests::client::sockopt::GET_REVISION_MATCH;
 
 fn main() -> std::io::Result<()> {
     let folder = std::env::args().nth(1).expect("a folder");

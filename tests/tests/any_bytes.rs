@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The core comes back from any bytes, and what it takes can be trusted.
 
-use bpfilter_tests::any_bytes::{HELPFUL, from_request, replace};
-use bpfilter_tests::mutate::{Mutant, mutation};
-use bpfilter_tests::{cases, generate, rows};
+use bpfilter_tests::blob::any_bytes::{HELPFUL, from_request, replace};
+use bpfilter_tests::blob::mutate::{Mutant, mutation};
+use bpfilter_tests::{blob::generate, cases, replace_checks};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -43,7 +43,7 @@ fn noise_does_no_harm() {
 
 #[test]
 fn every_rule_does_no_harm() {
-    for row in rows::rows() {
+    for row in replace_checks::rows() {
         replace(&from_request(HELPFUL, &row.blob.bytes()));
     }
 }

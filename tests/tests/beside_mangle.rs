@@ -13,7 +13,7 @@
 
 use std::process::Command;
 
-use bpfilter_tests::side::{run_path, scratch, umh_path};
+use bpfilter_tests::client::side::{run_path, scratch, umh_path};
 
 /// Loads `rules` behind `-A INPUT` into both tables, runs `traffic`, and gives
 /// the packets and bytes of each rule: ip_tables', then bpfilter's.

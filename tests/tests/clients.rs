@@ -12,8 +12,8 @@
 )]
 
 use bpfilter_tests::blob::add_counters;
-use bpfilter_tests::judge;
-use bpfilter_tests::side::Pair;
+use bpfilter_tests::client::side::Pair;
+use bpfilter_tests::oracle::judge;
 
 fn pair() -> Pair {
     Pair::new(env!("CARGO_BIN_EXE_rawclient"))

@@ -15,11 +15,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bpfilter_tests::blob::{Rule, Table, Target};
-use bpfilter_tests::namespace::{run, unshare};
-use bpfilter_tests::oracle::Live;
+use bpfilter_tests::oracle::case::Live;
 use bpfilter_tests::packet::{Ipv4, protocol, udp};
 use bpfilter_tests::programs::{Programs, kernel};
-use bpfilter_tests::rows::Hashlimit;
+use bpfilter_tests::replace_checks::Hashlimit;
+use bpfilter_tests::world::namespace::{run, unshare};
 use fastrand::Rng;
 use umh_core::abi::Hook;
 use umh_core::abi::{FILTER_VALID_HOOKS, Replace, VERDICT_ACCEPT, VERDICT_DROP};

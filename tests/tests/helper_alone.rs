@@ -10,7 +10,7 @@ use std::io::{Read, Write};
 use std::process::{Child, Command, Stdio};
 
 use bpfilter_msgfmt::{CMD_PING, IPT_SO_GET_INFO, IPT_SO_SET_REPLACE, Request};
-use bpfilter_tests::side::umh_path;
+use bpfilter_tests::client::side::umh_path;
 use zerocopy::IntoBytes;
 
 /// What became of a helper.

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bpfilter_tests::blob::{Extension, Rule, Table, Target, add_counters, get_entries, get_info};
-use bpfilter_tests::side::{Pair, Side, scratch};
+use bpfilter_tests::client::side::{Pair, Side, scratch};
 use umh_core::abi::VERDICT_DROP;
 
 const RAWCLIENT: &str = env!("CARGO_BIN_EXE_rawclient");

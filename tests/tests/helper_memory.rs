@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 use bpfilter_tests::blob::{
     Blob, Extension, Rule, Table, Target, add_counters, get_entries, get_info, info_of,
 };
-use bpfilter_tests::side::{Pair, Side, settled_rss, status};
-use bpfilter_tests::wire::{Reply, Request};
+use bpfilter_tests::client::side::{Pair, Side, settled_rss, status};
+use bpfilter_tests::client::wire::{Reply, Request};
 use umh_core::abi::{VERDICT_ACCEPT, VERDICT_DROP};
 
 const RAWCLIENT: &str = env!("CARGO_BIN_EXE_rawclient");

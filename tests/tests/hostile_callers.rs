@@ -13,9 +13,9 @@
 use bpfilter_tests::blob::{
     Blob, Rule, Table, Target, add_counters, get_entries, get_info, get_revision, info_of,
 };
-use bpfilter_tests::side::Side;
-use bpfilter_tests::sockopt::{Call, GET_REVISION_MATCH, Outcome};
-use bpfilter_tests::wire::{Reply, Request};
+use bpfilter_tests::client::side::Side;
+use bpfilter_tests::client::sockopt::{Call, GET_REVISION_MATCH, Outcome};
+use bpfilter_tests::client::wire::{Reply, Request};
 use umh_core::abi::VERDICT_DROP;
 
 fn bpfilter() -> Side {

@@ -13,11 +13,11 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use bpfilter_tests::blob;
-use bpfilter_tests::judge::{self, Verdict};
-use bpfilter_tests::mutate::{self, Mutant};
-use bpfilter_tests::side::{Pair, Side};
-use bpfilter_tests::sockopt::errno_name;
-use bpfilter_tests::{cases, generate};
+use bpfilter_tests::blob::mutate::{self, Mutant};
+use bpfilter_tests::client::side::{Pair, Side};
+use bpfilter_tests::client::sockopt::errno_name;
+use bpfilter_tests::oracle::judge::{self, Verdict};
+use bpfilter_tests::{blob::generate, cases};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use umh_core::table::is_filter;

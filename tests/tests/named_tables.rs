@@ -14,7 +14,7 @@
 
 use std::thread;
 
-use bpfilter_tests::agents::{Backend, Cases, succeeds};
+use bpfilter_tests::packet::agents::{Backend, Cases, succeeds};
 
 const AGENT: &str = env!("CARGO_BIN_EXE_packet-agent");
 

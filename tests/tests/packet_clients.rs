@@ -12,7 +12,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
-use bpfilter_tests::side::{run_path, scratch, umh_path};
+use bpfilter_tests::client::side::{run_path, scratch, umh_path};
 
 /// A PATH on which `iptables` is the legacy one, as in the VM.
 fn path() -> String {

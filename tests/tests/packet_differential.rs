@@ -16,7 +16,7 @@
 
 use std::thread;
 
-use bpfilter_tests::agents::{Backend, Cases, run_cases, succeeds};
+use bpfilter_tests::packet::agents::{Backend, Cases, run_cases, succeeds};
 
 const AGENT: &str = env!("CARGO_BIN_EXE_packet-agent");
 

@@ -8,7 +8,7 @@
 //!
 //! Needs root, and ip_tables in the running kernel.
 
-use bpfilter_tests::agents::{Backend, Cases, run_cases, succeeds};
+use bpfilter_tests::packet::agents::{Backend, Cases, run_cases, succeeds};
 
 const AGENT: &str = env!("CARGO_BIN_EXE_packet-agent");
 

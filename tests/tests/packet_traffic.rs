@@ -11,8 +11,8 @@
 use std::io::{BufRead, BufReader};
 use std::time::Duration;
 
-use bpfilter_tests::agents::{Backend, start, succeeds};
-use bpfilter_tests::side::helper_of;
+use bpfilter_tests::client::side::helper_of;
+use bpfilter_tests::packet::agents::{Backend, start, succeeds};
 
 const AGENT: &str = env!("CARGO_BIN_EXE_packet-agent");
 

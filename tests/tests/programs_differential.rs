@@ -15,15 +15,15 @@
     reason = "a test fails by a panic"
 )]
 
-use bpfilter_tests::agents::Cases;
 use bpfilter_tests::blob::{Blob, Chain, Extension, Rule, Table as BlobTable, Target};
-use bpfilter_tests::evaluate::{Conntrack, Evaluator, Hook, PacketAt, PacketType, Verdict};
-use bpfilter_tests::namespace::{run, unshare};
-use bpfilter_tests::odd_rules::Edited;
-use bpfilter_tests::oracle::{CPU, Case, Live};
+use bpfilter_tests::oracle::case::{CPU, Case, Live};
+use bpfilter_tests::oracle::evaluate::{Conntrack, Evaluator, Hook, PacketAt, PacketType, Verdict};
+use bpfilter_tests::oracle::table::Table;
 use bpfilter_tests::packet::Ipv4;
+use bpfilter_tests::packet::agents::Cases;
 use bpfilter_tests::programs::{Programs, kernel};
-use bpfilter_tests::table::Table;
+use bpfilter_tests::rules::edited::Edited;
+use bpfilter_tests::world::namespace::{run, unshare};
 use fastrand::Rng;
 use umh_core::abi::Hook as CoreHook;
 use umh_core::abi::{GetInfo, Replace, VERDICT_ACCEPT, VERDICT_DROP, VERDICT_RETURN};

@@ -14,13 +14,13 @@ use bpfilter_tests::blob::{
     Blob, Chain, Extension, Rule, Table, Target, add_counters, get_entries, get_info, get_revision,
     info_of,
 };
-use bpfilter_tests::judge;
-use bpfilter_tests::rows::{CURRENT, rows};
-use bpfilter_tests::side::Pair;
-use bpfilter_tests::sockopt::{
+use bpfilter_tests::client::side::Pair;
+use bpfilter_tests::client::sockopt::{
     ADD_COUNTERS, Call, GET_ENTRIES, GET_INFO, GET_REVISION_MATCH, GET_REVISION_TARGET, Kind,
     Outcome, Place, REPLACE, errno_name,
 };
+use bpfilter_tests::oracle::judge;
+use bpfilter_tests::replace_checks::{CURRENT, rows};
 use umh_core::abi::{IPT_F_GOTO, VERDICT_ACCEPT, VERDICT_DROP};
 
 /// Both sides, at a fresh table.

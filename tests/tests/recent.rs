@@ -10,10 +10,10 @@
 use std::thread;
 
 use bpfilter_tests::blob::{Blob, Extension, Rule, Table, Target};
-use bpfilter_tests::namespace::{run, unshare};
-use bpfilter_tests::oracle::Live;
+use bpfilter_tests::oracle::case::Live;
 use bpfilter_tests::packet::{Ipv4, protocol, udp};
 use bpfilter_tests::programs::{Programs, kernel};
+use bpfilter_tests::world::namespace::{run, unshare};
 use umh_core::abi::Hook;
 use umh_core::abi::{VERDICT_ACCEPT, VERDICT_DROP};
 use umh_core::ir::named::NAMED_MAX;

@@ -13,9 +13,9 @@
 use std::collections::BTreeSet;
 
 use bpfilter_tests::blob::{get_revision, padded};
-use bpfilter_tests::judge;
-use bpfilter_tests::side::Side;
-use bpfilter_tests::sockopt::{GET_REVISION_MATCH, GET_REVISION_TARGET};
+use bpfilter_tests::client::side::Side;
+use bpfilter_tests::client::sockopt::{GET_REVISION_MATCH, GET_REVISION_TARGET};
+use bpfilter_tests::oracle::judge;
 use umh_core::extension::Kind;
 
 /// Matches by name and revision.

@@ -10,9 +10,9 @@
 )]
 
 use bpfilter_tests::blob;
-use bpfilter_tests::rows;
-use bpfilter_tests::side::Side;
-use bpfilter_tests::sockopt::{GET_REVISION_MATCH, GET_REVISION_TARGET, errno_name};
+use bpfilter_tests::client::side::Side;
+use bpfilter_tests::client::sockopt::{GET_REVISION_MATCH, GET_REVISION_TARGET, errno_name};
+use bpfilter_tests::replace_checks;
 use umh_core::errno::Errno;
 use umh_core::extension::{self, Kind};
 use umh_core::target::{Features, Host};
@@ -26,13 +26,16 @@ const HOST: Host = Host {
 
 #[test]
 fn the_core_keeps_the_rules() {
-    assert_eq!(rows::ask_core(), [""; 0]);
+    assert_eq!(replace_checks::ask_core(), [""; 0]);
 }
 
 #[test]
 fn the_kernel_has_the_same_rules() {
     let mut kernel = Side::kernel(RAWCLIENT);
-    assert_eq!(rows::ask_kernel(|call| kernel.call(call)), [""; 0]);
+    assert_eq!(
+        replace_checks::ask_kernel(|call| kernel.call(call)),
+        [""; 0]
+    );
 }
 
 #[test]

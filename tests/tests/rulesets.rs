@@ -17,8 +17,8 @@ use std::fmt::Write;
 use std::path::Path;
 
 use bpfilter_tests::blob::{add_counters, get_entries, get_info, info_of};
-use bpfilter_tests::judge;
-use bpfilter_tests::side::{Pair, Side};
+use bpfilter_tests::client::side::{Pair, Side};
+use bpfilter_tests::oracle::judge;
 
 /// Name and text of each file, and the extensions for which it is refused.
 fn files() -> Vec<(String, String, Vec<String>)> {

@@ -7,13 +7,13 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use bpfilter_tests::answers;
-use bpfilter_tests::arguments;
-use bpfilter_tests::big_rules::Shape;
-use bpfilter_tests::named_tables;
-use bpfilter_tests::namespace::Namespace;
-use bpfilter_tests::oracle::{Case, run_case};
-use bpfilter_tests::traffic;
+use bpfilter_tests::oracle::case::{Case, run_case};
+use bpfilter_tests::packet::traffic;
+use bpfilter_tests::records::answers;
+use bpfilter_tests::records::arguments;
+use bpfilter_tests::records::named_tables;
+use bpfilter_tests::rules::big::Shape;
+use bpfilter_tests::world::namespace::Namespace;
 
 const USAGE: &str = "\
 usage: packet-agent cases SEED COUNT  run COUNT cases, the first made from SEED, and print a line

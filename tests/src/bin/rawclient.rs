@@ -12,8 +12,10 @@
 use std::io;
 use std::process::ExitCode;
 
-use bpfilter_tests::sockopt::{Call, Hex, Outcome, Place, Prepared, errno_name, errno_of_name};
-use bpfilter_tests::{rows, sockopt, wire};
+use bpfilter_tests::client::sockopt::{
+    Call, Hex, Outcome, Place, Prepared, errno_name, errno_of_name,
+};
+use bpfilter_tests::{client::sockopt, client::wire, replace_checks};
 
 const USAGE: &str = "\
 usage: rawclient info [TABLE]               GET_INFO, printed field by field
@@ -185,12 +187,12 @@ fn rules() -> io::Result<()> {
     if unsafe { libc::unshare(libc::CLONE_NEWNET) } != 0 {
         return Err(io::Error::last_os_error());
     }
-    let mut failed = rows::ask_core();
-    failed.extend(rows::ask_kernel(|call| {
+    let mut failed = replace_checks::ask_core();
+    failed.extend(replace_checks::ask_kernel(|call| {
         Prepared::new(call).expect("memory for a call").outcome()
     }));
     if failed.is_empty() {
-        println!("{} requests, as they must be", rows::rows().len());
+        println!("{} requests, as they must be", replace_checks::rows().len());
         return Ok(());
     }
     Err(io::Error::other(failed.join("\n")))

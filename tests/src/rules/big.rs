@@ -8,7 +8,7 @@ use std::fmt::Write;
 
 use fastrand::Rng;
 
-use crate::random_packets::pick;
+use crate::packet::random::pick;
 use crate::world::{PORTS, SOURCES};
 
 /// A shape.

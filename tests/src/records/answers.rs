@@ -18,14 +18,14 @@ use std::os::unix::fs::OpenOptionsExt;
 
 use fastrand::Rng;
 
-use crate::changed;
-use crate::namespace::{Namespace, forget_connections, pin, run};
-use crate::oracle::{CPU, Case, Live, Seen, difference};
+use crate::oracle::case::{CPU, Case, Live, Seen, difference};
+use crate::packet::random::shot;
 use crate::packet::{fix_ip_checksum, protocol};
-use crate::random_packets::shot;
-use crate::random_rules::{self, Flavour, nested, rule_set};
+use crate::rules::changing;
+use crate::rules::random::{Flavour, nested, remark, rule_set};
+use crate::rules::x_tables::SETS;
 use crate::world::Shot;
-use crate::x_tables_rules::SETS;
+use crate::world::namespace::{Namespace, forget_connections, pin, run};
 
 /// From this seed on rules use x_tables' own matches and targets, too.
 const X_TABLES: u64 = 1000;
@@ -78,7 +78,7 @@ fn busy(rng: &mut Rng, rules: &str) -> String {
         text += &format!("{line}\n");
         // The rule that counts all.
         if line.starts_with("-A ") && line.split(' ').count() == 2 {
-            text += &format!("{line} {}\n", random_rules::remark(rng, false));
+            text += &format!("{line} {}\n", remark(rng, false));
         }
     }
     text
@@ -156,10 +156,10 @@ pub fn cases(seed: u64, count: u64) -> io::Result<()> {
 /// Writes the record of `count` rule sets that change packets or take them.
 pub fn changed(count: u64) -> io::Result<()> {
     let mut recorder = Recorder::new()?;
-    run(&changed::NARROW, "")?;
+    run(&changing::NARROW, "")?;
     for seed in 0..count {
         println!("case {seed}");
-        let (rules, shots) = changed::case(seed);
+        let (rules, shots) = changing::case(seed);
         recorder.record(&rules, &shots)?;
     }
     Ok(())

@@ -8,9 +8,9 @@
 use fastrand::Rng;
 use std::fmt::Write;
 
-use crate::random_packets::{once_in, pick};
+use crate::packet::random::{once_in, pick};
+use crate::rules::x_tables;
 use crate::world::{LOCAL, LOOPBACK, MARKS, PEER_ADDRESS, PORTS, REMOTE, SOURCES, TAP_ADDRESS};
-use crate::x_tables_rules;
 
 /// What kind of rule set is wanted.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -25,7 +25,7 @@ pub struct Flavour {
     /// Rules answer, log and mark packets, and ask for types of addresses:
     /// what only kernel code can do. The evaluator does not know it.
     pub kernel: bool,
-    /// Rules use x_tables' own matches and targets (`x_tables_rules`).
+    /// Rules use x_tables' own matches and targets ([`x_tables`]).
     pub x_tables: bool,
 }
 
@@ -60,7 +60,7 @@ pub fn rule_set(rng: &mut Rng, flavour: Flavour) -> String {
             }
         }
         if flavour.x_tables {
-            for rule in x_tables_rules::always(hook) {
+            for rule in x_tables::always(hook) {
                 line(&mut text, format_args!("-A {hook}{rule}"));
             }
         }
@@ -144,11 +144,11 @@ fn line(text: &mut String, line: std::fmt::Arguments<'_>) {
 fn rule(rng: &mut Rng, flavour: Flavour, hook: &str, chains: std::ops::Range<usize>) -> String {
     let mut text = String::new();
     if flavour.x_tables && rng.bool() {
-        return x_tables_rules::rule(rng, hook);
+        return x_tables::rule(rng, hook);
     }
     header(rng, &mut text, hook);
     if flavour.x_tables && once_in(rng, 3) {
-        text += &x_tables_rules::any_match(rng, hook);
+        text += &x_tables::any_match(rng, hook);
     }
     for _ in 0..pick(rng, &[0, 0, 0, 1, 1, 2, 3]) {
         match rng.u32(..3) {
@@ -173,7 +173,7 @@ fn rule(rng: &mut Rng, flavour: Flavour, hook: &str, chains: std::ops::Range<usi
         address_type(rng, &mut text, hook);
     }
     if flavour.x_tables && once_in(rng, 3) {
-        return text + &x_tables_rules::target(rng, hook);
+        return text + &x_tables::target(rng, hook);
     }
     match flavour.kernel && rng.bool() {
         true => {
@@ -681,7 +681,7 @@ fn connection(rng: &mut Rng) -> String {
     if once_in(rng, 4) {
         return match once_in(rng, 6) {
             true => format!(" -m helper{} --helper ftp", not(rng)),
-            false => x_tables_rules::connbytes(rng),
+            false => x_tables::connbytes(rng),
         };
     }
     let mut text = String::from(" -m conntrack");

@@ -7,7 +7,7 @@
 
 use fastrand::Rng;
 
-use crate::random_packets::{once_in, pick};
+use crate::packet::random::{once_in, pick};
 use crate::world::PORTS;
 
 /// The sets that the rules name, for `ipset restore`. Rules add to the first.

@@ -14,10 +14,10 @@ use umh_core::abi::{
 use umh_core::target::{Features, Host};
 use zerocopy::FromZeros;
 
+use crate::blob::mutate::Mutant;
 use crate::blob::{Blob, Chain, ENTRY, EXTENSION, Extension, Rule, Table, Target};
-use crate::judge::{self, Verdict};
-use crate::mutate::Mutant;
-use crate::sockopt::{Call, Outcome, errno_name};
+use crate::client::sockopt::{Call, Outcome, errno_name};
+use crate::oracle::judge::{self, Verdict};
 
 /// A request and what it comes to.
 #[derive(Clone, Debug)]

@@ -9,7 +9,7 @@ use std::fmt;
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 
-use crate::side::{run_path, scratch, umh_path};
+use crate::client::side::{run_path, scratch, umh_path};
 
 /// What answers iptables and filters packets.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -15,10 +15,10 @@ use umh_core::abi::{Counters, GetInfo};
 use zerocopy::FromBytes;
 
 use crate::blob::Blob;
-use crate::namespace::{Namespace, run};
-use crate::oracle::Live;
+use crate::client::sockopt::Prepared;
+use crate::oracle::case::Live;
 use crate::packet::{Ipv4, protocol, udp};
-use crate::sockopt::Prepared;
+use crate::world::namespace::{Namespace, run};
 use crate::world::{REMOTE, SOURCES, TAP_ADDRESS, frame};
 
 /// Bytes of data in every packet.
@@ -239,7 +239,7 @@ pub fn swaps(count: u64) -> io::Result<String> {
 
 /// The first rules of INPUT, FORWARD and OUTPUT.
 fn probes(set: &Loaded) -> [usize; 3] {
-    let table = crate::table::Table::parse(&set.info, &set.entries);
+    let table = crate::oracle::table::Table::parse(&set.info, &set.entries);
     [1, 2, 3].map(|hook| table.hook_entry[hook].expect("a hook of the filter table"))
 }
 

@@ -8,8 +8,8 @@
 
 use fastrand::Rng;
 
+use crate::packet::random::{once_in, pick};
 use crate::packet::{DONT_FRAGMENT, Ipv4, Tcp, protocol};
-use crate::random_packets::{once_in, pick};
 use crate::world::{LOCAL, REMOTE, SOURCES, Shot, TAP_ADDRESS, TAPS, Way};
 
 /// A route with a small MTU, for `--clamp-mss-to-pmtu`.

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::sockopt::{Call, Outcome, Prepared};
+use crate::client::sockopt::{Call, Outcome, Prepared};
 
 /// What a serving process can be asked.
 #[derive(Clone, Debug, Serialize, Deserialize)]

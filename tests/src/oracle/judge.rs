@@ -15,10 +15,10 @@ use umh_core::table::{self, Table};
 use umh_core::target::{Features, Host};
 use zerocopy::FromBytes;
 
+use crate::blob::mutate::{HEADER, Mutant};
 use crate::blob::{self, ENTRY, EXTENSION, Extension, Rule, Target};
-use crate::mutate::{HEADER, Mutant};
-use crate::side::Side;
-use crate::sockopt::{Call, Outcome, Place, REPLACE};
+use crate::client::side::Side;
+use crate::client::sockopt::{Call, Outcome, Place, REPLACE};
 
 /// A kernel of `hz` ticks a second, with everything that it could offer.
 fn host(hz: u32) -> Host {

@@ -15,7 +15,7 @@ mod matches;
 
 use std::collections::HashMap;
 
-use crate::table::{MatchData, RuleIndex, Table, Target};
+use crate::oracle::table::{MatchData, RuleIndex, Table, Target};
 use counting::{Nth, Quota};
 use limit::Limit;
 

@@ -8,8 +8,8 @@
 
 use fastrand::Rng;
 
+use crate::packet::random::{once_in, pick};
 use crate::packet::{Ipv4, Tcp, icmp, protocol, udp};
-use crate::random_packets::{once_in, pick};
 use crate::world::{DEFAULT_TTL, PORTS, REMOTE, Shot, TAP_ADDRESS, TAPS, Way};
 
 /// An end of a connection.

@@ -13,16 +13,15 @@ use std::io;
 use fastrand::Rng;
 use umh_core::abi::{Counters, GetEntries, GetInfo};
 
-use crate::big_rules::{self, Shape};
 use crate::blob::{counters_of, get_entries, get_info, info_of};
-use crate::evaluate::{Conntrack, Evaluator, Hook, PacketAt, Verdict};
-use crate::namespace::{Fate, Namespace, forget_connections, pin, run};
-use crate::odd_rules::Edited;
-use crate::random_flows;
-use crate::random_packets;
-use crate::random_rules::{self, Flavour, nested, rungs};
-use crate::sockopt::{Prepared, errno_name};
-use crate::table::Table;
+use crate::client::sockopt::{Prepared, errno_name};
+use crate::oracle::evaluate::{Conntrack, Evaluator, Hook, PacketAt, Verdict};
+use crate::oracle::table::Table;
+use crate::packet;
+use crate::rules::big::{self, Shape};
+use crate::rules::edited::Edited;
+use crate::rules::random::{Flavour, nested, rule_set, rungs};
+use crate::world::namespace::{Fate, Namespace, forget_connections, pin, run};
 use crate::world::{OTHER_MARK, Pass, SENDERS, Shot, Way, group};
 
 /// The CPU of packets that meet rules that ask for it.
@@ -68,7 +67,7 @@ impl Case {
         let rules = match kind {
             48 => rungs(&mut rng),
             49 => nested(rng.usize(1..=64)),
-            _ => random_rules::rule_set(&mut rng, flavour),
+            _ => rule_set(&mut rng, flavour),
         };
         let number = rng.usize(30..80);
         let mut case = Self {
@@ -82,7 +81,7 @@ impl Case {
                 _ => 0,
             },
             shots: (0..number)
-                .map(|_| random_packets::shot(&mut rng))
+                .map(|_| packet::random::shot(&mut rng))
                 .collect(),
         };
         if flavour.conntrack {
@@ -90,7 +89,7 @@ impl Case {
             for shot in std::mem::take(&mut case.shots) {
                 flows.push(shot);
                 if rng.u32(..4) == 0 {
-                    flows.extend(random_flows::flow(&mut rng));
+                    flows.extend(packet::flows::flow(&mut rng));
                 }
             }
             case.shots = flows;
@@ -119,11 +118,11 @@ impl Case {
         let mut rng = Rng::with_seed(seed);
         Self {
             seed,
-            rules: big_rules::rule_set(&mut rng, shape, rules),
+            rules: big::rule_set(&mut rng, shape, rules),
             flavour: Flavour::default(),
             ladder: false,
             edits: 0,
-            shots: (0..60).map(|_| random_packets::shot(&mut rng)).collect(),
+            shots: (0..60).map(|_| packet::random::shot(&mut rng)).collect(),
         }
     }
 

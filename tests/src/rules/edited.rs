@@ -17,9 +17,9 @@ use umh_core::abi::{
 use zerocopy::{FromBytes, IntoBytes};
 
 use crate::blob::{Blob, padded};
-use crate::random_packets::{once_in, pick};
-use crate::sockopt::{Prepared, errno_name};
-use crate::table::c_string;
+use crate::client::sockopt::{Prepared, errno_name};
+use crate::oracle::table::c_string;
+use crate::packet::random::{once_in, pick};
 
 /// Matches whose data is left alone: the evaluator knows their ordinary form
 /// only, or time or chance is in them.

@@ -6,8 +6,8 @@
 //! iptables-save prints, and nothing else.
 
 use crate::blob::{get_entries, get_info, info_of};
-use crate::side::{Pair, Side};
-use crate::wire::Ran;
+use crate::client::side::{Pair, Side};
+use crate::client::wire::Ran;
 
 /// Under bpfilter-run /proc/net/ip_tables_names is the kernel's own, which
 /// does not list a table that it was never asked for: hence `-t filter`.

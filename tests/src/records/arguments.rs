@@ -16,10 +16,10 @@ use umh_core::abi::{Entry, ExtensionHeader};
 use zerocopy::FromBytes;
 
 use crate::blob::{ENTRY, EXTENSION};
-use crate::namespace::{run, unshare};
-use crate::oracle::Live;
-use crate::refusals::{self, Breaker};
-use crate::table::c_string;
+use crate::oracle::case::Live;
+use crate::oracle::table::c_string;
+use crate::records::refusals::{self, Breaker};
+use crate::world::namespace::{run, unshare};
 
 const LIST: &str = include_str!("arguments.list");
 

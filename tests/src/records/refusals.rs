@@ -17,11 +17,11 @@ use std::mem::offset_of;
 use fastrand::Rng;
 use umh_core::abi::{Entry, ExtensionHeader, IPT_INV_PROTO, IptIp};
 
-use crate::arguments::{Part, describe, parts, split};
 use crate::blob::{Blob, EXTENSION, Extension, Rule, Table, Target, get_revision};
-use crate::oracle::Live;
-use crate::random_packets::pick;
-use crate::sockopt::{GET_REVISION_MATCH, GET_REVISION_TARGET, Prepared, errno_name};
+use crate::client::sockopt::{GET_REVISION_MATCH, GET_REVISION_TARGET, Prepared, errno_name};
+use crate::oracle::case::Live;
+use crate::packet::random::pick;
+use crate::records::arguments::{Part, describe, parts, split};
 
 /// All that Linux 6.12 has for IPv4, without what is only for other tables and
 /// in no kernel of the tests; and two that nobody has.

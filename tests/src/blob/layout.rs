@@ -13,7 +13,7 @@ use umh_core::abi::{
 };
 use zerocopy::{FromBytes, FromZeros, IntoBytes};
 
-use crate::sockopt::{ADD_COUNTERS, Call, GET_ENTRIES, GET_INFO, Place, REPLACE};
+use crate::client::sockopt::{ADD_COUNTERS, Call, GET_ENTRIES, GET_INFO, Place, REPLACE};
 
 /// Bytes of an entry before its matches and target.
 pub const ENTRY: usize = size_of::<Entry>();

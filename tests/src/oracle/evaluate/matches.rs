@@ -7,7 +7,7 @@
 //! header that is not all there is a [`HotDrop`].
 
 use super::{Conntrack, HotDrop, PacketAt, PacketType};
-use crate::table::MatchData;
+use crate::oracle::table::MatchData;
 use umh_core::abi::{
     IPT_F_FRAG, IPT_INV_DSTIP, IPT_INV_FRAG, IPT_INV_PROTO, IPT_INV_SRCIP, IPT_INV_VIA_IN,
     IPT_INV_VIA_OUT, IptIp,

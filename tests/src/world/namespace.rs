@@ -12,8 +12,8 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::process::{Command, Stdio};
 
-use crate::evaluate::Sender;
-use crate::sockopt::{self, Kind};
+use crate::client::sockopt::{self, Kind};
+use crate::oracle::evaluate::Sender;
 use crate::world::{
     DEFAULT_TTL, GROUPS, MARKS, MTU, OTHER_MARK, Pass, SENDERS, Shot, TAP_ADDRESS, TAPS, TUNS, Way,
     frame,

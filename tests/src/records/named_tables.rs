@@ -17,10 +17,10 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-use crate::namespace::{Namespace, run};
-use crate::oracle::{Live, Seen, difference};
+use crate::oracle::case::{Live, Seen, difference};
+use crate::packet::random::{once_in, pick};
 use crate::packet::{Ipv4, protocol, udp};
-use crate::random_packets::{once_in, pick};
+use crate::world::namespace::{Namespace, run};
 use crate::world::{LOCAL, REMOTE, Shot, TAP_ADDRESS, Way};
 
 /// Between two bursts of packets.

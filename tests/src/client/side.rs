@@ -12,8 +12,8 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::sockopt::{Call, Outcome};
-use crate::wire::{self, Ran, Reply, Request, Run};
+use crate::client::sockopt::{Call, Outcome};
+use crate::client::wire::{self, Ran, Reply, Request, Run};
 
 /// Where `make umh` and `make tools` put their results.
 fn built(variable: &str, name: &str) -> PathBuf {

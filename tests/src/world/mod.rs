@@ -15,9 +15,11 @@
 //! Nothing routes to [`SOURCES`], and what the kernel sends by itself is
 //! dropped before the filter's hooks: a packet is not answered.
 
+pub mod namespace;
+
 use std::fmt;
 
-use crate::evaluate::{Hook, PacketType, Sender};
+use crate::oracle::evaluate::{Hook, PacketType, Sender};
 
 /// Interfaces that packets come in by.
 pub const TAPS: [&str; 3] = ["eth0", "wlan0", "ppp10"];

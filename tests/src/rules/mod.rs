@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Rule sets for the small [`world`](crate::world).
+//!
+//! Owns: text for iptables-restore, made from a seed: [`random`] rules of all
+//! matches and targets, with [`x_tables`] for those that are the kernel's own;
+//! [`big`] rule sets; and those that are [`changing`] packets. [`edited`]
+//! makes loaded rules into ones that iptables would not write.
+//! Leaves to [`blob`](crate::blob) tables that are bytes from the start.
+
+pub mod big;
+pub mod changing;
+pub mod edited;
+pub mod random;
+pub mod x_tables;
