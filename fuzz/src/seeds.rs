@@ -7,7 +7,7 @@ use std::path::Path;
 use bpfilter_tests::blob::any_bytes::{HELPFUL, from_request};
 use bpfilter_tests::blob::{add_counters, get_entries, get_info, get_revision};
 use bpfilter_tests::blob::generate;
-use bpfilter_tests::replace_checks::{base, rows};
+use bpfilter_tests::replace_checks::{self, base};
 use bpfilter_tests::client::sockopt::GET_REVISION_MATCH;
 
 fn main() -> std::io::Result<()> {
@@ -17,12 +17,12 @@ fn main() -> std::io::Result<()> {
     std::fs::create_dir_all(&blob)?;
     std::fs::create_dir_all(&requests)?;
 
-    for (number, row) in rows().iter().enumerate() {
+    for (number, request) in replace_checks::requests().iter().enumerate() {
         // The bytes tell; the numbers in the header are wrong on purpose.
-        let bytes = row.blob.bytes();
+        let bytes = request.blob.bytes();
         if bytes.len() < 4096 {
             std::fs::write(
-                blob.join(format!("row-{number}")),
+                blob.join(format!("request-{number}")),
                 from_request(HELPFUL, &bytes),
             )?;
         }

@@ -18,7 +18,7 @@ use bpfilter_tests::blob::{Rule, Table, Target};
 use bpfilter_tests::oracle::case::Live;
 use bpfilter_tests::packet::{Ipv4, protocol, udp};
 use bpfilter_tests::programs::{Programs, kernel};
-use bpfilter_tests::replace_checks::Hashlimit;
+use bpfilter_tests::replace_checks::data::hashlimit::Hashlimit;
 use bpfilter_tests::world::namespace::{run, unshare};
 use fastrand::Rng;
 use umh_core::abi::Hook;

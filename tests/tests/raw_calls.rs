@@ -20,7 +20,7 @@ use bpfilter_tests::client::sockopt::{
     Outcome, Place, REPLACE, errno_name,
 };
 use bpfilter_tests::oracle::judge;
-use bpfilter_tests::replace_checks::{CURRENT, rows};
+use bpfilter_tests::replace_checks::{CURRENT, requests};
 use umh_core::abi::{IPT_F_GOTO, VERDICT_ACCEPT, VERDICT_DROP};
 
 /// Both sides, at a fresh table.
@@ -283,29 +283,29 @@ fn each_rule_of_replace() {
     let lacking = judge::lacking(judge::features_of(&mut pair.bpfilter));
     let mut current = state(&mut pair);
     let mut failures = Vec::new();
-    for row in rows() {
+    for request in requests() {
         // Some kernels have not got this rule; the core has.
-        if row.young {
+        if request.optional {
             continue;
         }
-        let mut blob = row.blob.clone();
+        let mut blob = request.blob.clone();
         if blob.header.num_counters == CURRENT {
             blob.header.num_counters = current;
         }
         let call = blob.call();
-        let len = (call.bytes.len() as i32 + row.more) as u32;
+        let len = (call.bytes.len() as i32 + request.more) as u32;
         let call = call.len(len);
         let bpfilter = pair.bpfilter.call(&call);
         // Known to the core, and this kernel cannot enforce it.
-        if lacking.iter().any(|name| row.what.contains(name)) {
-            if ![libc::ENOENT, row.errno].contains(&bpfilter.errno) || bpfilter.errno == 0 {
-                failures.push(format!("{}: not refused, {bpfilter:?}", row.what));
+        if lacking.iter().any(|name| request.what.contains(name)) {
+            if ![libc::ENOENT, request.errno].contains(&bpfilter.errno) || bpfilter.errno == 0 {
+                failures.push(format!("{}: not refused, {bpfilter:?}", request.what));
             }
             continue;
         }
         let kernel = pair.kernel.call(&call);
         if kernel != bpfilter {
-            failures.push(format!("{}: {kernel:?}, not {bpfilter:?}", row.what));
+            failures.push(format!("{}: {kernel:?}, not {bpfilter:?}", request.what));
             // The sides are no longer in step.
             pair = self::pair();
         }

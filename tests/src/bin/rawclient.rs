@@ -192,7 +192,10 @@ fn rules() -> io::Result<()> {
         Prepared::new(call).expect("memory for a call").outcome()
     }));
     if failed.is_empty() {
-        println!("{} requests, as they must be", replace_checks::rows().len());
+        println!(
+            "{} requests, as they must be",
+            replace_checks::requests().len()
+        );
         return Ok(());
     }
     Err(io::Error::other(failed.join("\n")))
