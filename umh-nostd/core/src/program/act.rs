@@ -27,14 +27,14 @@ pub(super) const CPU: i32 = 8;
 /// Depths are less.
 const DEPTH_MASK: i32 = 0xff_ffff;
 
-const ON: Label = Label(Label::LOCAL);
-const CALL: Label = Label(Label::LOCAL + 1);
-const STEP: Label = Label(Label::LOCAL + 2);
-const NESTED: Label = Label(Label::LOCAL + 3);
+const ON: Label = Label::local(0);
+const CALL: Label = Label::local(1);
+const STEP: Label = Label::local(2);
+const NESTED: Label = Label::local(3);
 
-const OWNED: Label = Label(Label::LOCAL + 4);
-const TAKEN: Label = Label(Label::LOCAL + 5);
-const FREE: Label = Label(Label::LOCAL + 6);
+const OWNED: Label = Label::local(4);
+const TAKEN: Label = Label::local(5);
+const FREE: Label = Label::local(6);
 
 /// R4 = the place in which this run keeps return positions, 8 bytes before
 /// the one at depth DEPTH.
@@ -136,7 +136,7 @@ const DEEP: &[Item] = &[
 impl Builder<'_> {
     /// All of the program where every packet gets to the policy at once.
     pub(super) fn policy(&mut self) {
-        self.put(block![
+        self.emit(block![
             load(B8, R6, R1, 8),
             mov_imm(R7, 0).imm(param::POLICY),
             insert(shared::COUNTED),
@@ -151,7 +151,7 @@ impl Builder<'_> {
     }
 
     pub(super) fn act(&mut self) {
-        self.put(block![
+        self.emit(block![
             bind(label::MATCHED),
             insert(shared::COUNTED),
             mov(R0, R3),

@@ -1,25 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The assembler of BPF programs.
+//! The language in which programs are written.
 //!
-//! Owns: the encoding of instructions, labels, and what is filled in late:
-//! jump distances, the parameters of one program, references to maps.
+//! Owns: the encoding of instructions, and an [`Item`] constructor for each.
 //!
-//! A program is put together from blocks of [`Item`]s, see [`super::block`].
-//! All text is constant: what differs from table to table is a [`Param`],
-//! looked up when the block is put down, and what differs from one use of a
-//! block to the next is an argument of that use ([`Assembler::put_with`]).
+//! All code is constant. What differs from table to table is a [`Param`], whose
+//! value is filled in when the block is emitted, or a [`Need`], which says
+//! whether a part of the block is emitted at all; what differs from one use of
+//! a block to the next is an argument of that use. Blocks are made of items by
+//! [`super::block`] and emitted by [`super::assembler`].
 //!
-//! Promises: an error (no room, a jump out of reach, a label that was never
-//! bound) is kept and returned by [`Assembler::finish`]; nothing panics.
 //! No descriptor is ever seen: a reference to a map carries a [`Map`] until
 //! the helper calls [`Insn::set_map`].
 
-use core::mem;
-
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
-
-use super::block::{Block, Text, nth};
-use crate::errno::{Errno, Result};
 
 /// `struct bpf_insn`.
 #[derive(
@@ -54,56 +47,34 @@ pub enum Map {
 
 /// `BPF_PSEUDO_MAP_VALUE`: the immediate is a map descriptor, and the value
 /// of the register becomes an address inside the map's first element.
-pub(super) const PSEUDO_MAP_VALUE: u8 = 2;
+const PSEUDO_MAP_VALUE: u8 = 2;
 /// `BPF_PSEUDO_MAP_FD`: the same, and the register becomes the map.
 const PSEUDO_MAP_FD: u8 = 1;
 /// `BPF_PSEUDO_FUNC`: the register becomes a function of this program.
 const PSEUDO_FUNC: u8 = 4;
 /// `BPF_PSEUDO_KFUNC_CALL`: the immediate is the BTF id of a function.
 const PSEUDO_KFUNC_CALL: u8 = 2;
-pub(super) const LD_IMM64: u8 = 0x18;
-/// No operation of the machine, as those below: a label is bound.
-pub(super) const BIND: u8 = 0x08;
-/// Text that is left out unless a table needs it.
-pub(super) const WHEN: u8 = 0x10;
-/// Text that several blocks have in common.
-pub(super) const INSERT: u8 = 0x20;
+const LD_IMM64: u8 = 0x18;
 const JUMP: u8 = 0x05;
 const MAY_GOTO: u8 = 0xe5;
 const CALL: u8 = 0x85;
 const EXIT: u8 = 0x95;
 const SWAP: u8 = 0xdc;
 
-/// Whether an operation has registers.
-pub(super) const fn has_regs(code: u8) -> bool {
-    !matches!(code, BIND | WHEN | INSERT | JUMP | MAY_GOTO | EXIT)
-}
-
-/// Whether it has a memory offset: loads and stores.
-pub(super) const fn has_off(code: u8) -> bool {
-    matches!(code & 7, 1..=3)
-}
-
-/// Whether it goes to a label, or is one.
-pub(super) const fn has_label(code: u8) -> bool {
-    matches!(code, BIND | WHEN | INSERT) || code & 7 == 5 && !matches!(code, CALL | EXIT)
-}
-
-/// Whether it has an immediate value.
-pub(super) const fn has_imm(code: u8) -> bool {
-    match code & 7 {
-        // Stores of a register; the value of an atomic one is its operation.
-        3 => code & 0xe0 == 0xc0,
-        1 => false,
-        2 => true,
-        _ => code & 8 == 0 && has_regs(code) || matches!(code, LD_IMM64 | SWAP),
-    }
-}
-
 impl Insn {
+    /// Whether it is the first half of a reference to a map or a function.
+    pub(super) const fn is_map(&self) -> bool {
+        self.code == LD_IMM64 && self.regs >> 4 != 0
+    }
+
+    /// Whether it has an offset: loads, stores, places in a map's value.
+    const fn has_offset(&self) -> bool {
+        matches!(self.code & 7, 1..=3) || self.is_map()
+    }
+
     /// The map that this instruction refers to, and which of its kind.
     pub fn map(&self) -> Option<(Map, usize)> {
-        if self.code != LD_IMM64 || self.regs >> 4 == 0 {
+        if !self.is_map() {
             return None;
         }
         match self.imm {
@@ -142,6 +113,11 @@ pub(crate) enum Reg {
     Fp = 10,
 }
 
+/// Labels and parameters from here on are arguments of the block's use.
+const ARGS: u8 = 240;
+/// No label, no parameter.
+const NONE: u8 = u8::MAX;
+
 /// A place in the program. Numbers from [`Label::LOCAL`] on are bound again
 /// and again: a jump to one goes forward to where it is bound next.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -149,7 +125,25 @@ pub(crate) struct Label(pub(crate) u8);
 
 impl Label {
     /// The first of the local labels.
-    pub(crate) const LOCAL: u8 = 48;
+    pub(super) const LOCAL: u8 = 64;
+    /// The first of the labels of ops, which are local, too: one for each kind.
+    const OPS: u8 = Self::LOCAL + 16;
+    /// None: no jump.
+    pub(super) const NONE: Self = Self(NONE);
+    /// How many labels there are.
+    pub(super) const COUNT: usize = ARGS as usize;
+
+    /// One of the local labels.
+    pub(crate) const fn local(number: u8) -> Self {
+        assert!(Self::LOCAL + number < Self::OPS, "too many local labels");
+        Self(Self::LOCAL + number)
+    }
+
+    /// Where the code of a kind of op is. Jumps there go forward.
+    pub(crate) const fn op(kind: u8) -> Self {
+        assert!(Self::OPS as u32 + (kind as u32) < ARGS as u32);
+        Self(Self::OPS + kind)
+    }
 
     /// Its number, as an argument of a block.
     pub(crate) fn number(self) -> i32 {
@@ -158,7 +152,12 @@ impl Label {
 
     /// The label whose number is an argument of the block.
     pub(crate) const fn arg(index: u8) -> Self {
-        Self(ARGS + index)
+        Self(argument(index))
+    }
+
+    /// Which argument it is.
+    pub(super) fn as_arg(self) -> Option<usize> {
+        self.0.checked_sub(ARGS).map(usize::from)
     }
 }
 
@@ -167,10 +166,25 @@ impl Label {
 pub(crate) use crate::target::kernel::Fact as Param;
 
 impl Param {
+    /// Nothing is added.
+    pub(super) const NONE: Self = Self(NONE);
+    /// How many parameters there can be.
+    pub(crate) const COUNT: usize = ARGS as usize;
+
     /// An argument of the block.
     pub(crate) const fn arg(index: u8) -> Self {
-        Self(ARGS + index)
+        Self(argument(index))
     }
+
+    /// Which argument it is.
+    pub(super) fn as_arg(self) -> Option<usize> {
+        self.0.checked_sub(ARGS).map(usize::from)
+    }
+}
+
+const fn argument(index: u8) -> u8 {
+    assert!(index < NONE - ARGS, "too many arguments");
+    ARGS + index
 }
 
 /// Something that a program has or has not, depending on its table: a bit of
@@ -178,46 +192,63 @@ impl Param {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Need(pub(crate) u8);
 
-/// In a [`Need`]: has not.
-pub(super) const NOT: u8 = 0x80;
-
 /// All that a program has.
-pub(crate) type Needs = [u32; 3];
+pub(crate) type Needs = u128;
 
-/// Text that several blocks have in common, by its place in the list that
-/// the program gives.
+/// Code that several blocks have in common, by its place in the list that the
+/// program gives.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Shared(pub(crate) u8);
 
-/// Labels and parameters from here on are arguments.
-pub(super) const ARGS: u8 = 0x80;
+/// One entry of a block in its final form.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Template {
+    /// An instruction, and what is filled in when it is emitted.
+    Insn {
+        insn: Insn,
+        /// Added to the memory offset, or to the offset into a map's value.
+        off: Param,
+        /// Added to the immediate value.
+        imm: Param,
+        /// Where it jumps to.
+        to: Label,
+    },
+    /// The label stands before the next instruction.
+    Bind(Label),
+    /// The next `len` entries are emitted only if the need is as wanted.
+    When { need: Need, wanted: bool, len: u16 },
+    /// Code that several blocks have in common.
+    Insert(Shared),
+}
 
-/// One instruction, or one label, of a block.
+// A block is a table of these in the helper's file.
+const _: () = assert!(size_of::<Template>() == 12);
+
+/// One entry of a block as it is written: a template, and what stands within.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Item {
-    pub(super) insn: Insn,
-    /// Where it jumps to, or what stands here; the number of what is needed
-    /// or shared.
-    pub(super) label: Label,
-    /// Added to the memory offset, or to the offset into a map's value.
-    pub(super) off: Option<Param>,
-    /// The immediate value.
-    pub(super) imm: Option<Param>,
-    /// What is left out unless it is needed.
+    pub(super) template: Template,
+    /// Of [`Template::When`]: what is emitted only then.
     pub(super) inner: &'static [Item],
 }
 
 const fn item(code: u8, dst: Reg, src: u8, off: i16, imm: i32) -> Item {
-    Item {
+    only(Template::Insn {
         insn: Insn {
             code,
             regs: dst as u8 | src << 4,
             off,
             imm,
         },
-        label: Label(0),
-        off: None,
-        imm: None,
+        off: Param::NONE,
+        imm: Param::NONE,
+        to: Label::NONE,
+    })
+}
+
+const fn only(template: Template) -> Item {
+    Item {
+        template,
         inner: &[],
     }
 }
@@ -333,10 +364,7 @@ pub(crate) const fn upper(value: u64) -> Item {
 
 /// `dst` = the address of byte `offset` of the map's value.
 pub(crate) const fn map_value(dst: Reg, map: Map, offset: Param) -> Item {
-    Item {
-        off: Some(offset),
-        ..item(LD_IMM64, dst, PSEUDO_MAP_VALUE, 0, map as i32)
-    }
+    item(LD_IMM64, dst, PSEUDO_MAP_VALUE, 0, map as i32).at(offset)
 }
 
 /// `dst` = a map; which one is a parameter.
@@ -417,380 +445,62 @@ pub(crate) const fn exit() -> Item {
 
 /// The label stands before the next instruction.
 pub(crate) const fn bind(label: Label) -> Item {
-    item(BIND, Reg::R0, 0, 0, 0).to(label)
+    only(Template::Bind(label))
 }
 
-/// The text within, if the table needs it.
+/// The items within, if the table needs it.
 pub(crate) const fn when(need: Need, inner: &'static [Item]) -> Item {
+    conditional(need, true, inner)
+}
+
+/// The items within, if the table does not need that.
+pub(crate) const fn unless(need: Need, inner: &'static [Item]) -> Item {
+    conditional(need, false, inner)
+}
+
+const fn conditional(need: Need, wanted: bool, inner: &'static [Item]) -> Item {
+    // The length is known when the block is made.
+    let len = 0;
     Item {
+        template: Template::When { need, wanted, len },
         inner,
-        ..item(WHEN, Reg::R0, 0, 0, 0).to(Label(need.0))
     }
 }
 
-/// The text within, if the table does not need that.
-pub(crate) const fn unless(need: Need, inner: &'static [Item]) -> Item {
-    when(Need(need.0 | NOT), inner)
-}
-
-/// Text that several blocks have in common.
+/// Code that several blocks have in common.
 pub(crate) const fn insert(shared: Shared) -> Item {
-    item(INSERT, Reg::R0, 0, 0, 0).to(Label(shared.0))
+    only(Template::Insert(shared))
 }
 
 impl Item {
-    const fn to(self, label: Label) -> Self {
-        Self { label, ..self }
+    /// The same jump, with its destination.
+    const fn to(mut self, label: Label) -> Self {
+        if let Template::Insn { to, .. } = &mut self.template {
+            *to = label;
+        }
+        self
     }
 
-    /// The same instruction with a parameter as its immediate value.
-    pub(crate) const fn imm(self, param: Param) -> Self {
-        Self {
-            imm: Some(param),
-            ..self
+    /// The same instruction with a parameter added to its immediate value.
+    pub(crate) const fn imm(mut self, param: Param) -> Self {
+        let mut fits = false;
+        if let Template::Insn { insn, imm, .. } = &mut self.template {
+            *imm = param;
+            fits = insn.imm == 0 || insn.is_map();
         }
+        assert!(fits, "there is no place for a parameter");
+        self
     }
 
-    /// The same load or store, its offset from where a parameter points.
-    pub(crate) const fn at(self, param: Param) -> Self {
-        Self {
-            off: Some(param),
-            ..self
+    /// The same load, store or reference to a map, its offset counted from
+    /// where a parameter points.
+    pub(crate) const fn at(mut self, param: Param) -> Self {
+        let mut fits = false;
+        if let Template::Insn { insn, off, .. } = &mut self.template {
+            *off = param;
+            fits = insn.has_offset();
         }
-    }
-}
-
-/// A program in the making.
-pub(crate) struct Assembler<'a> {
-    insns: &'a mut [Insn],
-    params: &'a [i32],
-    needs: &'a Needs,
-    shared: Block,
-    len: usize,
-    labels: [Place; ARGS as usize],
-    error: Option<Errno>,
-}
-
-/// Where a label is, and who waits for it: numbers of instructions and 1, or
-/// 0. Each jump that waits has the one that waited before it as its offset.
-#[derive(Clone, Copy, Default)]
-struct Place {
-    bound: u16,
-    waiting: u16,
-}
-
-impl<'a> Assembler<'a> {
-    /// A program written into `insns`, with the values of its parameters,
-    /// what it needs, and what its blocks have in common.
-    pub(crate) fn new(
-        insns: &'a mut [Insn],
-        params: &'a [i32],
-        needs: &'a Needs,
-        shared: Block,
-    ) -> Self {
-        Self {
-            insns,
-            params,
-            needs,
-            shared,
-            len: 0,
-            labels: [Place::default(); ARGS as usize],
-            error: None,
-        }
-    }
-
-    /// Puts a block down.
-    #[inline(never)]
-    pub(crate) fn put(&mut self, block: Block) {
-        self.put_with(block, &[]);
-    }
-
-    /// Puts a block down that has arguments.
-    #[inline(never)]
-    pub(crate) fn put_with(&mut self, block: Block, args: &[i32]) {
-        let mut text = Text::new(block, self.params, args);
-        while self.error.is_none() && !text.is_empty() {
-            self.error = self.put_item(&mut text).err();
-            if text.broken {
-                self.error = Some(Errno::EINVAL);
-            }
-        }
-    }
-
-    fn put_item(&mut self, text: &mut Text<'_>) -> Result<()> {
-        let mut insn = Insn {
-            code: text.code(),
-            ..Insn::default()
-        };
-        let code = insn.code;
-        if has_regs(code) {
-            insn.regs = text.byte();
-        }
-        if has_off(code) {
-            insn.off = i16::try_from(text.offset()).map_err(|_| Errno::ERANGE)?;
-        }
-        if code == WHEN {
-            let (need, len) = (text.byte(), text.byte());
-            if self.has(need & !NOT) == (need & NOT != 0) {
-                text.skip(len);
-            }
-            return Ok(());
-        }
-        if code == INSERT {
-            self.put(nth(self.shared, text.byte()).ok_or(Errno::EINVAL)?);
-            return Ok(());
-        }
-        if has_label(code) {
-            let label = text.label();
-            if code == BIND {
-                return self.bind(label);
-            }
-            insn.off = self.distance(label)?;
-        }
-        if has_imm(code) {
-            insn.imm = text.number();
-        }
-        self.push(insn)?;
-        if code == LD_IMM64 && insn.regs >> 4 != 0 {
-            self.push(Insn {
-                imm: text.number(),
-                ..Insn::default()
-            })?;
-        }
-        Ok(())
-    }
-
-    fn has(&self, need: u8) -> bool {
-        let word = self.needs.get(usize::from(need / 32));
-        word.is_some_and(|word| word >> (need % 32) & 1 != 0)
-    }
-
-    fn push(&mut self, insn: Insn) -> Result<()> {
-        *self.insns.get_mut(self.len).ok_or(Errno::ENOMEM)? = insn;
-        self.len += 1;
-        Ok(())
-    }
-
-    /// The number of the next instruction, and 1.
-    fn here(&self) -> Result<u16> {
-        u16::try_from(self.len + 1).map_err(|_| Errno::ENOMEM)
-    }
-
-    /// The distance from the instruction to be put down to `label`, which
-    /// will be corrected if the label is not bound yet.
-    fn distance(&mut self, label: Label) -> Result<i16> {
-        let here = self.here()?;
-        let place = self.labels.get_mut(usize::from(label.0));
-        let place = place.ok_or(Errno::EINVAL)?;
-        if place.bound != 0 {
-            return reach(here, place.bound);
-        }
-        Ok(mem::replace(&mut place.waiting, here) as i16)
-    }
-
-    fn bind(&mut self, label: Label) -> Result<()> {
-        let there = self.here()?;
-        let place = self.labels.get_mut(usize::from(label.0));
-        let place = place.ok_or(Errno::EINVAL)?;
-        if place.bound != 0 {
-            return Err(Errno::EINVAL);
-        }
-        if label.0 < Label::LOCAL {
-            place.bound = there;
-        }
-        let mut waiting = mem::take(&mut place.waiting);
-        while waiting != 0 {
-            let insn = self.insns.get_mut(usize::from(waiting) - 1);
-            let off = &mut insn.ok_or(Errno::EINVAL)?.off;
-            waiting = mem::replace(off, reach(waiting, there)?) as u16;
-        }
-        Ok(())
-    }
-
-    /// The length of the finished program.
-    pub(crate) fn finish(self) -> Result<usize> {
-        match self.error {
-            Some(errno) => Err(errno),
-            None if self.labels.iter().any(|label| label.waiting != 0) => Err(Errno::EINVAL),
-            None => Ok(self.len),
-        }
-    }
-}
-
-/// The distance of a jump, counted from the instruction after it.
-fn reach(from: u16, to: u16) -> Result<i16> {
-    i16::try_from(i32::from(to) - i32::from(from) - 1).map_err(|_| Errno::ERANGE)
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(
-        clippy::unwrap_used,
-        clippy::indexing_slicing,
-        reason = "a test fails by a panic"
-    )]
-
-    extern crate std;
-
-    use std::vec;
-    use std::vec::Vec;
-
-    use super::*;
-    use Reg::{Fp, R0, R1, R2, R6};
-
-    const LOOP: Label = Label(0);
-    const OUT: Label = Label(Label::LOCAL);
-    const FIRST: Param = Param(0);
-    const SECOND: Param = Param(1);
-
-    fn assemble(blocks: &[Block], room: usize) -> Result<Vec<Insn>> {
-        let mut insns = vec![Insn::default(); room];
-        let shared = list!([block![mov_imm(R2, 5)]]);
-        let needs = [1 << 1, 0, 1 << 31];
-        let mut asm = Assembler::new(&mut insns, &[0x1234, 24], &needs, shared);
-        for block in blocks {
-            asm.put_with(*block, &[-7, OUT.number()]);
-        }
-        let len = asm.finish()?;
-        insns.truncate(len);
-        Ok(insns)
-    }
-
-    /// As `llvm-objdump` prints the bytes: code, registers, offset, immediate.
-    fn hex(insns: &[Insn]) -> Vec<u64> {
-        let bytes = |insn: &Insn| u64::from_be_bytes(insn.as_bytes().try_into().unwrap());
-        insns.iter().map(bytes).collect()
-    }
-
-    #[test]
-    fn golden() {
-        let insns = assemble(
-            &[
-                block![
-                    mov(R6, R1),
-                    load(Size::B4, R1, R6, 8).at(SECOND),
-                    bind(LOOP),
-                    jump_if_imm(R1, Cond::Ge, 0, OUT).imm(FIRST),
-                    add_imm(R1, -1),
-                    sub32(R2, R1),
-                    store(Size::B8, Fp, -8, R2),
-                    store_imm(Size::B4, Fp, -16, 7),
-                    jump_when_tired(OUT),
-                    jump(LOOP),
-                    bind(OUT),
-                ],
-                block![
-                    swap(R2, 16),
-                    mov_wide(R1, 0x1122_3344_5566_7788),
-                    upper(0x1122_3344_5566_7788),
-                    map_value(R2, Map::Counters, SECOND),
-                    atomic(Atomic::Add, Size::B8, R2, 16, R1),
-                    call_kfunc(FIRST),
-                    call(8),
-                    jump_if(R0, Cond::Ne, R1, OUT),
-                    mov_imm(R0, 1),
-                    mov_imm(R0, 0).imm(Param::arg(0)),
-                    load(Size::B2, R2, R1, 7).at(Param::arg(0)),
-                    load(Size::B1, R2, R1, -509),
-                    mov_imm(R1, -125),
-                    mov_imm(R1, -126),
-                    mov_imm(R1, 127),
-                    mov_imm(R1, 128),
-                    mov_imm(R1, -32_769),
-                    jump(Label::arg(1)),
-                    when(Need(0), &[exit(), insert(Shared(0))]),
-                    unless(Need(0), &[mov_imm(R2, 4), insert(Shared(0))]),
-                    when(
-                        Need(95),
-                        &[mov_imm(R2, 6), when(Need(3), &[exit()]), exit()]
-                    ),
-                    unless(Need(1), &[exit()]),
-                    bind(OUT),
-                    exit(),
-                ],
-            ],
-            64,
-        );
-        assert_eq!(
-            hex(&insns.unwrap()),
-            [
-                0xbf16_0000_0000_0000, // r6 = r1
-                0x6161_2000_0000_0000, // r1 = *(u32 *)(r6 + 8 + 24)
-                0x3501_0600_3412_0000, // if r1 >= 0x1234 goto out
-                0x0701_0000_ffff_ffff, // r1 += -1
-                0x1c12_0000_0000_0000, // w2 -= w1
-                0x7b2a_f8ff_0000_0000, // *(u64 *)(fp - 8) = r2
-                0x620a_f0ff_0700_0000, // *(u32 *)(fp - 16) = 7
-                0xe500_0100_0000_0000, // may_goto out
-                0x0500_f9ff_0000_0000, // goto loop
-                0xdc02_0000_1000_0000, // r2 = be16 r2
-                0x1801_0000_8877_6655, // r1 = 0x1122334455667788 ll
-                0x0000_0000_4433_2211,
-                0x1822_0000_0200_0000, // r2 = &counters + 24
-                0x0000_0000_1800_0000,
-                0xdb12_1000_0000_0000, // lock *(u64 *)(r2 + 16) += r1
-                0x8520_0000_3412_0000, // call kfunc 0x1234
-                0x8500_0000_0800_0000, // call helper 8
-                0x5d10_0e00_0000_0000, // if r0 != r1 goto out
-                0xb700_0000_0100_0000, // r0 = 1
-                0xb700_0000_f9ff_ffff, // r0 = -7
-                0x6912_0000_0000_0000, // r2 = *(u16 *)(r1 + 7 - 7)
-                0x7112_03fe_0000_0000, // r2 = *(u8 *)(r1 - 509)
-                0xb701_0000_83ff_ffff, // r1 = -125
-                0xb701_0000_82ff_ffff, // r1 = -126
-                0xb701_0000_7f00_0000, // r1 = 127
-                0xb701_0000_8000_0000, // r1 = 128
-                0xb701_0000_ff7f_ffff, // r1 = -32769
-                0x0500_0400_0000_0000, // goto out
-                0xb702_0000_0400_0000, // r2 = 4
-                0xb702_0000_0500_0000, // r2 = 5
-                0xb702_0000_0600_0000, // r2 = 6
-                0x9500_0000_0000_0000, // exit
-                0x9500_0000_0000_0000, // exit
-            ]
-        );
-    }
-
-    #[test]
-    fn maps_are_named_late() {
-        let mut insns = assemble(
-            &[block![map_value(R1, Map::State, FIRST), mov_imm(R1, 1)]],
-            8,
-        )
-        .unwrap();
-        let maps: Vec<_> = insns.iter().map(Insn::map).collect();
-        assert_eq!(maps, [Some((Map::State, 0)), None, None]);
-        insns.first_mut().unwrap().set_map(42);
-        assert_eq!(hex(&insns).first(), Some(&0x1821_0000_2a00_0000));
-    }
-
-    #[test]
-    fn faults_are_kept_to_the_end() {
-        // A label that is never bound, or twice.
-        assert_eq!(
-            assemble(&[block![jump(OUT), exit()]], 8),
-            Err(Errno::EINVAL)
-        );
-        let twice = block![bind(LOOP), exit(), bind(LOOP)];
-        assert_eq!(assemble(&[twice], 8), Err(Errno::EINVAL));
-        // No room, no such parameter, an offset that does not fit.
-        assert_eq!(assemble(&[block![exit(), exit()]], 1), Err(Errno::ENOMEM));
-        let unknown = block![call_kfunc(Param(9))];
-        assert_eq!(assemble(&[unknown], 8), Err(Errno::EINVAL));
-        let unknown = block![jump(Label::arg(2))];
-        assert_eq!(assemble(&[unknown], 8), Err(Errno::EINVAL));
-        let far = block![load(Size::B4, R1, R2, i16::MAX).at(FIRST)];
-        assert_eq!(assemble(&[far], 8), Err(Errno::ERANGE));
-        // Text that ends too soon.
-        let whole = block![jump_if_imm(R1, Cond::Ge, 1000, OUT)];
-        for len in 1..whole.0.len() {
-            let cut = Block(&whole.0[..len]);
-            assert_eq!(assemble(&[cut], 8), Err(Errno::EINVAL), "{len}");
-        }
-        // A jump out of reach.
-        let mut blocks = vec![block![exit()]; 40_000];
-        blocks.insert(0, block![jump(OUT)]);
-        blocks.push(block![bind(OUT), exit()]);
-        assert_eq!(assemble(&blocks, 50_000), Err(Errno::ERANGE));
+        assert!(fits, "there is no offset");
+        self
     }
 }

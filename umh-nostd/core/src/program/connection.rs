@@ -15,7 +15,7 @@ use super::block::Block;
 use super::kernel::{
     CAST, COUNTERS, CT_EXTRAS, CT_MASTER, EXTRA_COUNTERS, HELPER_NAME, PAIR, WORD,
 };
-use super::ops::{PAYLOAD, of};
+use super::ops::PAYLOAD;
 use super::{frame, label, shared};
 use crate::extension::connbytes::ConnBytes;
 use crate::extension::helper::Helper;
@@ -30,7 +30,7 @@ const WHAT: i16 = PAYLOAD + offset_of!(ConnBytes, what) as i16;
 const DIRECTION: i16 = PAYLOAD + offset_of!(ConnBytes, direction) as i16;
 const NAME: i16 = PAYLOAD + offset_of!(Helper, name) as i16;
 
-const A: Label = Label(Label::LOCAL);
+const A: Label = Label::local(0);
 
 /// R1 = where a pointer is becomes the pointer. Goes to NO if that is NULL.
 pub(super) const FOLLOWED: Block = block![
@@ -59,7 +59,7 @@ pub(super) const EXTRA: Block = block![
 ];
 
 pub(super) const CONNBYTES: &[Item] = &[
-    bind(of(kind::CONNBYTES)),
+    bind(Label::op(kind::CONNBYTES)),
     load(B8, R1, Fp, frame::CONNECTION),
     insert(shared::EXTRAS),
     add_imm(R1, 0).imm(EXTRA_COUNTERS),
@@ -105,7 +105,7 @@ pub(super) const CONNBYTES: &[Item] = &[
 /// The helper's name must start the rule's. It has 16 bytes, and zeros from
 /// its end on.
 pub(super) const HELPER: &[Item] = &[
-    bind(of(kind::HELPER)),
+    bind(Label::op(kind::HELPER)),
     load(B8, R1, Fp, frame::CONNECTION),
     jump_if_imm(R1, Cond::Eq, 0, label::NO),
     add_imm(R1, 0).imm(CT_MASTER),

@@ -18,7 +18,7 @@ use super::asm::{
     store_imm, sub, sub_imm, when,
 };
 use super::kernel::SKB_LEN;
-use super::ops::{LOW, WHAT, of};
+use super::ops::{LOW, WHAT};
 use super::recent::{ANSWER, NOW, SPIN_LOCK, TABLE};
 use super::{Builder, frame, label, need, param, shared};
 use crate::ir::hashlimit::{BYTES, KEY, RATE, RULE_BYTES};
@@ -56,24 +56,24 @@ const _: () = assert!(KEY == 16);
 /// When entries were last collected, in the frame: there is no iterator.
 const COLLECTION: i16 = frame::ITERATOR;
 
-const A: Label = Label(Label::LOCAL);
-const B: Label = Label(Label::LOCAL + 1);
-const HAVE_PORTS: Label = Label(Label::LOCAL + 2);
-const KEYED: Label = Label(Label::LOCAL + 3);
-const ENTRY: Label = Label(Label::LOCAL + 4);
-const MADE: Label = Label(Label::LOCAL + 5);
+const A: Label = Label::local(0);
+const B: Label = Label::local(1);
+const HAVE_PORTS: Label = Label::local(2);
+const KEYED: Label = Label::local(3);
+const ENTRY: Label = Label::local(4);
+const MADE: Label = Label::local(5);
 // Once those are bound:
-const FRESH: Label = Label(Label::LOCAL + 2);
-const OLD: Label = Label(Label::LOCAL + 3);
-const WINDOW: Label = Label(Label::LOCAL + 4);
-const RATED: Label = Label(Label::LOCAL + 5);
-const CLAMP: Label = Label(Label::LOCAL + 6);
-const STORE: Label = Label(Label::LOCAL + 7);
+const FRESH: Label = Label::local(2);
+const OLD: Label = Label::local(3);
+const WINDOW: Label = Label::local(4);
+const RATED: Label = Label::local(5);
+const CLAMP: Label = Label::local(6);
+const STORE: Label = Label::local(7);
 // And once those are:
-const CREDITS: Label = Label(Label::LOCAL + 2);
-const PAY: Label = Label(Label::LOCAL + 3);
-const UNDER: Label = Label(Label::LOCAL + 6);
-const OVER: Label = Label(Label::LOCAL + 7);
+const CREDITS: Label = Label::local(2);
+const PAY: Label = Label::local(3);
+const UNDER: Label = Label::local(6);
+const OVER: Label = Label::local(7);
 
 /// Instructions of the function behind the program, if it has one.
 pub const COLLECT_LEN: usize = 10;
@@ -81,8 +81,8 @@ pub const COLLECT_LEN: usize = 10;
 impl Builder<'_> {
     /// hashlimit_init_dst
     pub(super) fn rates_key(&mut self) {
-        self.put(block![
-            bind(of(kind::HASHLIMIT)),
+        self.emit(block![
+            bind(Label::op(kind::HASHLIMIT)),
             // R1 = the ports, as they stand in the header
             insert(shared::THIS_OP),
             mov_imm(R1, 0),
@@ -120,7 +120,7 @@ impl Builder<'_> {
 
     /// The table is at R1.
     pub(super) fn rates(&mut self) {
-        self.put(block![
+        self.emit(block![
             bind(label::RATES),
             store(B8, Fp, TABLE, R1),
             mov(R2, Fp),
@@ -296,7 +296,7 @@ impl Builder<'_> {
     /// which the kernel calls for each entry. R3 is the entry, R4 where the
     /// tick of the collection is.
     pub(super) fn collect(&mut self) {
-        self.put(block![when(
+        self.emit(block![when(
             need::op(kind::HASHLIMIT),
             &[
                 load(B8, R0, R3, PREVIOUS),

@@ -5,10 +5,9 @@
 //! what it leaves out: questions that no rule asks.
 //!
 //! ```text
-//! kernel     offsets and ids from BTF
-//! asm        instructions, labels
-//! block      blocks of them, as bytes
-//! short      what stands in them most often
+//! asm        the language: instructions, labels, parameters, conditions
+//! block      constant tables of it
+//! assembler  from these to a program
 //! frame      what is kept where
 //! packet     prologue: the packet becomes addresses, class word, fields
 //! search     the first rule from a position on whose record matches
@@ -28,6 +27,7 @@
 mod block;
 mod act;
 mod asm;
+mod assembler;
 mod connection;
 mod frame;
 mod hashlimit;
@@ -35,7 +35,6 @@ mod ops;
 mod packet;
 mod recent;
 mod search;
-mod short;
 mod time;
 
 pub use asm::{Insn, Map};
@@ -43,13 +42,14 @@ pub use hashlimit::COLLECT_LEN;
 
 use crate::abi::Hook;
 use crate::errno::{Errno, Result};
-use crate::ir::{Field, action, kind};
+use crate::ir::{FIELDS, Field, action, kind};
 use crate::plan::{COUNTERS, GROUP, IN_FRAME, Ruleset, data};
 use crate::target::kernel;
 use asm::{
-    Assembler, Cond, Label, Need, Needs, Param, Reg, Shared, add_imm, call_kfunc, jump_if_imm,
+    Cond, Label, Need, Needs, Param, Reg, Shared, add_imm, call_kfunc, jump_if_imm,
     jump_when_tired, mov, mov_imm, unless, when,
 };
+use assembler::Assembler;
 use block::Block;
 use kernel::FACTS;
 
@@ -61,7 +61,6 @@ macro_rules! numbered {
         #[allow(non_camel_case_types, clippy::upper_case_acronyms, reason = "names of constants")]
         enum Number { $($name,)* COUNT }
         $($(#[$doc])* pub(super) const $name: $of = $of($first + Number::$name as u8);)*
-        #[allow(dead_code, reason = "of use to parameters only")]
         pub(super) const COUNT: usize = Number::COUNT as usize;
     };
 }
@@ -133,6 +132,10 @@ mod label {
         GIVE_UP
         /// The table is unlocked.
         UNLOCK
+        /// The next TCP option is looked at.
+        NEXT_OPTION
+        /// The next group of who opened the socket is looked at.
+        NEXT_OWNER
     }
 }
 
@@ -215,8 +218,10 @@ mod need {
 
     /// The bits of kinds start here; before them are those of fields.
     pub(super) const OPS_FROM: u8 = 32;
+    /// The bits of everything else start here.
+    pub(super) const OTHERS_FROM: u8 = OPS_FROM + 64;
 
-    numbered! { Need 64;
+    numbered! { Need OTHERS_FROM;
         /// The transport header.
         TRANSPORT
         /// The name of an interface.
@@ -304,7 +309,15 @@ mod shared {
     }
 }
 
-const SHARED: [Block; shared::COUNT] = [
+// Numbers of one kind must not run into those of another.
+const _: () = {
+    assert!(label::COUNT <= Label::LOCAL as usize);
+    assert!(FACTS + param::COUNT <= Param::COUNT);
+    assert!(FIELDS <= need::OPS_FROM as usize);
+    assert!(need::OTHERS_FROM as usize + need::COUNT <= Needs::BITS as usize);
+};
+
+static SHARED: [Block; shared::COUNT] = [
     AGAIN,
     search::RECORD_OF_R7,
     search::BIT_OF_R0,
@@ -366,7 +379,6 @@ struct Params {
 }
 
 impl Params {
-    #[inline(never)]
     fn set(&mut self, param: Param, value: usize) {
         match (
             self.values.get_mut(usize::from(param.0)),
@@ -433,7 +445,7 @@ pub fn build(ruleset: &Ruleset<'_>, hook: Hook, insns: &mut [Insn]) -> Result<us
 
     let needs = needs(ruleset, hook);
     let mut builder = Builder {
-        asm: Assembler::new(insns, &params.values, &needs, list!(SHARED)),
+        asm: Assembler::new(insns, &params.values, needs, &SHARED),
         ruleset,
     };
     // One program at least must keep the named tables, whether any packet
@@ -487,19 +499,19 @@ fn needs(ruleset: &Ruleset<'_>, hook: Hook) -> Needs {
         (need::SOCK_NET, ruleset.kernel().fact(kernel::SOCK_NET) >= 0),
         (need::PAYLOAD, uses.kinds & ops::PAYLOADS != 0),
     ];
-    let others = others.iter().fold(0, |bits, &(need, has)| {
-        bits | u32::from(has) << (need.0 & 31)
-    });
-    [fields, uses.kinds, others]
+    let others = others
+        .iter()
+        .fold(0, |bits, &(need, has)| bits | Needs::from(has) << need.0);
+    Needs::from(fields) | Needs::from(uses.kinds) << need::OPS_FROM | others
 }
 
 impl Builder<'_> {
-    fn put(&mut self, block: Block) {
-        self.asm.put(block);
+    fn emit(&mut self, block: Block) {
+        self.asm.emit(block, &[]);
     }
 
-    /// Puts a block down whose [`Param::arg`] and [`Label::arg`] are `args`.
-    fn put_with(&mut self, block: Block, args: &[i32]) {
-        self.asm.put_with(block, args);
+    /// Emits a block whose [`Param::arg`] and [`Label::arg`] are `args`.
+    fn emit_with(&mut self, block: Block, args: &[i32]) {
+        self.asm.emit(block, args);
     }
 }

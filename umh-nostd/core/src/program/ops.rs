@@ -48,21 +48,9 @@ pub(super) const SPAN: i16 = offset_of!(Op, span) as i16;
 const PREVIOUS: i16 = offset_of!(Bucket, previous) as i16;
 const CREDIT: i16 = offset_of!(Bucket, credit) as i16;
 
-const A: Label = Label(Label::LOCAL);
-const B: Label = Label(Label::LOCAL + 1);
-const C: Label = Label(Label::LOCAL + 2);
-/// The first of the blocks' own labels.
-const BLOCKS: u8 = Label::LOCAL + 8;
-/// Only a block jumps there, backwards.
-const NEXT_OPTION: Label = Label(Label::LOCAL - 1);
-/// Likewise.
-const NEXT_OWNER: Label = Label(Label::LOCAL - 2);
-
-/// Where the block of a kind is.
-pub(super) const fn of(kind: u8) -> Label {
-    Label(BLOCKS + kind)
-}
-
+const A: Label = Label::local(0);
+const B: Label = Label::local(1);
+const C: Label = Label::local(2);
 /// Kinds that end at COMPARE.
 pub(super) const COMPARE: u32 = 1 << kind::TEST
     | 1 << kind::CT_WORD
@@ -106,7 +94,7 @@ pub(super) const READ: Block = block![
 ];
 
 const TEST: &[Item] = &[
-    bind(of(kind::TEST)),
+    bind(Label::op(kind::TEST)),
     load(B2, R3, R2, WHAT),
     jump_if_imm(R3, Cond::Ge, FIELDS as i32, label::DROP),
     lsh_imm(R3, 2),
@@ -118,7 +106,7 @@ const TEST: &[Item] = &[
 
 /// The start of tcp_mt, udp_mt, icmp_match and multiport_mt.
 const GUARD: &[Item] = &[
-    bind(of(kind::GUARD)),
+    bind(Label::op(kind::GUARD)),
     load(B2, R3, R2, WHAT),
     and_imm(R3, 1),
     lsh_imm(R3, 2),
@@ -133,7 +121,7 @@ const GUARD: &[Item] = &[
 /// limit_mt, its loop around cmpxchg included: a round that lost comes
 /// back with what it has gained so far.
 const LIMIT: &[Item] = &[
-    bind(of(kind::LIMIT)),
+    bind(Label::op(kind::LIMIT)),
     call(JIFFIES),
     insert(shared::THIS_OP),
     insert(shared::STATE_AT_R5),
@@ -186,7 +174,7 @@ const LIMIT: &[Item] = &[
 
 /// The end of tcp_mt, tcp_find_option and tcpmss_mt.
 const TCP_OPTION: &[Item] = &[
-    bind(of(kind::TCP_OPTION)),
+    bind(Label::op(kind::TCP_OPTION)),
     load(B8, R4, Fp, frame::TRANSPORT_AT),
     add_imm(R4, 12),
     mov_imm(R2, 4),
@@ -205,7 +193,7 @@ const TCP_OPTION: &[Item] = &[
     store(B8, Fp, frame::OPTIONS_END, R1),
     add_imm(R4, 20),
     store(B8, Fp, frame::OPTION_AT, R4),
-    bind(NEXT_OPTION),
+    bind(label::NEXT_OPTION),
     insert(shared::AGAIN),
     load(B8, R4, Fp, frame::OPTION_AT),
     load(B8, R2, Fp, frame::OPTIONS_END),
@@ -245,16 +233,16 @@ const TCP_OPTION: &[Item] = &[
     // No copy of it, see `frame`.
     and_imm(R0, i32::MAX),
     store(B8, Fp, frame::OPTION_AT, R0),
-    jump(NEXT_OPTION),
+    jump(label::NEXT_OPTION),
 ];
 
 /// The part of owner_mt that looks at other groups.
 const GROUPS: &[Item] = &[
-    bind(of(kind::GROUPS)),
+    bind(Label::op(kind::GROUPS)),
     map_value(R1, Map::Data, param::ZERO),
     load(B8, R1, R1, 0),
     store(B8, Fp, frame::OPTION_AT, R1),
-    bind(NEXT_OWNER),
+    bind(label::NEXT_OWNER),
     insert(shared::AGAIN),
     insert(shared::OWNER),
     bind(super::packet::END),
@@ -289,12 +277,12 @@ const GROUPS: &[Item] = &[
     // No copy of it, see `frame`.
     and_imm(R1, i32::MAX),
     store(B8, Fp, frame::OPTION_AT, R1),
-    jump(NEXT_OWNER),
+    jump(label::NEXT_OWNER),
 ];
 
 /// skb_header_pointer and skb_copy_bits, for a word.
 const PAYLOAD_WORD: &[Item] = &[
-    bind(of(kind::PAYLOAD)),
+    bind(Label::op(kind::PAYLOAD)),
     load(B4, R4, R2, MASK),
     load(B2, R3, R2, WHAT),
     mov_imm(R1, 0),
@@ -326,7 +314,7 @@ const PAYLOAD_WORD: &[Item] = &[
 ];
 
 const SHIFT: &[Item] = &[
-    bind(of(kind::SHIFT)),
+    bind(Label::op(kind::SHIFT)),
     load(B4, R1, Fp, FOUND),
     load(B4, R3, R2, MASK),
     and(R1, R3),
@@ -342,7 +330,7 @@ const SHIFT: &[Item] = &[
 ];
 
 const BIT: &[Item] = &[
-    bind(of(kind::BIT)),
+    bind(Label::op(kind::BIT)),
     load(B4, R1, Fp, FOUND),
     mov_imm(R3, 1),
     lsh(R3, R1),
@@ -351,7 +339,7 @@ const BIT: &[Item] = &[
 ];
 
 const OTHERWISE: &[Item] = &[
-    bind(of(kind::OTHERWISE)),
+    bind(Label::op(kind::OTHERWISE)),
     load(B4, R3, R2, LOW),
     jump_if_imm(R3, Cond::Eq, 0, A),
     add(R3, R1),
@@ -362,7 +350,7 @@ const OTHERWISE: &[Item] = &[
 
 /// statistic_mt
 const RANDOM: &[Item] = &[
-    bind(of(kind::RANDOM)),
+    bind(Label::op(kind::RANDOM)),
     call(PRANDOM),
     mov(R1, R0),
     insert(shared::COMPARE_PART),
@@ -370,7 +358,7 @@ const RANDOM: &[Item] = &[
 
 /// statistic_mt: R0 becomes R4, R1 is the answer.
 const NTH: &[Item] = &[
-    bind(of(kind::NTH)),
+    bind(Label::op(kind::NTH)),
     insert(shared::STATE_AT_R5),
     load(B8, R0, R5, PREVIOUS),
     mov_imm(R4, 0),
@@ -388,7 +376,7 @@ const NTH: &[Item] = &[
 
 /// quota_mt, likewise.
 const QUOTA: &[Item] = &[
-    bind(of(kind::QUOTA)),
+    bind(Label::op(kind::QUOTA)),
     insert(shared::STATE_AT_R5),
     load(B8, R0, R5, PREVIOUS),
     mov_imm(R4, 0),
@@ -419,7 +407,7 @@ pub(super) const PAYLOAD: i16 = OP as i16;
 
 /// ifname_compare_aligned
 const INTERFACE: &[Item] = &[
-    bind(of(kind::INTERFACE)),
+    bind(Label::op(kind::INTERFACE)),
     load(B2, R3, R2, WHAT),
     and_imm(R3, 1),
     lsh_imm(R3, 4),
@@ -442,7 +430,7 @@ const INTERFACE: &[Item] = &[
 
 /// conntrack_mt, where there is no connection.
 const CONNECTION: &[Item] = &[
-    bind(of(kind::CONNECTION)),
+    bind(Label::op(kind::CONNECTION)),
     load(B8, R1, Fp, frame::CONNECTION),
     jump_if_imm(R1, Cond::Ne, 0, label::HOLDS),
     jump(label::NOT),
@@ -475,7 +463,7 @@ pub(super) const COMPARE_PART: Block = block![
 
 /// nf_ct_expires
 const CT_EXPIRES: &[Item] = &[
-    bind(of(kind::CT_EXPIRES)),
+    bind(Label::op(kind::CT_EXPIRES)),
     insert(shared::CONNECTION_PART),
     store(B8, Fp, frame::SAVED, R1),
     call(JIFFIES),
@@ -500,7 +488,7 @@ impl Builder<'_> {
         if targets != 0 {
             self.target(targets);
         }
-        self.put(block![
+        self.emit(block![
             when(need::op(kind::TEST), TEST),
             when(need::op(kind::GUARD), GUARD),
             when(need::op(kind::XT_TARGET), CHANGED),
@@ -520,7 +508,7 @@ impl Builder<'_> {
         if kinds & (1 << kind::RECENT | 1 << kind::HASHLIMIT) != 0 {
             self.tables();
         }
-        self.put(block![
+        self.emit(block![
             when(need::op(kind::LIMIT), LIMIT),
             when(need::op(kind::TCP_OPTION), TCP_OPTION),
             when(need::op(kind::INTERFACE), INTERFACE),
@@ -528,7 +516,7 @@ impl Builder<'_> {
             when(
                 need::op(kind::CT_WORD),
                 &[
-                    bind(of(kind::CT_WORD)),
+                    bind(Label::op(kind::CT_WORD)),
                     insert(shared::CONNECTION_PART),
                     insert(shared::COMPARE_PART),
                 ]
@@ -536,7 +524,7 @@ impl Builder<'_> {
             when(
                 need::op(kind::CT_PORT),
                 &[
-                    bind(of(kind::CT_PORT)),
+                    bind(Label::op(kind::CT_PORT)),
                     insert(shared::CONNECTION_PART),
                     swap(R1, 16),
                     insert(shared::COMPARE_PART),
@@ -603,7 +591,7 @@ impl Builder<'_> {
 
     /// Finds the op, and the block for its kind.
     fn ask(&mut self, kinds: u32) {
-        self.put(block![
+        self.emit(block![
             bind(label::ASK),
             store(B8, Fp, frame::OP, R1),
             insert(shared::AGAIN),
@@ -632,7 +620,7 @@ impl Builder<'_> {
     /// Finds the function of a target. A way of its own, or the verifier would
     /// follow all other kinds once more from here.
     fn target(&mut self, kinds: u32) {
-        self.put(block![
+        self.emit(block![
             bind(label::TARGET),
             jump_if_imm(R3, Cond::Gt, 0, label::DROP).imm(param::LAST_OP),
             map_value(R2, Map::Data, param::OPS),
@@ -644,23 +632,23 @@ impl Builder<'_> {
 
     /// On at the block for the kind in R3.
     fn dispatch(&mut self, kinds: u32) {
-        for kind in 0..32 {
+        for kind in 0..32u8 {
             if kinds & 1 << kind != 0 {
-                self.put_with(
+                self.emit_with(
                     block![jump_if_imm(R3, Cond::Eq, 0, Label::arg(1)).imm(Param::arg(0))],
-                    &[kind, i32::from(BLOCKS) + kind],
+                    &[kind.into(), Label::op(kind).number()],
                 );
             }
         }
-        self.put(block![jump(label::DROP)]);
+        self.emit(block![jump(label::DROP)]);
     }
 
     /// ports_match_v1, without a branch for each port: inside a loop the
     /// verifier would follow every combination. A port that does not count is
     /// made greater than any.
     fn ports(&mut self) {
-        self.put(block![
-            bind(of(kind::PORTS)),
+        self.emit(block![
+            bind(Label::op(kind::PORTS)),
             load(B4, R0, Fp, super::packet::field(Field::SourcePort)),
             load(B4, R3, R2, MASK),
             or(R0, R3),
@@ -692,9 +680,9 @@ impl Builder<'_> {
                 or(R3, R4),
                 and(R5, R3),
             ];
-            self.put_with(text, at);
+            self.emit_with(text, at);
         }
-        self.put(block![
+        self.emit(block![
             rsh_imm(R5, 63),
             jump_if_imm(R5, Cond::Eq, 0, label::YES),
             jump(label::NO),
@@ -732,6 +720,6 @@ impl Builder<'_> {
         ];
         let [no, yes] = ways.map(Label::number);
         let function = self.ruleset.kernel().fact(function(kind));
-        self.put_with(text, &[of(kind).number(), function, no, yes]);
+        self.emit_with(text, &[Label::op(kind).number(), function, no, yes]);
     }
 }

@@ -42,13 +42,13 @@ pub(super) const fn field(field: Field) -> i16 {
     frame::FIELDS + 4 * field as i16
 }
 
-const HAVE: Label = Label(Label::LOCAL);
-const FIRST: Label = Label(Label::LOCAL + 1);
-const READ: Label = Label(Label::LOCAL + 2);
-const WHOLE: Label = Label(Label::LOCAL + 3);
-const LINEAR: Label = Label(Label::LOCAL + 4);
-const PARSED: Label = Label(Label::LOCAL + 5);
-pub(super) const END: Label = Label(Label::LOCAL + 6);
+const HAVE: Label = Label::local(0);
+const FIRST: Label = Label::local(1);
+const READ: Label = Label::local(2);
+const WHOLE: Label = Label::local(3);
+const LINEAR: Label = Label::local(4);
+const PARSED: Label = Label::local(5);
+pub(super) const END: Label = Label::local(6);
 
 /// A place in the frame.
 const PLACE: Param = Param::arg(0);
@@ -241,7 +241,7 @@ const PACKET_TYPE: &[Item] = &[
 impl Builder<'_> {
     /// The whole prologue.
     pub(super) fn packet(&mut self) {
-        self.put(block![
+        self.emit(block![
             load(B8, R6, R1, 8),
             when(
                 need::STATE,
@@ -397,14 +397,14 @@ impl Builder<'_> {
         for ((number, &key), slot) in (0..).zip(&rows.keys).zip(0..) {
             let (source, shift) = key_place(key);
             match source {
-                Source::Addresses => self.put(block![mov(R1, R9)]),
-                Source::Class => self.put(block![mov(R1, R8)]),
-                Source::Field(of) => self.put_with(
+                Source::Addresses => self.emit(block![mov(R1, R9)]),
+                Source::Class => self.emit(block![mov(R1, R8)]),
+                Source::Field(of) => self.emit_with(
                     block![load(B4, R1, Fp, 0).at(SHIFT)],
                     &[i32::from(field(of))],
                 ),
             }
-            self.put_with(
+            self.emit_with(
                 block![
                     rsh_imm(R1, 0).imm(SHIFT),
                     and_imm(R1, 0xff),
@@ -427,7 +427,7 @@ impl Builder<'_> {
 
     /// Makes everything that the loop writes to unknown; see `frame`.
     fn loop_entry(&mut self) {
-        self.put(block![
+        self.emit(block![
             // Not known to be zero. Read anew for each place, or they
             // would be known to be equal.
             map_value(R5, Map::Data, param::ZERO),
@@ -458,7 +458,7 @@ impl Builder<'_> {
         if let Some(rows) = self.ruleset.index().rows() {
             self.rows(rows);
         }
-        self.put(block![
+        self.emit(block![
             when(
                 need::DEEP,
                 &[
@@ -530,7 +530,7 @@ impl Builder<'_> {
 
     /// The fields that need nothing but R7, R8, R9 and the packet.
     fn fields(&mut self) {
-        self.put(block![
+        self.emit(block![
             when(
                 need::field(Field::Source),
                 &[
@@ -586,7 +586,7 @@ impl Builder<'_> {
     /// Fragment bit, and what becomes of those who ask for the transport
     /// header.
     fn fragment_and_transport(&mut self) {
-        self.put(block![
+        self.emit(block![
             when(
                 need::PAYLOAD,
                 &[
@@ -613,7 +613,7 @@ impl Builder<'_> {
         if !self.ruleset.uses().transport {
             return;
         }
-        self.put(block![
+        self.emit(block![
             store_imm(B8, Fp, frame::GUARDS, 0),
             mov(R2, R8),
             jump_if_imm(R1, Cond::Eq, 0, FIRST),
@@ -730,7 +730,7 @@ impl Builder<'_> {
 
     /// nf_ct_get, and the bits of conntrack_mt.
     fn connection(&mut self) {
-        self.put(block![when(
+        self.emit(block![when(
             need::field(Field::Connection),
             &[
                 load(B8, R1, R6, 0).at(SKB_NFCT),
@@ -782,7 +782,7 @@ impl Builder<'_> {
         let ruleset = self.ruleset;
         for (bit, predicate) in ruleset.predicates().iter() {
             match predicate.question {
-                Question::Test(test) => self.put_with(
+                Question::Test(test) => self.emit_with(
                     block![
                         load(B4, R1, Fp, 0).at(PLACE),
                         and32_imm(R1, 0).imm(Param::arg(1)),
@@ -811,7 +811,7 @@ impl Builder<'_> {
                         let ([a, b], [c, d]) = (halves(name), halves(mask));
                         [at.into(), a, b, c, d]
                     };
-                    self.put_with(
+                    self.emit_with(
                         block![
                             load(B8, R1, Fp, 0).at(PLACE),
                             mov_wide(R2, 0).imm(Param::arg(1)),
@@ -824,7 +824,7 @@ impl Builder<'_> {
                         &args(at, first, first_mask),
                     );
                     if second_mask != 0 {
-                        self.put_with(
+                        self.emit_with(
                             block![
                                 load(B8, R3, Fp, 0).at(PLACE),
                                 mov_wide(R2, 0).imm(Param::arg(1)),
@@ -838,7 +838,7 @@ impl Builder<'_> {
                             &args(at + 8, second, second_mask),
                         );
                     }
-                    self.put_with(
+                    self.emit_with(
                         block![
                             // Negative unless it is zero.
                             mov(R2, R1),

@@ -25,7 +25,7 @@ use super::asm::{
     mul_imm, or, rsh_imm, store, store_imm, sub, sub_imm, xor,
 };
 use super::block::Block;
-use super::ops::{JIFFIES, LOW, MASK, SPAN, WHAT, of};
+use super::ops::{JIFFIES, LOW, MASK, SPAN, WHAT};
 use super::packet::field;
 use super::{Builder, frame, label, param, shared};
 use crate::ir::recent::{ADDRESSES, DESTINATION, REAP, REMOVE, SECONDS, SET, TTL, UPDATE, at};
@@ -86,13 +86,13 @@ const TIMES: i16 = frame::ITERATOR;
 /// The tick, in the frame.
 pub(super) const NOW: i16 = frame::SAVED;
 
-const A: Label = Label(Label::LOCAL);
-const B: Label = Label(Label::LOCAL + 1);
-const C: Label = Label(Label::LOCAL + 2);
-const HAVE: Label = Label(Label::LOCAL + 3);
-const MOVE: Label = Label(Label::LOCAL + 4);
-const FORGET: Label = Label(Label::LOCAL + 5);
-const COUNTED: Label = Label(Label::LOCAL + 6);
+const A: Label = Label::local(0);
+const B: Label = Label::local(1);
+const C: Label = Label::local(2);
+const HAVE: Label = Label::local(3);
+const MOVE: Label = Label::local(4);
+const FORGET: Label = Label::local(5);
+const COUNTED: Label = Label::local(6);
 
 /// One more round of a loop under the lock. The verifier goes on at GIVE_UP
 /// first.
@@ -121,8 +121,8 @@ impl Builder<'_> {
         if kinds & 1 << kind::HASHLIMIT != 0 {
             self.rates_key();
         }
-        self.put(block![
-            bind(of(kind::RECENT)),
+        self.emit(block![
+            bind(Label::op(kind::RECENT)),
             call(JIFFIES),
             store(B8, Fp, NOW, R0),
             insert(shared::THIS_OP),
@@ -147,16 +147,16 @@ impl Builder<'_> {
                 ],
             };
             let map = Map::Named as i32 + number;
-            self.put_with(text, &[number, table.stamps as i32, map]);
+            self.emit_with(text, &[number, table.stamps as i32, map]);
         }
-        self.put(block![jump(label::DROP)]);
+        self.emit(block![jump(label::DROP)]);
         if kinds & 1 << kind::HASHLIMIT != 0 {
             self.rates();
         }
         if kinds & 1 << kind::RECENT != 0 {
             self.recent();
         }
-        self.put(block![
+        self.emit(block![
             bind(label::UNLOCK),
             load(B8, R5, Fp, TABLE),
             load(B4, R1, R5, ANSWER),
@@ -179,7 +179,7 @@ impl Builder<'_> {
     }
 
     fn recent(&mut self) {
-        self.put(block![
+        self.emit(block![
             bind(label::ADDRESSES),
             store(B8, Fp, TABLE, R5),
             store(B8, Fp, TIMES, R4),

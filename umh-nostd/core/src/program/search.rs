@@ -22,10 +22,12 @@ use crate::plan::{
 use Reg::{Fp, R0, R1, R2, R3, R4, R5, R7, R8, R9};
 use Size::{B1, B4, B8};
 
-const ODD: Label = Label(Label::LOCAL);
-const READY: Label = Label(Label::LOCAL + 1);
-/// The first of those looked at together is not it; the others follow.
-const OTHER: u8 = Label::LOCAL + 2;
+const ODD: Label = Label::local(0);
+const READY: Label = Label::local(1);
+/// One of those looked at together is not it.
+const fn other(number: usize) -> Label {
+    Label::local(2 + number as u8)
+}
 
 /// R2 = the record of rule R7, which is at most the number of rules.
 pub(super) const RECORD_OF_R7: Block = block![
@@ -42,10 +44,10 @@ pub(super) const RECORD_OF_R7: Block = block![
 const WHERE: Param = Param::arg(0);
 const NEXT: Label = Label::arg(1);
 
-const HIT: Label = Label(OTHER + SENTINELS as u8);
-const MOVE: Label = Label(OTHER + SENTINELS as u8 + 1);
-const FIND: Label = Label(OTHER + SENTINELS as u8 + 2);
-const TAKE: Label = Label(OTHER + SENTINELS as u8 + 3);
+const HIT: Label = other(SENTINELS);
+const MOVE: Label = other(SENTINELS + 1);
+const FIND: Label = other(SENTINELS + 2);
+const TAKE: Label = other(SENTINELS + 3);
 
 /// R1 = the number of the lowest bit of R0, which is not zero.
 pub(super) const BIT_OF_R0: Block = block![
@@ -63,7 +65,7 @@ pub(super) const BIT_OF_R0: Block = block![
 
 impl Builder<'_> {
     pub(super) fn search(&mut self) {
-        self.put(block![bind(label::SEARCH),]);
+        self.emit(block![bind(label::SEARCH),]);
         let indexed = self.ruleset.index().is_used();
         if indexed {
             self.indexed();
@@ -89,7 +91,7 @@ impl Builder<'_> {
     fn groups(&mut self) {
         const SHIFT: i16 = offset_of!(Group, shift) as i16;
         const FIRST: i16 = offset_of!(Group, first) as i16;
-        self.put(block![
+        self.emit(block![
             when(
                 need::TRANSPORT,
                 &[
@@ -142,7 +144,7 @@ impl Builder<'_> {
             add(R5, R1),
         ]);
         for slot in 0..BUCKET_RULES as u8 {
-            let next = Label(OTHER + slot);
+            let next = other(slot.into());
             let text = block![
                 load(B4, R1, R5, 0).at(WHERE),
                 jump_if_imm(R1, Cond::Eq, 0, label::NEXT_GROUP),
@@ -156,10 +158,10 @@ impl Builder<'_> {
                 map_value(R2, Map::Data, param::RECORDS),
                 add(R2, R1),
             ];
-            self.put_with(text, &[4 * i32::from(slot), next.number()]);
+            self.emit_with(text, &[4 * i32::from(slot), next.number()]);
             self.compare(next, label::GROUP_DONE);
         }
-        self.put(block![
+        self.emit(block![
             jump(label::NEXT_GROUP),
             // R0 = the first rule of the bucket that matches
             bind(label::GROUP_DONE),
@@ -174,7 +176,7 @@ impl Builder<'_> {
     /// INDEX_AT = the place in the list of the first rule from R7 on; a round
     /// of the loop starts.
     fn enter_list(&mut self) {
-        self.put(block![
+        self.emit(block![
             insert(shared::RECORD_OF_R7),
             load(B4, R1, R2, offset_of!(Record, indexed) as i16),
             store(B8, Fp, frame::INDEX_AT, R1),
@@ -187,7 +189,7 @@ impl Builder<'_> {
     /// buckets if that one is first.
     fn list(&mut self) {
         self.enter_list();
-        self.put(block![
+        self.emit(block![
             load(B8, R1, Fp, frame::INDEX_AT),
             jump_if_imm(R1, Cond::Gt, 0, label::DROP).imm(param::RULES),
             lsh_imm(R1, 2),
@@ -195,7 +197,7 @@ impl Builder<'_> {
             add(R5, R1),
         ]);
         for place in 0..SENTINELS as u8 {
-            let next = Label(OTHER + place);
+            let next = other(place.into());
             let text = block![
                 load(B4, R1, R5, 0).at(WHERE),
                 mov(R0, R1),
@@ -205,10 +207,10 @@ impl Builder<'_> {
                 map_value(R2, Map::Data, param::RECORDS),
                 add(R2, R1),
             ];
-            self.put_with(text, &[4 * i32::from(place)]);
+            self.emit_with(text, &[4 * i32::from(place)]);
             self.compare(next, label::LISTED);
         }
-        self.put(block![
+        self.emit(block![
             // Past the best of the buckets there is nothing to find.
             load(B8, R1, Fp, frame::BEST),
             jump_if(R0, Cond::Ge, R1, label::LISTED),
@@ -223,7 +225,7 @@ impl Builder<'_> {
 
     /// R7 = the first of the best of the buckets and R0.
     fn listed(&mut self) {
-        self.put(block![
+        self.emit(block![
             bind(label::LISTED),
             load(B8, R7, Fp, frame::BEST),
             and_imm(R7, i32::MAX),
@@ -239,13 +241,13 @@ impl Builder<'_> {
     /// moves on to the next word that may have something. Which of 64 words
     /// do is found once: a round does not wait for the one before.
     fn list_by_rows(&mut self, rows: &Rows) {
-        self.put(block![
+        self.emit(block![
             map_value(R1, Map::Data, param::ZERO),
             load(B8, R1, R1, 0),
             store(B8, Fp, frame::SUMMARY, R1),
         ]);
         self.enter_list();
-        self.put(block![
+        self.emit(block![
             // R5 = offset of the word
             load(B8, R5, Fp, frame::INDEX_AT),
             rsh_imm(R5, 6),
@@ -253,7 +255,7 @@ impl Builder<'_> {
             lsh_imm(R5, 3),
         ]);
         self.common(rows, 8 * rows.summary);
-        self.put(block![
+        self.emit(block![
             load(B8, R1, Fp, frame::INDEX_AT),
             and_imm(R1, 63),
             rsh(R0, R1),
@@ -274,7 +276,7 @@ impl Builder<'_> {
             lsh_imm(R5, 3),
         ]);
         self.common(rows, 0);
-        self.put(block![
+        self.emit(block![
             load(B8, R1, Fp, frame::INDEX_AT),
             and_imm(R1, 63),
             rsh(R0, R1),
@@ -318,15 +320,15 @@ impl Builder<'_> {
             map_value(R2, Map::Data, param::RECORDS),
             add(R2, R1),
         ]);
-        self.compare(Label(OTHER), label::LISTED);
-        self.put(block![jump(label::NEXT_LISTED)]);
+        self.compare(other(0), label::LISTED);
+        self.emit(block![jump(label::NEXT_LISTED)]);
         self.listed();
     }
 
     /// R0 = what the words at offset R5 behind `first` of all rows of the
     /// packet have in common.
     fn common(&mut self, rows: &Rows, first: usize) {
-        self.put(block![mov_imm(R0, -1)]);
+        self.emit(block![mov_imm(R0, -1)]);
         for slot in (0..ROW_KEYS_MAX as i32).take(rows.keys.len()) {
             let text = block![
                 load(B8, R2, Fp, frame::ROWS).at(WHERE),
@@ -334,7 +336,7 @@ impl Builder<'_> {
                 load(B8, R3, R2, 0).at(Param::arg(1)),
                 and(R0, R3),
             ];
-            self.put_with(text, &[8 * slot, first as i32]);
+            self.emit_with(text, &[8 * slot, first as i32]);
         }
     }
 
@@ -355,13 +357,13 @@ impl Builder<'_> {
             jump(Label::arg(1)),
             bind(OTHER),
         ];
-        self.put_with(text, &[other.number(), same.number()]);
+        self.emit_with(text, &[other.number(), same.number()]);
     }
 
     /// One record after the other, a few at each round: fastest for short
     /// tables. The first of the sentinels always matches.
     fn linear(&mut self) {
-        self.put(block![
+        self.emit(block![
             bind(label::LINEAR),
             insert(shared::AGAIN),
             jump_if_imm(R7, Cond::Gt, 0, label::DROP).imm(param::RULES),
@@ -369,7 +371,7 @@ impl Builder<'_> {
         ]);
         for index in 0..SENTINELS as u8 {
             let at = i32::from(index) * RECORD as i32;
-            let other = i32::from(OTHER + index);
+            let other = other(index.into()).number();
             let text = block![
                 load(B8, R3, R2, offset_of!(Record, addr_mask) as i16).at(WHERE),
                 and(R3, R9),
@@ -380,8 +382,8 @@ impl Builder<'_> {
                 load(B8, R4, R2, offset_of!(Record, class_mask) as i16).at(WHERE),
                 and(R3, R4),
             ];
-            self.put_with(text, &[at, other]);
-            self.put(block![when(
+            self.emit_with(text, &[at, other]);
+            self.emit(block![when(
                 need::TRANSPORT,
                 &[load(B8, R4, Fp, frame::KEEPS), and(R3, R4)]
             )]);
@@ -393,14 +395,14 @@ impl Builder<'_> {
                 jump(label::CANDIDATE),
                 bind(NEXT),
             ];
-            self.put_with(text, &[index.into(), other]);
+            self.emit_with(text, &[index.into(), other]);
         }
-        self.put(block![add_imm(R7, SENTINELS as i32), jump(label::LINEAR)]);
+        self.emit(block![add_imm(R7, SENTINELS as i32), jump(label::LINEAR)]);
     }
 
     /// A rule without ops matches at once.
     fn candidate(&mut self) {
-        self.put(block![
+        self.emit(block![
             bind(label::CANDIDATE),
             // A sentinel: control fell off the table.
             jump_if_imm(R7, Cond::Ge, 0, label::DROP).imm(param::RULES),

@@ -14,7 +14,7 @@ use super::asm::{
     jump_if, jump_if_imm, load, modulo_imm, mov, mul_imm, rsh, store, sub, sub_imm,
 };
 use super::kernel::{CLOCK_AHEAD, CLOCK_STRIDE, CLOCKS, TASK_CLOCK};
-use super::ops::{PAYLOAD, of};
+use super::ops::PAYLOAD;
 use super::{frame, label, shared};
 use crate::extension::time::{CONTIGUOUS, Time};
 use crate::ir::kind;
@@ -36,12 +36,12 @@ const MONTHDAYS: i16 = PAYLOAD + offset_of!(Time, monthdays) as i16;
 const WEEKDAYS: i16 = PAYLOAD + offset_of!(Time, weekdays) as i16;
 const FLAGS: i16 = PAYLOAD + offset_of!(Time, flags) as i16;
 
-const OVER_MIDNIGHT: Label = Label(Label::LOCAL);
-const CONTIGUOUS_OR_NOT: Label = Label(Label::LOCAL + 1);
-const ON_THAT_DAY: Label = Label(Label::LOCAL + 2);
+const OVER_MIDNIGHT: Label = Label::local(0);
+const CONTIGUOUS_OR_NOT: Label = Label::local(1);
+const ON_THAT_DAY: Label = Label::local(2);
 
 pub(super) const TIME: &[Item] = &[
-    bind(of(kind::TIME)),
+    bind(Label::op(kind::TIME)),
     call(TASK),
     load(B8, R1, R0, 0).at(TASK_CLOCK),
     load(B8, R1, R1, 0).at(CLOCKS),
@@ -131,7 +131,8 @@ mod tests {
 
     use zerocopy::IntoBytes;
 
-    use super::super::asm::{Assembler, Insn, exit, mov_imm, when};
+    use super::super::asm::{Insn, exit, mov_imm, when};
+    use super::super::assembler::Assembler;
     use super::super::need;
     use super::*;
 
@@ -139,9 +140,9 @@ mod tests {
     /// memory.
     fn program() -> Vec<u8> {
         let mut insns = [Insn::default(); 128];
-        let needs = [0, 1 << kind::TIME, 0];
-        let mut asm = Assembler::new(&mut insns, &[], &needs, list!([]));
-        asm.put(block![
+        let needs = 1 << need::op(kind::TIME).0;
+        let mut asm = Assembler::new(&mut insns, &[], needs, &[]);
+        let block = block![
             mov(R2, R1),
             load(B8, R0, R2, 0),
             when(need::op(kind::TIME), CALENDAR),
@@ -151,7 +152,8 @@ mod tests {
             bind(label::NOT),
             mov_imm(R0, 0),
             exit(),
-        ]);
+        ];
+        asm.emit(block, &[]);
         let len = asm.finish().unwrap();
         insns.get(..len).unwrap().as_bytes().to_vec()
     }
