@@ -21,8 +21,8 @@ use umh_core::plan::Ruleset;
 use umh_core::program::{self, COLLECT_LEN, Insn, Map, PROGRAM_MAX};
 use umh_core::table::Table;
 use umh_core::target::Host;
+use umh_core::target::Kernel;
 use umh_core::target::btf::Btf;
-use umh_core::target::{Kernel, NO_NAMES};
 use zerocopy::{FromBytes, IntoBytes};
 
 /// `enum bpf_cmd`.
@@ -164,7 +164,7 @@ pub fn kernel() -> &'static (Kernel, Host) {
         let mut memory = vec![0; bytes.len()];
         let mut arena = Arena::new(&mut memory);
         let btf = Btf::parse(&bytes, &mut arena).expect("well-formed BTF");
-        let kernel = Kernel::resolve(&btf, &mut { NO_NAMES }).expect("a kernel that can do it");
+        let kernel = Kernel::resolve(&btf).expect("a kernel that can do it");
         let features = kernel.features();
         (kernel, Host { features, hz: hz() })
     })

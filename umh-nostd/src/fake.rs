@@ -20,8 +20,8 @@ use umh_core::extension::Kind;
 use umh_core::ir::named::Shape;
 use umh_core::program::Insn;
 use umh_core::target::Host;
+use umh_core::target::Kernel;
 use umh_core::target::btf::Btf;
-use umh_core::target::{Kernel, NO_NAMES};
 
 use crate::system::{Generation, Machine, Maps, System, Tid, UserAddr};
 
@@ -40,8 +40,7 @@ fn kernel() -> &'static Kernel {
         let bytes = std::fs::read("/sys/kernel/btf/vmlinux").unwrap_or_default();
         let mut work = vec![0; bytes.len()];
         let btf = Btf::parse(&bytes, &mut Arena::new(&mut work));
-        let mut names = NO_NAMES;
-        let kernel = btf.map(|btf| Kernel::resolve(&btf, &mut names));
+        let kernel = btf.map(|btf| Kernel::resolve(&btf));
         match kernel {
             Ok(Ok(kernel)) => kernel,
             other => panic!("this kernel's BTF is of no use: {other:?}"),

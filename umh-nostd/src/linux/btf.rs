@@ -8,8 +8,8 @@
 
 use umh_core::arena::Arena;
 use umh_core::errno::{Errno, Result};
+use umh_core::target::Kernel;
 use umh_core::target::btf::Btf;
-use umh_core::target::{Kernel, Names};
 
 use super::bpf;
 use super::fd::Fd;
@@ -22,28 +22,28 @@ const MAX_BTF: usize = 256 << 20;
 const MAX_OBJECTS: usize = 64;
 
 /// Why rules cannot run here, in words for the log.
-pub(super) enum Missing<'n> {
+pub(super) enum Missing {
     /// A part of the kernel, by the name that its configuration or BTF has.
-    Part(&'n [u8]),
+    Part(&'static str),
     /// Something that only a number tells of.
     Failed(&'static str, Errno),
 }
 
 /// What programs must know of this kernel.
-pub(super) fn resolve(names: &mut Names) -> core::result::Result<Kernel, Missing<'_>> {
+pub(super) fn resolve() -> core::result::Result<Kernel, Missing> {
     // A program as small as can be. Loading one also makes a kernel that has
     // not looked at its own BTF yet do so.
     bpf::load_trivial().map_err(|errno| match errno {
         Errno::EPERM => Missing::Failed("bpf(2)", errno),
-        _ => Missing::Part(b"programs of type NETFILTER (CONFIG_NETFILTER_BPF_LINK)"),
+        _ => Missing::Part("programs of type NETFILTER (CONFIG_NETFILTER_BPF_LINK)"),
     })?;
-    let object = vmlinux().map_err(|_| Missing::Part(b"BTF (CONFIG_DEBUG_INFO_BTF)"))?;
+    let object = vmlinux().map_err(|_| Missing::Part("BTF (CONFIG_DEBUG_INFO_BTF)"))?;
     let failed = |errno| Missing::Failed("BTF", errno);
     let bytes = contents(&object).map_err(failed)?;
     // 4 bytes for each type, of which each takes 12 at least.
     let mut work = Memory::new(bytes.len()).map_err(failed)?;
     let btf = Btf::parse(&bytes, &mut Arena::new(&mut work)).map_err(failed)?;
-    Kernel::resolve(&btf, names).map_err(Missing::Part)
+    Kernel::resolve(&btf).map_err(Missing::Part)
 }
 
 /// The BTF object of the kernel proper.

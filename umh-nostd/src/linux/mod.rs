@@ -25,7 +25,6 @@ use umh_core::extension::{self, Kind};
 use umh_core::ir::named::Shape;
 use umh_core::program::Insn;
 use umh_core::target::Host;
-use umh_core::target::NO_NAMES;
 
 use crate::serve::{End, Mailbox, serve};
 use crate::system::{Generation, Machine, Maps, System, Tid, UserAddr};
@@ -48,8 +47,7 @@ impl Linux {
     /// Finds out what the rules run on. Says in the log if they cannot, or
     /// which of them cannot.
     fn find_out(&self) -> Option<Machine> {
-        let mut names = NO_NAMES;
-        let missing = match btf::resolve(&mut names) {
+        let missing = match btf::resolve() {
             Ok(kernel) => match bpf::possible_cpus() {
                 Ok(cpus) => {
                     let features = kernel.features();
@@ -64,7 +62,7 @@ impl Linux {
         self.log.error(|line| {
             line.text("ip_tables stays in charge, this kernel ");
             match missing {
-                Missing::Part(part) => line.text("lacks ").bytes(part),
+                Missing::Part(part) => line.text("lacks ").text(part),
                 Missing::Failed(what, errno) => line.text("fails ").text(what).errno(errno),
             }
         });

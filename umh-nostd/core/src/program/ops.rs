@@ -21,7 +21,7 @@ use super::asm::{add32, and32};
 use super::block::Block;
 use super::connection::{CONNBYTES, HELPER};
 use super::kernel::{
-    CAST, CRED_GROUPS, GROUPS_COUNT, GROUPS_FIRST, PAIR, SKB_LEN, SKB_MARK, WORD, function,
+    self, CAST, CRED_GROUPS, GROUPS_COUNT, GROUPS_FIRST, PAIR, SKB_LEN, SKB_MARK, WORD,
 };
 use super::packet::CHANGED;
 use super::time::{CALENDAR, TIME};
@@ -71,6 +71,20 @@ pub(super) const ANSWER: u32 = COMPARE
     | 1 << kind::HASHLIMIT;
 /// Kinds that read the packet themselves.
 pub(super) const PAYLOADS: u32 = 1 << kind::TCP_OPTION | 1 << kind::PAYLOAD | 1 << kind::HASHLIMIT;
+
+/// The function of the kernel half that ops of a kind call.
+const fn function(kind: u8) -> Param {
+    match kind {
+        kind::REJECT => kernel::REJECT,
+        kind::LOG => kernel::LOG,
+        kind::NFLOG => kernel::NFLOG,
+        kind::MARK => kernel::MARK,
+        kind::CONNMARK => kernel::CONNMARK,
+        kind::ADDRTYPE => kernel::ADDRTYPE,
+        kind::XT_MATCH => kernel::XT_MATCH,
+        _ => kernel::XT_TARGET,
+    }
+}
 
 /// R5 = what the op at R2 keeps.
 pub(super) const STATE_AT_R5: Block = block![

@@ -194,11 +194,8 @@ impl<'a> Btf<'a> {
     /// element; a bit field has the offset of the byte that it starts in. That
     /// of an enumerator is its number.
     pub fn offset(&self, id: TypeId, path: &[u8]) -> Option<u32> {
-        let (mut ty, mut rest) = (id.0, path);
-        let mut bits = 0u32;
-        while !rest.is_empty() {
-            let name;
-            (name, _, rest) = cut(rest, |character| character == b'.');
+        let (mut ty, mut bits) = (id.0, 0u32);
+        for name in path.split(|&character| character == b'.') {
             let (offset, member) = self.member(ty, name, DEPTH)?;
             bits = bits.checked_add(offset)?;
             ty = member;
@@ -262,18 +259,6 @@ impl<'a> Btf<'a> {
     pub fn name(&self, id: TypeId) -> Option<&'a [u8]> {
         let name = self.ty(id.0)?.1.name;
         c_string(self.strings.get(name as usize..)?)
-    }
-}
-
-/// What is before the first character that ends it, that, and what comes after.
-pub(crate) fn cut(text: &[u8], ends: impl Fn(u8) -> bool) -> (&[u8], u8, &[u8]) {
-    let end = text.iter().position(|&character| ends(character));
-    let (name, rest) = text
-        .split_at_checked(end.unwrap_or(text.len()))
-        .unwrap_or_default();
-    match rest.split_first() {
-        Some((&end, rest)) => (name, end, rest),
-        None => (name, 0, rest),
     }
 }
 

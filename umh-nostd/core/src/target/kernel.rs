@@ -7,316 +7,268 @@
 //! while the kernel runs.
 
 use super::Features;
-use super::btf::{Btf, Kind, TypeId, cut};
-use crate::bytes::read;
-use crate::ir::kind;
+use super::btf::{Btf, Kind, TypeId};
 
 /// What is to be known of a kernel, by its number.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Fact(pub(crate) u8);
 
+/// How something is looked for in BTF.
+struct Query {
+    ask: Ask,
+    /// The type or function.
+    name: &'static str,
+    /// The members on the way, as `src.u3`.
+    path: &'static str,
+}
+
+/// What is asked of it.
+#[derive(Clone, Copy)]
+enum Ask {
+    /// The number of a structure.
+    Struct,
+    /// The number of a function.
+    Func,
+    /// The bytes of a structure.
+    Size,
+    /// Where in a structure a member is.
+    Member,
+    /// The value of an enumerator.
+    Enumerator,
+}
+
+const fn structure(name: &'static str) -> Query {
+    let (ask, path) = (Ask::Struct, "");
+    Query { ask, name, path }
+}
+
+const fn func(name: &'static str) -> Query {
+    let (ask, path) = (Ask::Func, "");
+    Query { ask, name, path }
+}
+
+const fn size(name: &'static str) -> Query {
+    let (ask, path) = (Ask::Size, "");
+    Query { ask, name, path }
+}
+
+const fn member(name: &'static str, path: &'static str) -> Query {
+    let ask = Ask::Member;
+    Query { ask, name, path }
+}
+
+const fn enumerator(name: &'static str, path: &'static str) -> Query {
+    let ask = Ask::Enumerator;
+    Query { ask, name, path }
+}
+
+/// Who needs facts.
+#[derive(Clone, Copy)]
+enum Needed {
+    /// Every program.
+    Always,
+    /// What has these features.
+    By(Features),
+    /// Nobody: programs do without, or have another way.
+    ByNone,
+}
+
 macro_rules! facts {
-    ($($(#[$doc:meta])* $name:ident = $kind:ident $ty:literal
-       $source:ident $((&[$($member:literal),*]))?;)*) => {
+    ($([$needed:expr] $($(#[$doc:meta])* $name:ident = $query:expr;)*)*) => {
         #[allow(non_camel_case_types, clippy::upper_case_acronyms, reason = "names of constants")]
-        enum Index { $($name,)* COUNT }
-        $($(#[$doc])* pub(crate) const $name: Fact = Fact(Index::$name as u8);)*
+        enum Index { $($($name,)*)* COUNT }
+        $($($(#[$doc])* pub(crate) const $name: Fact = Fact(Index::$name as u8);)*)*
         /// Number of facts; parameters from here on are the program's own.
         pub(crate) const FACTS: usize = Index::COUNT as usize;
-        const LONG: &str = concat!($($ty, $($(".", $member,)*)? mark!($kind $source),)*);
+        static QUERIES: [Query; FACTS] = [$($($query,)*)*];
+        static NEEDED: &[(Needed, &[Fact])] = &[$(($needed, &[$($name,)*]),)*];
     };
-}
-
-/// What a fact's name ends with: what is looked for, and what is asked of it.
-/// All of these are less than any character of a name.
-macro_rules! mark {
-    (Struct Offset) => {
-        ","
-    };
-    (Enum Offset) => {
-        "+"
-    };
-    (Struct Id) => {
-        "*"
-    };
-    (Func Id) => {
-        "("
-    };
-    (Struct Size) => {
-        "#"
-    };
-}
-
-/// The types and the paths of members, as `sk_buff.len,`, and `.data,` if the
-/// type is the one before; five bits for a character.
-static PACKED: [u8; pack::<0>(&TEXT).1] = pack(&TEXT).0;
-
-const TEXT: [u8; TEXT_LEN] = squeeze(LONG.as_bytes()).0;
-const TEXT_LEN: usize = squeeze::<0>(LONG.as_bytes()).1;
-
-/// Room for the facts' names.
-pub type Names = [u8; TEXT_LEN];
-
-/// None yet.
-pub const NO_NAMES: Names = [0; TEXT_LEN];
-
-/// Five bits say one of the first characters, or that the next five bits say
-/// one of the others.
-static CHARACTERS: [u8; 46] = *b"abcdefghiklmnopqrstuvwxyz_.,(*+346ACEFNTX#j\0\0\0";
-const SHIFT: usize = 31;
-
-/// Leaves out each type's name that is the one before; with no room it only
-/// counts.
-#[allow(clippy::indexing_slicing, reason = "run by the compiler alone")]
-const fn squeeze<const N: usize>(text: &[u8]) -> ([u8; N], usize) {
-    let (mut out, mut len) = ([0; N], 0);
-    // Where the last name starts.
-    let mut last = 0;
-    let mut at = 0;
-    while at < text.len() {
-        let start = at;
-        let mut same = start != 0;
-        while text[at] > b'.' {
-            same &= text[at] == text[last + at - start];
-            at += 1;
-        }
-        same &= text[last + at - start] <= b'.';
-        last = start;
-        if !same {
-            at = start;
-        }
-        loop {
-            if N != 0 {
-                out[len] = text[at];
-            }
-            len += 1;
-            at += 1;
-            if text[at - 1] < b'.' {
-                break;
-            }
-        }
-    }
-    (out, len)
-}
-
-/// The text in [`CHARACTERS`]; with no room it only counts.
-#[allow(clippy::indexing_slicing, reason = "run by the compiler alone")]
-const fn pack<const N: usize>(text: &[u8]) -> ([u8; N], usize) {
-    let (mut out, mut bits) = ([0; N], 0);
-    let mut at = 0;
-    while at < text.len() {
-        let mut code = 0;
-        while CHARACTERS[code] != text[at] {
-            code += 1;
-        }
-        let (mut codes, mut count) = (code, 1);
-        if code >= SHIFT {
-            (codes, count) = (SHIFT | (code - SHIFT) << 5, 2);
-        }
-        let mut bit = 0;
-        while bit < 5 * count {
-            if N != 0 {
-                out[bits / 8] |= ((codes >> bit & 1) as u8) << (bits % 8);
-            }
-            bit += 1;
-            bits += 1;
-        }
-        at += 1;
-    }
-    // What is read last is two bytes.
-    (out, bits / 8 + 2)
-}
-
-/// The text of [`PACKED`].
-fn unpack(names: &mut Names) {
-    let mut bit = 0;
-    let mut code = || {
-        let word: u16 = read(&PACKED, bit / 8).unwrap_or_default();
-        let code = usize::from(word >> (bit % 8)) & 31;
-        bit += 5;
-        code
-    };
-    for name in names {
-        let character = match code() {
-            SHIFT => SHIFT + code(),
-            code => code,
-        };
-        *name = CHARACTERS.get(character).copied().unwrap_or_default();
-    }
 }
 
 facts! {
+    [Needed::Always]
     /// Length of the packet, from its IP header on.
-    SKB_LEN = Struct "sk_buff" Offset(&["len"]);
+    SKB_LEN = member("sk_buff", "len");
     /// Bytes of it that are not in the linear part.
-    SKB_DATA_LEN = Struct "sk_buff" Offset(&["data_len"]);
+    SKB_DATA_LEN = member("sk_buff", "data_len");
     /// Where the IP header is.
-    SKB_DATA = Struct "sk_buff" Offset(&["data"]);
+    SKB_DATA = member("sk_buff", "data");
     /// Makes any number a pointer that may be read through.
-    CAST = Func "bpf_rdonly_cast" Id;
+    CAST = func("bpf_rdonly_cast");
     /// A structure of two 64-bit numbers, to read through.
-    PAIR = Struct "timespec64" Id;
+    PAIR = structure("timespec64");
     /// A structure of one 32-bit number, to read through.
-    WORD = Struct "in_addr" Id;
+    WORD = structure("in_addr");
     /// Access to the parts of a packet that are not linear.
-    DYNPTR = Func "bpf_dynptr_from_skb" Id;
+    DYNPTR = func("bpf_dynptr_from_skb");
     /// The incoming device, or NULL.
-    STATE_IN = Struct "nf_hook_state" Offset(&["in"]);
+    STATE_IN = member("nf_hook_state", "in");
     /// The outgoing device, or NULL.
-    STATE_OUT = Struct "nf_hook_state" Offset(&["out"]);
+    STATE_OUT = member("nf_hook_state", "out");
     /// A device's name.
-    DEV_NAME = Struct "net_device" Offset(&["name"]);
+    DEV_NAME = member("net_device", "name");
     /// The packet's mark.
-    SKB_MARK = Struct "sk_buff" Offset(&["mark"]);
+    SKB_MARK = member("sk_buff", "mark");
     /// The byte whose low three bits are the packet type.
-    SKB_PKT_TYPE = Struct "sk_buff" Offset(&["pkt_type"]);
+    SKB_PKT_TYPE = member("sk_buff", "pkt_type");
     /// The socket that it comes from, or NULL.
-    SKB_SK = Struct "sk_buff" Offset(&["sk"]);
+    SKB_SK = member("sk_buff", "sk");
     /// Start of the buffer.
-    SKB_HEAD = Struct "sk_buff" Offset(&["head"]);
+    SKB_HEAD = member("sk_buff", "head");
     /// End of the buffer, where the shared information is, from its start.
-    SKB_END = Struct "sk_buff" Offset(&["end"]);
+    SKB_END = member("sk_buff", "end");
     /// Whether the packet is more than one on the wire.
-    GSO_SIZE = Struct "skb_shared_info" Offset(&["gso_size"]);
+    GSO_SIZE = member("skb_shared_info", "gso_size");
     /// What it is then.
-    GSO_TYPE = Struct "skb_shared_info" Offset(&["gso_type"]);
-    /// The namespace that a socket is in.
-    SOCK_NET = Struct "sock" Offset(&["__sk_common", "skc_net", "net"]);
-    /// The namespace of a hook.
-    STATE_NET = Struct "nf_hook_state" Offset(&["net"]);
-    /// `may_goto` exists if this does.
-    MAY_GOTO = Struct "bpf_verifier_state" Offset(&["may_goto_depth"]);
-    /// Numeric iterator, for kernels without `may_goto`.
-    ITER_NEW = Func "bpf_iter_num_new" Id;
-    /// Its next number.
-    ITER_NEXT = Func "bpf_iter_num_next" Id;
-    /// Its end.
-    ITER_DESTROY = Func "bpf_iter_num_destroy" Id;
-    /// The packet's connection, and in the low three bits its part in it.
-    SKB_NFCT = Struct "sk_buff" Offset(&["_nfct"]);
-    /// What the connection went through.
-    CT_STATUS = Struct "nf_conn" Offset(&["status"]);
-    /// When it ends.
-    CT_TIMEOUT = Struct "nf_conn" Offset(&["timeout"]);
-    /// Its two directions.
-    CT_TUPLES = Struct "nf_conn" Offset(&["tuplehash", "tuple"]);
-    /// From one to the other.
-    TUPLE_STRIDE = Struct "nf_conntrack_tuple_hash" Size;
-    /// Source address of a direction.
-    TUPLE_SRC = Struct "nf_conntrack_tuple" Offset(&["src", "u3"]);
-    /// Source port.
-    TUPLE_SPORT = Struct "nf_conntrack_tuple" Offset(&["src", "u"]);
-    /// Destination address.
-    TUPLE_DST = Struct "nf_conntrack_tuple" Offset(&["dst", "u3"]);
-    /// Destination port.
-    TUPLE_DPORT = Struct "nf_conntrack_tuple" Offset(&["dst", "u"]);
-    /// Protocol.
-    TUPLE_PROTO = Struct "nf_conntrack_tuple" Offset(&["dst", "protonum"]);
-    /// The functions of the kernel half, in the order of their kinds of op
-    /// and of their features.
-    REJECT = Func "bpf_xt_reject" Id;
-    /// LOG.
-    LOG = Func "bpf_xt_log" Id;
-    /// NFLOG.
-    NFLOG = Func "bpf_xt_nflog" Id;
-    /// MARK.
-    MARK = Func "bpf_xt_set_mark" Id;
-    /// CONNMARK.
-    CONNMARK = Func "bpf_xt_connmark" Id;
-    /// addrtype.
-    ADDRTYPE = Func "bpf_xt_addrtype" Id;
-    /// Any match of the kernel's own.
-    XT_MATCH = Func "bpf_xt_match" Id;
-    /// Any target.
-    XT_TARGET = Func "bpf_xt_target" Id;
-    /// A connection's mark.
-    CT_MARK = Struct "nf_conn" Offset(&["mark"]);
-    /// The device that a packet is at.
-    SKB_DEV = Struct "sk_buff" Offset(&["dev"]);
-    /// A device's kind, `ARPHRD_*`.
-    DEV_TYPE = Struct "net_device" Offset(&["type"]);
-    /// Where the link layer's header is, from the buffer's start.
-    SKB_MAC = Struct "sk_buff" Offset(&["mac_header"]);
-    /// A device's group.
-    DEV_GROUP = Struct "net_device" Offset(&["group"]);
-    /// The packet's route; the lowest bit is a flag.
-    SKB_DST = Struct "sk_buff" Offset(&["_skb_refdst"]);
-    /// A route's realm.
-    DST_REALM = Struct "dst_entry" Offset(&["tclassid"]);
-    /// A socket.
-    SOCK = Struct "sock" Id;
-    /// Its state, `TCP_*`.
-    SOCK_STATE = Struct "sock" Offset(&["__sk_common", "skc_state"]);
-    /// Of a request for a connection: the listening socket.
-    SOCK_LISTENER = Struct "sock" Offset(&["__sk_common", "skc_listener"]);
-    /// What a process sees of a socket.
-    SOCK_SOCKET = Struct "sock" Offset(&["sk_socket"]);
-    /// The open file.
-    SOCKET_FILE = Struct "socket" Offset(&["file"]);
-    /// Who opened it.
-    FILE_CRED = Struct "file" Offset(&["f_cred"]);
-    /// Their user.
-    CRED_USER = Struct "cred" Offset(&["fsuid"]);
-    /// Their group.
-    CRED_GROUP = Struct "cred" Offset(&["fsgid"]);
-    /// Their other groups.
-    CRED_GROUPS = Struct "cred" Offset(&["group_info"]);
-    /// How many groups.
-    GROUPS_COUNT = Struct "group_info" Offset(&["ngroups"]);
-    /// The first one.
-    GROUPS_FIRST = Struct "group_info" Offset(&["gid"]);
-    /// Programs may ask which process runs: where there is tracing.
-    TASK = Func "bpf_get_current_task_btf" Id;
-    /// The clock of a timer that every process has.
-    TASK_CLOCK = Struct "task_struct" Offset(&["dl", "dl_timer", "base"]);
-    /// All clocks of the same CPU.
-    CLOCKS = Struct "hrtimer_clock_base" Offset(&["cpu_base"]);
-    /// From one of them to the next.
-    CLOCK_STRIDE = Struct "hrtimer_clock_base" Size;
-    /// How far each is ahead of the time since boot.
-    CLOCK_AHEAD = Struct "hrtimer_cpu_base" Offset(&["clock_base", "offset"]);
-    /// The connection that expected this one, or NULL.
-    CT_MASTER = Struct "nf_conn" Offset(&["master"]);
-    /// What else a connection carries, or NULL: it starts with where each is.
-    CT_EXTRAS = Struct "nf_conn" Offset(&["ext"]);
-    /// Which of it the counters are. The helper is the first.
-    EXTRA_COUNTERS = Enum "nf_ct_ext_id" Offset(&["NF_CT_EXT_ACCT"]);
-    /// The counters: packets and bytes of each direction, 64 bits each.
-    COUNTERS = Struct "nf_conn_acct" Id;
-    /// The helper's name.
-    HELPER_NAME = Struct "nf_conntrack_helper" Offset(&["name"]);
-}
+    GSO_TYPE = member("skb_shared_info", "gso_type");
 
-/// The facts without which no program is possible.
-const REQUIRED: core::ops::RangeInclusive<u8> = SKB_LEN.0..=GSO_TYPE.0;
-/// The facts that a feature needs: the first and the last one.
-static NEEDED: [(Fact, Fact, Features); 8] = [
-    (SKB_NFCT, TUPLE_PROTO, Features::CONNTRACK),
-    (CT_MARK, CT_MARK, Features::CONNECTION_MARKS),
-    (SKB_DEV, SKB_MAC, Features::LINK_LAYER),
-    (DEV_GROUP, DEV_GROUP, Features::DEVICE_GROUPS),
-    (SKB_DST, DST_REALM, Features::REALMS),
-    (SOCK, GROUPS_FIRST, Features::SOCKETS),
-    (TASK, CLOCK_AHEAD, Features::CLOCK),
-    (CT_MASTER, HELPER_NAME, EXTRAS),
-];
+    // What is left out where it is absent.
+    [Needed::ByNone]
+    /// The namespace that a socket is in.
+    SOCK_NET = member("sock", "__sk_common.skc_net.net");
+    /// The namespace of a hook.
+    STATE_NET = member("nf_hook_state", "net");
+
+    // A table is searched under its lock, where no iterator may be asked.
+    [Needed::By(Features::TABLES)]
+    /// `may_goto` exists if this does.
+    MAY_GOTO = member("bpf_verifier_state", "may_goto_depth");
+
+    [Needed::ByNone]
+    /// Numeric iterator, for kernels without `may_goto`.
+    ITER_NEW = func("bpf_iter_num_new");
+    /// Its next number.
+    ITER_NEXT = func("bpf_iter_num_next");
+    /// Its end.
+    ITER_DESTROY = func("bpf_iter_num_destroy");
+
+    [Needed::By(Features::CONNTRACK)]
+    /// The packet's connection, and in the low three bits its part in it.
+    SKB_NFCT = member("sk_buff", "_nfct");
+    /// What the connection went through.
+    CT_STATUS = member("nf_conn", "status");
+    /// When it ends.
+    CT_TIMEOUT = member("nf_conn", "timeout");
+    /// Its two directions.
+    CT_TUPLES = member("nf_conn", "tuplehash.tuple");
+    /// From one to the other.
+    TUPLE_STRIDE = size("nf_conntrack_tuple_hash");
+    /// Source address of a direction.
+    TUPLE_SRC = member("nf_conntrack_tuple", "src.u3");
+    /// Source port.
+    TUPLE_SPORT = member("nf_conntrack_tuple", "src.u");
+    /// Destination address.
+    TUPLE_DST = member("nf_conntrack_tuple", "dst.u3");
+    /// Destination port.
+    TUPLE_DPORT = member("nf_conntrack_tuple", "dst.u");
+    /// Protocol.
+    TUPLE_PROTO = member("nf_conntrack_tuple", "dst.protonum");
+
+    // The functions of the kernel half.
+    [Needed::By(Features::REJECT)]
+    /// REJECT.
+    REJECT = func("bpf_xt_reject");
+
+    [Needed::By(Features::LOG)]
+    /// LOG.
+    LOG = func("bpf_xt_log");
+
+    [Needed::By(Features::NFLOG)]
+    /// NFLOG.
+    NFLOG = func("bpf_xt_nflog");
+
+    [Needed::By(Features::MARK)]
+    /// MARK.
+    MARK = func("bpf_xt_set_mark");
+
+    [Needed::By(Features::CONNMARK)]
+    /// CONNMARK.
+    CONNMARK = func("bpf_xt_connmark");
+
+    [Needed::By(Features::ROUTES)]
+    /// addrtype.
+    ADDRTYPE = func("bpf_xt_addrtype");
+
+    [Needed::By(Features::XT_MATCH)]
+    /// Any match of the kernel's own.
+    XT_MATCH = func("bpf_xt_match");
+
+    [Needed::By(Features::XT_TARGET)]
+    /// Any target.
+    XT_TARGET = func("bpf_xt_target");
+
+    [Needed::By(Features::CONNECTION_MARKS)]
+    /// A connection's mark.
+    CT_MARK = member("nf_conn", "mark");
+
+    [Needed::By(Features::LINK_LAYER)]
+    /// The device that a packet is at.
+    SKB_DEV = member("sk_buff", "dev");
+    /// A device's kind, `ARPHRD_*`.
+    DEV_TYPE = member("net_device", "type");
+    /// Where the link layer's header is, from the buffer's start.
+    SKB_MAC = member("sk_buff", "mac_header");
+
+    [Needed::By(Features::DEVICE_GROUPS)]
+    /// A device's group.
+    DEV_GROUP = member("net_device", "group");
+
+    [Needed::By(Features::REALMS)]
+    /// The packet's route; the lowest bit is a flag.
+    SKB_DST = member("sk_buff", "_skb_refdst");
+    /// A route's realm.
+    DST_REALM = member("dst_entry", "tclassid");
+
+    [Needed::By(Features::SOCKETS)]
+    /// A socket.
+    SOCK = structure("sock");
+    /// Its state, `TCP_*`.
+    SOCK_STATE = member("sock", "__sk_common.skc_state");
+    /// Of a request for a connection: the listening socket.
+    SOCK_LISTENER = member("sock", "__sk_common.skc_listener");
+    /// What a process sees of a socket.
+    SOCK_SOCKET = member("sock", "sk_socket");
+    /// The open file.
+    SOCKET_FILE = member("socket", "file");
+    /// Who opened it.
+    FILE_CRED = member("file", "f_cred");
+    /// Their user.
+    CRED_USER = member("cred", "fsuid");
+    /// Their group.
+    CRED_GROUP = member("cred", "fsgid");
+    /// Their other groups.
+    CRED_GROUPS = member("cred", "group_info");
+    /// How many groups.
+    GROUPS_COUNT = member("group_info", "ngroups");
+    /// The first one.
+    GROUPS_FIRST = member("group_info", "gid");
+
+    [Needed::By(Features::CLOCK)]
+    /// Programs may ask which process runs: where there is tracing.
+    TASK = func("bpf_get_current_task_btf");
+    /// The clock of a timer that every process has.
+    TASK_CLOCK = member("task_struct", "dl.dl_timer.base");
+    /// All clocks of the same CPU.
+    CLOCKS = member("hrtimer_clock_base", "cpu_base");
+    /// From one of them to the next.
+    CLOCK_STRIDE = size("hrtimer_clock_base");
+    /// How far each is ahead of the time since boot.
+    CLOCK_AHEAD = member("hrtimer_cpu_base", "clock_base.offset");
+
+    [Needed::By(EXTRAS)]
+    /// The connection that expected this one, or NULL.
+    CT_MASTER = member("nf_conn", "master");
+    /// What else a connection carries, or NULL: it starts with where each is.
+    CT_EXTRAS = member("nf_conn", "ext");
+    /// Which of it the counters are. The helper is the first.
+    EXTRA_COUNTERS = enumerator("nf_ct_ext_id", "NF_CT_EXT_ACCT");
+    /// The counters: packets and bytes of each direction, 64 bits each.
+    COUNTERS = structure("nf_conn_acct");
+    /// The helper's name.
+    HELPER_NAME = member("nf_conntrack_helper", "name");
+}
 
 const EXTRAS: Features = Features::CONNECTION_EXTRAS.with(Features::ACCOUNTING);
-
-/// The function that an op of a kind calls.
-pub(crate) const fn function(kind: u8) -> Fact {
-    Fact(REJECT.0 + kind - kind::REJECT)
-}
-
-const _: () = assert!(
-    function(kind::LOG).0 == LOG.0
-        && function(kind::NFLOG).0 == NFLOG.0
-        && function(kind::MARK).0 == MARK.0
-        && function(kind::CONNMARK).0 == CONNMARK.0
-        && function(kind::ADDRTYPE).0 == ADDRTYPE.0
-        && function(kind::XT_MATCH).0 == XT_MATCH.0
-        && function(kind::XT_TARGET).0 == XT_TARGET.0
-);
 
 /// A fact that is absent.
 const ABSENT: i32 = -1;
@@ -329,49 +281,40 @@ pub struct Kernel {
 
 impl Kernel {
     /// Looks everything up; an error is the name of what is missing.
-    pub fn resolve<'n>(btf: &Btf<'_>, names: &'n mut Names) -> Result<Self, &'n [u8]> {
-        unpack(names);
+    pub fn resolve(btf: &Btf<'_>) -> Result<Self, &'static str> {
         let mut wanted = [(Kind::Struct, &[][..]); FACTS];
-        let mut asked = [(0, &[][..]); FACTS];
-        let (mut rest, mut last) = (&names[..], &[][..]);
-        for (wanted, asked) in wanted.iter_mut().zip(&mut asked) {
-            let (fact, mark);
-            (fact, mark, rest) = cut(rest, |character| character < b'.');
-            let (name, _, members) = cut(fact, |character| character == b'.');
-            if !name.is_empty() {
-                last = name;
-            }
-            let kind = match mark {
-                b'(' => Kind::Func,
-                b'+' => Kind::Enum,
-                _ => Kind::Struct,
+        for (wanted, query) in wanted.iter_mut().zip(&QUERIES) {
+            let kind = match query.ask {
+                Ask::Struct | Ask::Size | Ask::Member => Kind::Struct,
+                Ask::Func => Kind::Func,
+                Ask::Enumerator => Kind::Enum,
             };
-            *wanted = (kind, last);
-            *asked = (mark, members);
+            *wanted = (kind, query.name.as_bytes());
         }
         let mut ids: [Option<TypeId>; FACTS] = [None; FACTS];
         btf.find(&wanted, &mut ids);
         let mut facts = [ABSENT; FACTS];
-        for (fact, (id, (mark, path))) in facts.iter_mut().zip(ids.into_iter().zip(asked)) {
-            let value = id.and_then(|id| match mark {
-                b'(' | b'*' => Some(id.0),
-                b'#' => btf.size(id),
-                _ => btf.offset(id, path),
+        for ((fact, id), query) in facts.iter_mut().zip(ids).zip(&QUERIES) {
+            let value = id.and_then(|id| match query.ask {
+                Ask::Struct | Ask::Func => Some(id.0),
+                Ask::Size => btf.size(id),
+                Ask::Member | Ask::Enumerator => btf.offset(id, query.path.as_bytes()),
             });
             *fact = value
                 .and_then(|value| i32::try_from(value).ok())
                 .unwrap_or(ABSENT);
         }
         let kernel = Self { facts };
-        for fact in REQUIRED {
-            if !kernel.has(Fact(fact)) {
-                return Err(wanted
-                    .get(usize::from(fact))
-                    .map_or(&[][..], |wanted| wanted.1));
+        for (needed, facts) in NEEDED {
+            if let Needed::Always = needed
+                && let Some(missing) = facts.iter().find(|&&fact| !kernel.has(fact))
+            {
+                let query = QUERIES.get(usize::from(missing.0));
+                return Err(query.map_or("", |query| query.name));
             }
         }
-        if !kernel.has_may_goto() && !kernel.has_all(ITER_NEW, ITER_DESTROY) {
-            return Err(b"bpf_iter_num_new");
+        if !kernel.has_may_goto() && !kernel.has_all(&[ITER_NEW, ITER_NEXT, ITER_DESTROY]) {
+            return Err("bpf_iter_num_new");
         }
         Ok(kernel)
     }
@@ -387,19 +330,12 @@ impl Kernel {
     /// The extensions that can be enforced.
     pub fn features(&self) -> Features {
         let mut features = Features::NONE;
-        for (first, last, feature) in NEEDED {
-            if self.has_all(first, last) {
-                features = features.with(feature);
+        for &(needed, facts) in NEEDED {
+            if let Needed::By(found) = needed
+                && self.has_all(facts)
+            {
+                features = features.with(found);
             }
-        }
-        for kind in kind::REJECT..=kind::XT_TARGET {
-            if self.has(function(kind)) {
-                features = features.with(Features::function(kind));
-            }
-        }
-        // A table is searched under its lock, where no iterator may be asked.
-        if self.has_may_goto() {
-            features = features.with(Features::TABLES);
         }
         features
     }
@@ -422,8 +358,8 @@ impl Kernel {
             .unwrap_or(ABSENT)
     }
 
-    fn has_all(&self, first: Fact, last: Fact) -> bool {
-        (first.0..=last.0).all(|fact| self.has(Fact(fact)))
+    fn has_all(&self, facts: &[Fact]) -> bool {
+        facts.iter().all(|&fact| self.has(fact))
     }
 
     fn has(&self, fact: Fact) -> bool {

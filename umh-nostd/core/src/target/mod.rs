@@ -8,9 +8,7 @@
 pub mod btf;
 pub(crate) mod kernel;
 
-pub use kernel::{Kernel, NO_NAMES, Names};
-
-use crate::ir::kind;
+pub use kernel::Kernel;
 
 /// Abilities of a kernel that some extensions need: a set of bits.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -28,22 +26,23 @@ impl Features {
     /// The link layer's header can be read.
     pub const LINK_LAYER: Self = Self(1 << 3);
     /// Packets can be answered.
-    pub const REJECT: Self = Self::function(kind::REJECT);
+    pub const REJECT: Self = Self(1 << 8);
     /// Packets can be logged.
-    pub const LOG: Self = Self::function(kind::LOG);
+    pub const LOG: Self = Self(1 << 9);
     /// Packets can be logged by user space.
-    pub const NFLOG: Self = Self::function(kind::NFLOG);
+    pub const NFLOG: Self = Self(1 << 10);
     /// Packets can be marked.
-    pub const MARK: Self = Self::function(kind::MARK);
+    pub const MARK: Self = Self(1 << 11);
     /// Connections can be marked.
-    pub const CONNMARK: Self = Self::function(kind::CONNMARK);
+    pub const CONNMARK: Self = Self(1 << 12);
     /// The routing table can be asked.
-    pub const ROUTES: Self = Self::function(kind::ADDRTYPE);
+    pub const ROUTES: Self = Self(1 << 13);
     /// What changes the packet's mark, or may.
     pub(crate) const MARKS: Self = Self::MARK.with(Self::CONNMARK).with(Self::FOREIGN);
     /// The kernel's own matches and targets can be called.
-    pub(crate) const FOREIGN: Self =
-        Self::function(kind::XT_MATCH).with(Self::function(kind::XT_TARGET));
+    pub(crate) const FOREIGN: Self = Self::XT_MATCH.with(Self::XT_TARGET);
+    pub(super) const XT_MATCH: Self = Self(1 << 14);
+    pub(super) const XT_TARGET: Self = Self(1 << 15);
     /// Tables by name can be kept.
     pub const TABLES: Self = Self(1 << 7);
     /// Connections have marks.
@@ -58,11 +57,6 @@ impl Features {
     pub const ACCOUNTING: Self = Self(1 << 17);
     /// All that there are.
     pub const ALL: Self = Self(u32::MAX);
-
-    /// The kernel half has the function that an op of this kind calls.
-    pub(crate) const fn function(kind: u8) -> Self {
-        Self(1 << (kind - kind::REJECT + 8))
-    }
 
     /// Both sets together.
     pub const fn with(self, other: Self) -> Self {
