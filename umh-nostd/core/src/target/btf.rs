@@ -4,6 +4,12 @@
 //! Owns: finding structures, functions and the offsets of members in the raw
 //! bytes of vmlinux BTF, as `bpf(BPF_OBJ_GET_INFO_BY_FD)` gives them.
 //!
+//! Both forms are read: up to Linux 7.1 a kind has 5 bits and a number of
+//! members 16; from 7.2 on they have 7 and 24, which were zero before. With
+//! the second comes, where whoever made the BTF knows of it, a section that
+//! says how long the types of each kind are. By that, types of kinds that are
+//! not known here are passed over; without it they cannot be.
+//!
 //! The bytes come from the kernel, but nothing is taken on trust: every
 //! offset is checked, every walk is bounded, and what cannot be read is
 //! absent. Memory: 4 bytes for each type.
@@ -11,7 +17,7 @@
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::arena::Arena;
-use crate::bytes::{c_string, read};
+use crate::bytes::read;
 use crate::errno::{Errno, Result};
 
 /// Number of a type, counted from 1; 0 is `void`.
@@ -51,7 +57,8 @@ mod kind {
     pub(super) const ENUM64: u32 = 19;
 }
 
-/// `struct btf_header`.
+/// `struct btf_header` as all kernels have it. `hdr_len` says whether there is
+/// more, such as [`LayoutSection`].
 #[derive(Clone, Copy, FromBytes, Immutable, KnownLayout)]
 #[repr(C)]
 struct Header {
@@ -67,6 +74,26 @@ struct Header {
 
 const MAGIC: u16 = 0xeb9f;
 
+/// What Linux 7.2 has added to `struct btf_header`.
+#[derive(Clone, Copy, FromBytes, Immutable, KnownLayout)]
+#[repr(C)]
+struct LayoutSection {
+    offset: u32,
+    len: u32,
+}
+
+/// `struct btf_layout`: what follows a type of a kind. The section has one for
+/// each kind, starting with kind 0.
+#[derive(Clone, Copy, FromBytes, Immutable, KnownLayout)]
+#[repr(C)]
+struct Layout {
+    /// Bytes once, and bytes for each of the type's members.
+    once: u8,
+    each: u8,
+    /// No flags are defined.
+    flags: u16,
+}
+
 /// `struct btf_type`.
 #[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
@@ -81,24 +108,32 @@ const TYPE: usize = size_of::<Type>();
 
 impl Type {
     fn kind(&self) -> u32 {
-        self.info >> 24 & 0x1f
+        self.info >> 24 & 0x7f
     }
 
     fn vlen(&self) -> usize {
-        (self.info & 0xffff) as usize
+        (self.info & 0xff_ffff) as usize
     }
 
-    /// Bytes that follow, `None` for a kind that is not known.
-    fn extra(&self) -> Option<usize> {
-        let each = match self.kind() {
-            kind::INT | kind::VAR | kind::DECL_TAG => return Some(4),
-            kind::ARRAY => return Some(12),
-            kind::STRUCT | kind::UNION | kind::DATASEC | kind::ENUM64 => 12,
-            kind::ENUM | kind::FUNC_PROTO => 8,
-            1..=kind::ENUM64 => 0,
-            _ => return None,
+    /// Bytes that follow, `None` for a kind of which neither this file nor the
+    /// layout section knows.
+    fn extra(&self, layouts: &[u8]) -> Option<usize> {
+        let (once, each) = match self.kind() {
+            kind::INT | kind::VAR | kind::DECL_TAG => (4, 0),
+            kind::ARRAY => (12, 0),
+            kind::STRUCT | kind::UNION | kind::DATASEC | kind::ENUM64 => (0, 12),
+            kind::ENUM | kind::FUNC_PROTO => (0, 8),
+            1..=kind::ENUM64 => (0, 0),
+            0 => return None,
+            unknown => {
+                let layout: Layout = read(layouts, unknown as usize * size_of::<Layout>())?;
+                if !(layout.once | layout.each).is_multiple_of(4) {
+                    return None;
+                }
+                (usize::from(layout.once), usize::from(layout.each))
+            }
         };
-        Some(self.vlen() * each)
+        Some(once + self.vlen() * each)
     }
 }
 
@@ -132,6 +167,11 @@ struct Array {
 /// other, before a walk is given up.
 const DEPTH: u32 = 16;
 
+/// How many members are looked at for one path. Depth alone is no bound: each
+/// of many unnamed members may have as many again. The largest structures have
+/// some hundred, the largest enumerations a few thousand.
+const MEMBERS: u32 = 1 << 20;
+
 /// BTF that can be looked into.
 #[derive(Debug)]
 pub struct Btf<'a> {
@@ -145,19 +185,29 @@ impl<'a> Btf<'a> {
     /// BTF over `bytes`; EINVAL if they are none.
     pub fn parse(bytes: &'a [u8], arena: &mut Arena<'a>) -> Result<Self> {
         let header: Header = read(bytes, 0).ok_or(Errno::EINVAL)?;
-        if header.magic != MAGIC || header.version != 1 {
+        let header_len = header.hdr_len as usize;
+        if header.magic != MAGIC || header.version != 1 || header_len < size_of::<Header>() {
             return Err(Errno::EINVAL);
         }
         let section = |offset: u32, len: u32| {
-            let start = (header.hdr_len as usize).checked_add(offset as usize)?;
+            let start = header_len.checked_add(offset as usize)?;
             bytes.get(start..start.checked_add(len as usize)?)
         };
         let types = section(header.type_off, header.type_len).ok_or(Errno::EINVAL)?;
         let strings = section(header.str_off, header.str_len).ok_or(Errno::EINVAL)?;
+        let layouts = if header_len < size_of::<Header>() + size_of::<LayoutSection>() {
+            &[]
+        } else {
+            let layout: LayoutSection = read(bytes, size_of::<Header>()).ok_or(Errno::EINVAL)?;
+            section(layout.offset, layout.len).ok_or(Errno::EINVAL)?
+        };
+        if !layouts.len().is_multiple_of(size_of::<Layout>()) {
+            return Err(Errno::EINVAL);
+        }
 
         let starts = arena.slice::<u32>(types.len() / TYPE)?;
         let mut count = 0;
-        for (at, start) in walk(types).zip(&mut *starts) {
+        for (at, start) in walk(types, layouts).zip(&mut *starts) {
             *start = at?;
             count += 1;
         }
@@ -195,8 +245,9 @@ impl<'a> Btf<'a> {
     /// of an enumerator is its number.
     pub fn offset(&self, id: TypeId, path: &[u8]) -> Option<u32> {
         let (mut ty, mut bits) = (id.0, 0u32);
+        let mut members = MEMBERS;
         for name in path.split(|&character| character == b'.') {
-            let (offset, member) = self.member(ty, name, DEPTH)?;
+            let (offset, member) = self.member(ty, name, DEPTH, &mut members)?;
             bits = bits.checked_add(offset)?;
             ty = member;
         }
@@ -214,38 +265,52 @@ impl<'a> Btf<'a> {
         Some((start + TYPE, read(self.types, start)?))
     }
 
-    /// The bit offset and type of the member `name` of the type `id`.
-    fn member(&self, id: u32, name: &[u8], depth: u32) -> Option<(u32, u32)> {
+    /// The bit offset and type of the member `name` of the type `id`, unless
+    /// it takes more than so many members to find it.
+    fn member(&self, id: u32, name: &[u8], depth: u32, members: &mut u32) -> Option<(u32, u32)> {
         let depth = depth.checked_sub(1)?;
         let (after, ty) = self.ty(id)?;
         match ty.kind() {
             kind::TYPEDEF | kind::VOLATILE | kind::CONST | kind::RESTRICT | kind::TYPE_TAG => {
-                self.member(ty.size_or_type, name, depth)
+                self.member(ty.size_or_type, name, depth, members)
             }
             kind::ARRAY => {
                 let array: Array = read(self.types, after)?;
-                self.member(array.ty, name, depth)
+                self.member(array.ty, name, depth, members)
             }
-            kind::STRUCT | kind::UNION => (0..ty.vlen()).find_map(|index| {
-                let member: Member = read(self.types, after + index * size_of::<Member>())?;
-                // With the kind flag the upper byte is the size of a bit field.
-                let offset = match ty.info >> 31 {
-                    0 => member.offset,
-                    _ => member.offset & 0xff_ffff,
-                };
-                if member.name != 0 {
-                    return self.is(member.name, name).then_some((offset, member.ty));
+            kind::STRUCT | kind::UNION => {
+                for index in 0..ty.vlen() {
+                    *members = members.checked_sub(1)?;
+                    let member: Member = read(self.types, after + index * size_of::<Member>())?;
+                    // With the kind flag the upper byte is the size of a bit field.
+                    let offset = match ty.info >> 31 {
+                        0 => member.offset,
+                        _ => member.offset & 0xff_ffff,
+                    };
+                    if member.name != 0 {
+                        if self.is(member.name, name) {
+                            return Some((offset, member.ty));
+                        }
+                    } else if let Some((inner, found)) =
+                        self.member(member.ty, name, depth, members)
+                    {
+                        return Some((offset.checked_add(inner)?, found));
+                    }
                 }
-                let (inner, found) = self.member(member.ty, name, depth)?;
-                Some((offset.checked_add(inner)?, found))
-            }),
+                None
+            }
             // As if each number took a byte.
-            kind::ENUM => (0..ty.vlen()).find_map(|index| {
-                let at = after + index * size_of::<Enumerator>();
-                let one: Enumerator = read(self.types, at)?;
-                let bits = one.value.checked_mul(8)?;
-                self.is(one.name, name).then_some((bits, 0))
-            }),
+            kind::ENUM => {
+                for index in 0..ty.vlen() {
+                    *members = members.checked_sub(1)?;
+                    let at = after + index * size_of::<Enumerator>();
+                    let one: Enumerator = read(self.types, at)?;
+                    if self.is(one.name, name) {
+                        return Some((one.value.checked_mul(8)?, 0));
+                    }
+                }
+                None
+            }
             _ => None,
         }
     }
@@ -254,16 +319,10 @@ impl<'a> Btf<'a> {
         let bytes = self.strings.get(name as usize..).unwrap_or_default();
         bytes.starts_with(wanted) && bytes.get(wanted.len()) == Some(&0)
     }
-
-    /// The name of a type.
-    pub fn name(&self, id: TypeId) -> Option<&'a [u8]> {
-        let name = self.ty(id.0)?.1.name;
-        c_string(self.strings.get(name as usize..)?)
-    }
 }
 
 /// Where each type starts; an error ends it.
-fn walk(types: &[u8]) -> impl Iterator<Item = Result<u32>> {
+fn walk(types: &[u8], layouts: &[u8]) -> impl Iterator<Item = Result<u32>> {
     let mut at = 0usize;
     core::iter::from_fn(move || {
         if at >= types.len() {
@@ -271,7 +330,7 @@ fn walk(types: &[u8]) -> impl Iterator<Item = Result<u32>> {
         }
         let start = at;
         let next = read::<Type>(types, at)
-            .and_then(|ty| at.checked_add(TYPE)?.checked_add(ty.extra()?))
+            .and_then(|ty| at.checked_add(TYPE)?.checked_add(ty.extra(layouts)?))
             .filter(|&next| next <= types.len());
         // After an error the walk is over.
         at = next.unwrap_or(types.len());
@@ -313,17 +372,34 @@ mod tests {
             at
         }
 
+        /// In the form of all kernels.
         fn finish(self) -> Vec<u8> {
+            self.finish_with(24, &[])
+        }
+
+        /// With a header of so many bytes, and with `layouts` between types
+        /// and names; a header that has no room for that leaves it unsaid.
+        fn finish_with(self, header: u32, layouts: &[u8]) -> Vec<u8> {
+            let (types, layout) = (self.types.len() as u32, layouts.len() as u32);
             let mut bytes = Vec::new();
             bytes.extend(MAGIC.to_ne_bytes());
             bytes.extend([1, 0]);
-            let (types, strings) = (self.types.len() as u32, self.strings.len() as u32);
-            for word in [24, 0, types, types, strings] {
+            let strings = self.strings.len() as u32;
+            for word in [header, 0, types, types + layout, strings, types, layout] {
                 bytes.extend(u32::to_ne_bytes(word));
             }
+            bytes.resize(header as usize, 0);
             bytes.extend(self.types);
+            bytes.extend(layouts);
             bytes.extend(self.strings);
             bytes
+        }
+    }
+
+    fn empty() -> Writer {
+        Writer {
+            types: Vec::new(),
+            strings: vec![0],
         }
     }
 
@@ -333,11 +409,8 @@ mod tests {
     ///                pair_t pairs[2]; int bits:3; };
     /// int f();
     /// ```
-    fn sample() -> Vec<u8> {
-        let mut btf = Writer {
-            types: Vec::new(),
-            strings: vec![0],
-        };
+    fn sample() -> Writer {
+        let mut btf = empty();
         let names = [
             "int", "x", "y", "pair_t", "outer", "first", "a", "b", "c", "pairs", "bits",
         ];
@@ -362,14 +435,149 @@ mod tests {
         btf.words(&[bits, 1, 3 << 24 | 226]);
         // 8: int (), 9: f
         btf.words(&[0, 13 << 24, 1, f, 12 << 24, 8]);
-        btf.finish()
+        btf
+    }
+
+    /// Nothing follows types up to the kind `last`, and that what is said: for
+    /// the kinds known here this is wrong, and not asked.
+    fn layouts(last: u32, once: u8, each: u8) -> Vec<u8> {
+        let mut layouts = vec![0; 4 * last as usize];
+        layouts.extend([once, each, 0, 0]);
+        layouts
+    }
+
+    /// `sample`, a type of an unknown kind, and behind it a structure.
+    fn with_unknown(kind: u32, vlen: u32, extra: usize) -> Writer {
+        let mut btf = sample();
+        btf.words(&[0, kind << 24 | vlen, 0]);
+        btf.types.resize(btf.types.len() + extra, 0);
+        let last = btf.name("last");
+        btf.words(&[last, 4 << 24, 77]);
+        btf
+    }
+
+    fn is_read(bytes: &[u8]) -> bool {
+        let mut memory = vec![0; bytes.len()];
+        Btf::parse(bytes, &mut Arena::new(&mut memory)).is_ok()
     }
 
     #[test]
     fn members_by_path() {
-        let bytes = sample();
-        let mut memory = vec![0; 256];
+        // The header's length alone tells what is in it.
+        for header in [24, 28, 32, 40] {
+            looks_as_declared(&sample().finish_with(header, &[]));
+        }
+        looks_as_declared(&sample().finish_with(32, &layouts(19, 0, 0)));
+        looks_as_declared(&sample().finish_with(40, &layouts(127, 0, 0)));
+    }
+
+    #[test]
+    fn unknown_kinds_are_passed_over() {
+        for (kind, once, each, vlen) in [
+            (20, 0, 0, 0xff_ffff),
+            (31, 8, 0, 7),
+            (32, 0, 4, 3),
+            (127, 252, 12, 0x1_0001),
+        ] {
+            let extra = usize::from(once) + vlen as usize * usize::from(each);
+            let bytes = with_unknown(kind, vlen, extra).finish_with(32, &layouts(kind, once, each));
+            looks_as_declared(&bytes);
+            let mut memory = vec![0; bytes.len()];
+            let btf = Btf::parse(&bytes, &mut Arena::new(&mut memory)).unwrap();
+            let mut found = [None];
+            btf.find(&[(Kind::Struct, &b"last"[..])], &mut found);
+            assert_eq!(found, [Some(TypeId(11))]);
+            assert_eq!(btf.size(TypeId(11)), Some(77));
+            // Nor has it members.
+            assert_eq!(btf.offset(TypeId(10), b"x"), None);
+        }
+    }
+
+    #[test]
+    fn unknown_kinds_without_a_layout_are_refused() {
+        let unknown = || with_unknown(20, 1, 4);
+        assert!(is_read(&unknown().finish_with(32, &layouts(20, 4, 0))));
+        // No section, none that reaches so far, none that the header speaks of.
+        assert!(!is_read(&unknown().finish()));
+        assert!(!is_read(&unknown().finish_with(32, &[])));
+        assert!(!is_read(&unknown().finish_with(32, &layouts(19, 4, 0))));
+        assert!(!is_read(&unknown().finish_with(28, &layouts(20, 4, 0))));
+        // Lengths that no type can have: what follows would not be aligned.
+        for (once, each) in [(2, 2), (6, 0), (0, 3), (4, 1)] {
+            let extra = usize::from(once + each);
+            let bytes = with_unknown(20, 1, extra).finish_with(32, &layouts(20, once, each));
+            assert!(!is_read(&bytes), "{once} {each}");
+        }
+        // Longer than the section of types.
+        assert!(!is_read(&unknown().finish_with(32, &layouts(20, 252, 252))));
+        // Kind 0 is no type, whatever is said of it.
+        assert!(!is_read(
+            &with_unknown(0, 0, 0).finish_with(32, &layouts(20, 0, 0))
+        ));
+    }
+
+    #[test]
+    fn broken_headers_and_layouts_are_refused() {
+        let good = sample().finish_with(32, &layouts(20, 4, 0));
+        assert!(is_read(&good));
+        let with = |word: usize, value: u32| {
+            let mut bytes = good.clone();
+            bytes
+                .get_mut(4 * word..4 * word + 4)
+                .unwrap()
+                .copy_from_slice(&value.to_ne_bytes());
+            bytes
+        };
+        let len = good.len() as u32;
+        // Shorter than it has ever been, and longer than all there is.
+        for header in [0, 20, 23, len + 1, u32::MAX] {
+            assert!(!is_read(&with(1, header)), "{header}");
+        }
+        // Behind the end, in part or all, and where sums run over.
+        for offset in [len - 32 - 83, len, u32::MAX - 31, u32::MAX] {
+            assert!(!is_read(&with(6, offset)), "{offset}");
+        }
+        // Cut within an entry, and longer than the rest.
+        for layout in [1, 2, 83, 85, len, u32::MAX] {
+            assert!(!is_read(&with(7, layout)), "{layout}");
+        }
+    }
+
+    #[test]
+    fn more_members_than_sixteen_bits_count() {
+        let mut btf = empty();
+        let many = 0x1_1170;
+        let (outer, last) = (btf.name("outer"), btf.name("last"));
+        btf.words(&[outer, 4 << 24 | many, 8]);
+        for _ in 1..many {
+            btf.words(&[0, 0, 0]);
+        }
+        btf.words(&[last, 0, 16]);
+        let bytes = btf.finish();
+        let mut memory = vec![0; bytes.len()];
         let btf = Btf::parse(&bytes, &mut Arena::new(&mut memory)).unwrap();
+        assert_eq!(btf.offset(TypeId(1), b"last"), Some(2));
+    }
+
+    #[test]
+    fn a_structure_of_itself_comes_to_an_end() {
+        // A hundred unnamed members that are each the same structure again:
+        // a hundred to the power of the depth.
+        let mut btf = empty();
+        let outer = btf.name("outer");
+        btf.words(&[outer, 4 << 24 | 100, 8]);
+        for _ in 0..100 {
+            btf.words(&[0, 1, 0]);
+        }
+        let bytes = btf.finish();
+        let mut memory = vec![0; bytes.len()];
+        let btf = Btf::parse(&bytes, &mut Arena::new(&mut memory)).unwrap();
+        assert_eq!(btf.offset(TypeId(1), b"x"), None);
+    }
+
+    fn looks_as_declared(bytes: &[u8]) {
+        let mut memory = vec![0; bytes.len()];
+        let btf = Btf::parse(bytes, &mut Arena::new(&mut memory)).unwrap();
         let wanted = [
             (Kind::Struct, &b"outer"[..]),
             (Kind::Func, b"f"),
@@ -394,7 +602,11 @@ mod tests {
 
     #[test]
     fn any_prefix_and_any_byte_is_survived() {
-        let bytes = sample();
+        survived(&sample().finish());
+        survived(&with_unknown(20, 2, 16).finish_with(32, &layouts(20, 8, 4)));
+    }
+
+    fn survived(bytes: &[u8]) {
         for len in 0..bytes.len() {
             let mut memory = vec![0; 4096];
             let short = bytes.get(..len).unwrap();
@@ -405,7 +617,7 @@ mod tests {
         }
         for at in 0..bytes.len() {
             for value in [0, 1, 3, 0x7f, 0x80, 0xff] {
-                let mut broken = bytes.clone();
+                let mut broken = bytes.to_vec();
                 *broken.get_mut(at).unwrap() = value;
                 let mut memory = vec![0; 4096];
                 let Ok(btf) = Btf::parse(&broken, &mut Arena::new(&mut memory)) else {
