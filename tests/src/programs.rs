@@ -17,12 +17,11 @@ use umh_core::abi::{Counters, Replace};
 use umh_core::arena::Arena;
 use umh_core::ir::LimitRates;
 use umh_core::ir::named::{NAMED_MAX, Named, NamedTables, Shape};
-use umh_core::plan::Ruleset;
+use umh_core::plan::{Plan, Room, Unplanned};
 use umh_core::program::{self, COLLECT_LEN, Insn, Map, PROGRAM_MAX};
 use umh_core::table::Table;
-use umh_core::target::Host;
-use umh_core::target::Kernel;
 use umh_core::target::btf::Btf;
+use umh_core::target::{Host, Kernel, Machine};
 use zerocopy::{FromBytes, IntoBytes};
 
 /// `enum bpf_cmd`.
@@ -233,29 +232,38 @@ impl Programs {
         let mut named = [Named::default(); NAMED_MAX];
         let named = NamedTables::new(&[], &[], &mut named);
         let current = header.num_counters;
-        let foreign = &mut |_: &mut [u8], _| Err(umh_core::errno::Errno::ENOPROTOOPT);
-        let table = Table::check(header, current, host, &mut blob, &mut arena, named, foreign)
-            .map_err(error)?;
+        let extensions = &mut |_: &mut [u8], _| Err(umh_core::errno::Errno::ENOPROTOOPT);
+        let table = Table::check(
+            header, current, host, &mut blob, &mut arena, named, extensions,
+        )
+        .map_err(error)?;
         let started = std::time::Instant::now();
+        let machine = Machine {
+            kernel: *kernel,
+            host: *host,
+            cpus: cpus(),
+        };
         // With no room it says how much it needs, and that is enough.
-        let plan = Ruleset::plan(&table, kernel, host.hz, cpus(), &mut [], &mut []);
-        let [draft, state] = plan.map_err(error)?.expect_err("no room");
-        let [wanted, wanted_state] = Ruleset::room(&table);
-        assert!(draft <= wanted && state <= wanted_state, "{draft} {state}");
-        let (mut draft, mut draft_state) = (vec![0; draft], vec![0; state]);
-        let plan = Ruleset::plan(
-            &table,
-            kernel,
-            host.hz,
-            cpus(),
-            &mut draft,
-            &mut draft_state,
+        let room = match Plan::new(&table, &machine, &mut [], &mut []) {
+            Err(Unplanned::NeedsRoom(room)) => room,
+            Err(Unplanned::Failed(errno)) => return Err(error(errno)),
+            Ok(_) => panic!("planned without room"),
+        };
+        let wanted = Room::of(&table);
+        assert!(
+            room.data <= wanted.data && room.state <= wanted.state,
+            "{room:?}"
         );
-        let mut ruleset = plan.map_err(error)?.expect("room");
-        let mut data = ValueMap::new(ruleset.data_len())?;
-        let mut state = ValueMap::new(ruleset.state_len())?;
-        let counters = ValueMap::new(ruleset.counters_len().map_err(error)?)?;
-        ruleset
+        let (mut draft, mut draft_state) = (vec![0; room.data], vec![0; room.state]);
+        let plan = match Plan::new(&table, &machine, &mut draft, &mut draft_state) {
+            Ok(plan) => plan,
+            Err(Unplanned::NeedsRoom(more)) => panic!("{room:?} was not enough: {more:?}"),
+            Err(Unplanned::Failed(errno)) => return Err(error(errno)),
+        };
+        let mut data = ValueMap::new(plan.data_len())?;
+        let mut state = ValueMap::new(plan.state_len())?;
+        let counters = ValueMap::new(plan.counters_len().map_err(error)?)?;
+        let ruleset = plan
             .write(data.bytes_mut(), state.bytes_mut())
             .map_err(error)?;
         let named = table.named().iter();

@@ -16,7 +16,7 @@ use bpfilter_tests::blob::{get_revision, padded};
 use bpfilter_tests::client::side::Side;
 use bpfilter_tests::client::sockopt::{GET_REVISION_MATCH, GET_REVISION_TARGET};
 use bpfilter_tests::oracle::judge;
-use umh_core::extension::Kind;
+use umh_core::abi::ExtensionKind;
 
 /// Matches by name and revision.
 const NO_SUCH_MATCH: &str = "\
@@ -39,7 +39,7 @@ TOS.1 TPROXY.0 TPROXY.1 TRACE.0 TTL.0";
 
 /// Every extension of the kernel that bpfilter has not got, as `name.revision`.
 /// Fails if bpfilter has one that the kernel has not got.
-fn missing(kernel: &mut Side, kind: Kind, option: i32, file: &str) -> BTreeSet<String> {
+fn missing(kernel: &mut Side, kind: ExtensionKind, option: i32, file: &str) -> BTreeSet<String> {
     let host = judge::host_of(kernel);
     let listed = kernel.run(&["cat", file], b"").stdout;
     let names: BTreeSet<String> = String::from_utf8_lossy(&listed)
@@ -80,12 +80,12 @@ fn matches_that_only_the_kernel_has() {
     let mut kernel = Side::kernel(env!("CARGO_BIN_EXE_rawclient"));
     let found = missing(
         &mut kernel,
-        Kind::Match,
+        ExtensionKind::Match,
         GET_REVISION_MATCH,
         "/proc/net/ip_tables_matches",
     );
     compare(&found, &list(NO_SUCH_MATCH));
-    none_is_registered(&mut kernel, Kind::Match, NO_SUCH_MATCH);
+    none_is_registered(&mut kernel, ExtensionKind::Match, NO_SUCH_MATCH);
 }
 
 #[test]
@@ -93,16 +93,16 @@ fn targets_that_only_the_kernel_has() {
     let mut kernel = Side::kernel(env!("CARGO_BIN_EXE_rawclient"));
     let found = missing(
         &mut kernel,
-        Kind::Target,
+        ExtensionKind::Target,
         GET_REVISION_TARGET,
         "/proc/net/ip_tables_targets",
     );
     compare(&found, &list(NO_SUCH_TARGET));
-    none_is_registered(&mut kernel, Kind::Target, NO_SUCH_TARGET);
+    none_is_registered(&mut kernel, ExtensionKind::Target, NO_SUCH_TARGET);
 }
 
 /// What is on the list is not in the registry, whatever the kernel has.
-fn none_is_registered(kernel: &mut Side, kind: Kind, listed: &str) {
+fn none_is_registered(kernel: &mut Side, kind: ExtensionKind, listed: &str) {
     let host = judge::host_of(kernel);
     for entry in list(listed) {
         let (name, revision) = entry.split_once('.').expect("name.revision");

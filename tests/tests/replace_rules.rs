@@ -13,8 +13,9 @@ use bpfilter_tests::blob;
 use bpfilter_tests::client::side::Side;
 use bpfilter_tests::client::sockopt::{GET_REVISION_MATCH, GET_REVISION_TARGET, errno_name};
 use bpfilter_tests::replace_checks;
+use umh_core::abi::ExtensionKind;
 use umh_core::errno::Errno;
-use umh_core::extension::{self, Kind};
+use umh_core::extension::registry;
 use umh_core::target::{Features, Host};
 
 const RAWCLIENT: &str = env!("CARGO_BIN_EXE_rawclient");
@@ -85,15 +86,15 @@ fn revisions_are_those_of_the_kernel() {
         "", "ERROR", "standard", "NOBODY", "tcp", "CONNMARK", "LOG", "MARK", "NFLOG", "REJECT",
     ];
     let asked = matches
-        .map(|name| (Kind::Match, GET_REVISION_MATCH, name))
+        .map(|name| (ExtensionKind::Match, GET_REVISION_MATCH, name))
         .into_iter()
-        .chain(targets.map(|name| (Kind::Target, GET_REVISION_TARGET, name)));
+        .chain(targets.map(|name| (ExtensionKind::Target, GET_REVISION_TARGET, name)));
     for (kind, option, name) in asked {
         for revision in [0, 1, 2, 3, 4, 255] {
             let says = kernel
                 .call(&blob::get_revision(option, name, revision))
                 .errno;
-            let core = extension::check_revision(&HOST, kind, &blob::padded(name), revision);
+            let core = registry::check_revision(&HOST, kind, &blob::padded(name), revision);
             let core = core.map_or_else(Errno::number, |()| 0);
             assert_eq!(
                 errno_name(core),
@@ -113,11 +114,11 @@ fn a_full_name_field_ends_where_the_kernel_ends_it() {
     assert_eq!(kernel.call(&call).errno, 0, "garbage after the NUL");
     let name: [u8; 29] = call.bytes[..29].try_into().expect("29 bytes");
     assert_eq!(
-        extension::check_revision(&HOST, Kind::Match, &name, 0),
+        registry::check_revision(&HOST, ExtensionKind::Match, &name, 0),
         Ok(())
     );
     call.bytes[..29].fill(b'x');
     assert_eq!(kernel.call(&call).errno, Errno::ENOENT.number());
-    let none = extension::check_revision(&HOST, Kind::Match, &[b'x'; 29], 0);
+    let none = registry::check_revision(&HOST, ExtensionKind::Match, &[b'x'; 29], 0);
     assert_eq!(none, Err(Errno::ENOENT));
 }

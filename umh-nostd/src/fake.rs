@@ -14,16 +14,15 @@ use std::sync::atomic::AtomicU64;
 use std::vec::Vec;
 
 use bpfilter_msgfmt::HOOKS;
+use umh_core::abi::ExtensionKind;
 use umh_core::arena::Arena;
 use umh_core::errno::{Errno, Result};
-use umh_core::extension::Kind;
 use umh_core::ir::named::Shape;
 use umh_core::program::Insn;
-use umh_core::target::Host;
-use umh_core::target::Kernel;
 use umh_core::target::btf::Btf;
+use umh_core::target::{Host, Kernel, Machine};
 
-use crate::system::{Generation, Machine, Maps, System, Tid, UserAddr};
+use crate::system::{Generation, Maps, System, Tid, UserAddr};
 
 /// Where the caller's memory starts.
 pub const BASE: u64 = 0x7f00_0000_0000;
@@ -279,7 +278,7 @@ impl System for Fake {
         }
     }
 
-    fn publish(&self, _: Kind, names: &[u8]) -> Result<()> {
+    fn publish(&self, _: ExtensionKind, names: &[u8]) -> Result<()> {
         self.may_fail(Errno::ENOPROTOOPT)?;
         self.names.borrow_mut().extend(names);
         Ok(())

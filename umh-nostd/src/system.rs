@@ -10,12 +10,11 @@ use core::ops::{Deref, DerefMut};
 use core::sync::atomic::AtomicU64;
 
 use bpfilter_msgfmt::HOOKS;
+use umh_core::abi::ExtensionKind;
 use umh_core::errno::{Errno, Result};
-use umh_core::extension::Kind;
 use umh_core::ir::named::Shape;
 use umh_core::program::Insn;
-use umh_core::target::Host;
-use umh_core::target::Kernel;
+use umh_core::target::Machine;
 
 /// Where in the caller's memory something lies: an allegation, and a number
 /// of this process's only by accident. Only the kernel may follow it.
@@ -47,17 +46,6 @@ pub struct Generation<H> {
     pub table: H,
     /// `GEN_*`.
     pub flags: u32,
-}
-
-/// The machine that rules are compiled for.
-#[derive(Clone, Copy, Debug)]
-pub struct Machine {
-    /// What programs must know of its kernel.
-    pub kernel: Kernel,
-    /// What extensions must know of it.
-    pub host: Host,
-    /// How many CPUs it can have.
-    pub cpus: u32,
 }
 
 /// The maps of a program by their purpose, see [`umh_core::program::Map`].
@@ -116,7 +104,7 @@ pub trait System {
     fn extension(&self, entry: &mut [u8], at: usize) -> Result<u32>;
 
     /// Publishes the names of all matches or targets, each in a line.
-    fn publish(&self, kind: Kind, names: &[u8]) -> Result<()>;
+    fn publish(&self, kind: ExtensionKind, names: &[u8]) -> Result<()>;
 
     /// `len` bytes of zeros that shall become a table image.
     fn draft(&self, len: usize) -> Result<Self::Draft>;

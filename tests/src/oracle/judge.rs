@@ -6,10 +6,11 @@
 //! place where the kernel's ip_tables is expected to say something else:
 //! extensions that it has and bpfilter has not ([`Mutant::without_unknown`]).
 
+use umh_core::abi::ExtensionKind;
 use umh_core::abi::{EXTENSION_NAME_LEN, ExtensionHeader, GetInfo, Replace, VERDICT_QUEUE};
 use umh_core::arena::Arena;
 use umh_core::errno::Errno;
-use umh_core::extension::{self, Kind};
+use umh_core::extension::registry;
 use umh_core::ir::named::{NAMED_MAX, Named, NamedTables};
 use umh_core::table::{self, Table};
 use umh_core::target::{Features, Host};
@@ -264,21 +265,26 @@ pub fn keep_known(host: &Host, table: &mut blob::Table) {
         revision(host, kind, &name, extension.revision) == 0
     };
     table.keep(
-        |extension| has(Kind::Match, extension),
-        |extension| has(Kind::Target, extension),
+        |extension| has(ExtensionKind::Match, extension),
+        |extension| has(ExtensionKind::Target, extension),
     );
 }
 
 /// Whether bpfilter has a match or target: 0, ENOENT or EPROTONOSUPPORT.
-pub fn revision(host: &Host, kind: Kind, name: &[u8; EXTENSION_NAME_LEN], revision: u8) -> i32 {
-    extension::check_revision(host, kind, name, revision).map_or_else(Errno::number, |()| 0)
+pub fn revision(
+    host: &Host,
+    kind: ExtensionKind,
+    name: &[u8; EXTENSION_NAME_LEN],
+    revision: u8,
+) -> i32 {
+    registry::check_revision(host, kind, name, revision).map_or_else(Errno::number, |()| 0)
 }
 
 impl Mutant {
     /// The extensions of a request whose entries hang together; nothing for
     /// one whose entries do not, because such a request is refused before
     /// any name is looked up.
-    fn extensions(&self) -> Option<Vec<(Kind, usize)>> {
+    fn extensions(&self) -> Option<Vec<(ExtensionKind, usize)>> {
         let mut found = Vec::new();
         let mut at = HEADER;
         while at < self.bytes.len() {
@@ -294,10 +300,10 @@ impl Mutant {
                 if size < EXTENSION || size > target - place {
                     return None;
                 }
-                found.push((Kind::Match, at + place));
+                found.push((ExtensionKind::Match, at + place));
                 place += size;
             }
-            found.push((Kind::Target, at + target));
+            found.push((ExtensionKind::Target, at + target));
             at += next;
         }
         Some(found)
@@ -321,7 +327,7 @@ impl Mutant {
             match revision(host, kind, &header.name, header.revision) {
                 // A match of 16 bytes that is not 16 bytes long: EINVAL, and
                 // at the same place as the check that the kernel may lack.
-                0 if kind == Kind::Match && self.refused_by_newer(at, &header) => {
+                0 if kind == ExtensionKind::Match && self.refused_by_newer(at, &header) => {
                     masked.bytes[at + 2..at + 6].copy_from_slice(b"tcp\0");
                 }
                 0 => {}
@@ -358,8 +364,8 @@ impl Mutant {
                 && times.is_some_and(|times| (32769..65536).contains(&u32::from_ne_bytes(times)))
         };
         extensions.iter().any(|&(kind, at)| {
-            kind == Kind::Match && counts(at)
-                || kind == Kind::Target
+            kind == ExtensionKind::Match && counts(at)
+                || kind == ExtensionKind::Target
                     && self.bytes.get(at + 2) == Some(&0)
                     && self
                         .bytes

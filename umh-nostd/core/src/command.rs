@@ -7,9 +7,8 @@
 
 use bpfilter_msgfmt as msg;
 
-use crate::abi;
+use crate::abi::{self, ExtensionKind};
 use crate::errno::{Errno, Result};
-use crate::extension::Kind;
 
 /// Bytes that the caller says are at its address. Never more than `i32::MAX`,
 /// because a socket option's length is a signed int.
@@ -50,7 +49,7 @@ pub enum Command {
     /// GET_ENTRIES; there is room for the header.
     GetEntries(OptLen),
     /// GET_REVISION_MATCH or _TARGET; the length is right.
-    GetRevision(Kind),
+    GetRevision(ExtensionKind),
     /// REPLACE; there is room for the header.
     Replace(OptLen),
     /// ADD_COUNTERS; there is room for the header and more.
@@ -66,8 +65,8 @@ impl Command {
             (_, msg::CMD_PING) => return Ok(Self::Ping),
             (0, msg::IPT_SO_GET_INFO) => Self::GetInfo,
             (0, msg::IPT_SO_GET_ENTRIES) => Self::GetEntries(len),
-            (0, msg::IPT_SO_GET_REVISION_MATCH) => Self::GetRevision(Kind::Match),
-            (0, msg::IPT_SO_GET_REVISION_TARGET) => Self::GetRevision(Kind::Target),
+            (0, msg::IPT_SO_GET_REVISION_MATCH) => Self::GetRevision(ExtensionKind::Match),
+            (0, msg::IPT_SO_GET_REVISION_TARGET) => Self::GetRevision(ExtensionKind::Target),
             (1, msg::IPT_SO_SET_REPLACE) => Self::Replace(len),
             (1, msg::IPT_SO_SET_ADD_COUNTERS) => Self::AddCounters(len),
             _ => return Err(Errno::ENOPROTOOPT),
@@ -125,8 +124,14 @@ mod tests {
     fn lengths() {
         assert_eq!(parse(0, 0, 0), Ok(Command::Ping));
         assert_eq!(parse(0, 64, 84), Ok(Command::GetInfo));
-        assert_eq!(parse(0, 66, 30), Ok(Command::GetRevision(Kind::Match)));
-        assert_eq!(parse(0, 67, 30), Ok(Command::GetRevision(Kind::Target)));
+        assert_eq!(
+            parse(0, 66, 30),
+            Ok(Command::GetRevision(ExtensionKind::Match))
+        );
+        assert_eq!(
+            parse(0, 67, 30),
+            Ok(Command::GetRevision(ExtensionKind::Target))
+        );
         assert_eq!(parse(0, 65, 40), Ok(Command::GetEntries(OptLen(40))));
         assert_eq!(parse(1, 64, 96), Ok(Command::Replace(OptLen(96))));
         assert_eq!(parse(1, 65, 41), Ok(Command::AddCounters(OptLen(41))));

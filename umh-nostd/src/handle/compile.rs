@@ -9,12 +9,13 @@ use heapless::Vec;
 use umh_core::abi::Hook;
 use umh_core::errno::{Errno, Result};
 use umh_core::ir::named::NAMED_MAX;
-use umh_core::plan::Ruleset;
+use umh_core::plan::{Plan, Room, Unplanned};
 use umh_core::program::{self, Insn, PROGRAM_MAX};
 use umh_core::table::Table;
+use umh_core::target::Machine;
 use zerocopy::FromBytes;
 
-use crate::system::{Machine, Maps, System};
+use crate::system::{Maps, System};
 
 /// Loads the programs of `table`, which count in `counters` and keep all
 /// maps that they use alive.
@@ -36,21 +37,20 @@ pub(super) fn compile<S: System>(
         };
         named.push(map).map_err(|_| Errno::ENOENT)?;
     }
-    let mut room = Ruleset::room(table);
+    let mut room = Room::of(table);
     let mut drafts;
-    let mut ruleset = loop {
-        let [draft, state] = room;
-        drafts = (system.memory(draft)?, system.memory(state)?);
-        let Machine { kernel, host, cpus } = machine;
-        let (draft, state) = &mut drafts;
-        match Ruleset::plan(table, kernel, host.hz, *cpus, draft, state)? {
-            Ok(ruleset) => break ruleset,
-            Err(needed) => room = needed,
+    let plan = loop {
+        drafts = (system.memory(room.data)?, system.memory(room.state)?);
+        let (data, state) = &mut drafts;
+        match Plan::new(table, machine, data, state) {
+            Ok(plan) => break plan,
+            Err(Unplanned::NeedsRoom(needed)) => room = needed,
+            Err(Unplanned::Failed(errno)) => return Err(errno),
         }
     };
-    let (data, mut data_bytes) = system.new_map(ruleset.data_len())?;
-    let (state, mut state_bytes) = system.new_map(ruleset.state_len())?;
-    ruleset.write(&mut data_bytes, &mut state_bytes)?;
+    let (data, mut data_bytes) = system.new_map(plan.data_len())?;
+    let (state, mut state_bytes) = system.new_map(plan.state_len())?;
+    let ruleset = plan.write(&mut data_bytes, &mut state_bytes)?;
     drop((data_bytes, state_bytes));
 
     let maps = Maps {

@@ -3,9 +3,10 @@
 //! /proc shows.
 
 use bpfilter_msgfmt::NAMES_MAX;
+use umh_core::abi::ExtensionKind;
 use umh_core::abi::GetRevision;
 use umh_core::errno::{Errno, Result};
-use umh_core::extension::{Kind, check_revision, write_names};
+use umh_core::extension::registry::{check_revision, write_names};
 
 use zerocopy::FromBytes;
 
@@ -14,7 +15,7 @@ use crate::system::System;
 
 pub(super) fn get_revision<S: System>(
     caller: &Caller<'_, S>,
-    kind: Kind,
+    kind: ExtensionKind,
     header: &[u8],
 ) -> Result<()> {
     let asked = GetRevision::read_from_bytes(header).map_err(|_| Errno::EIO)?;
@@ -25,7 +26,7 @@ pub(super) fn get_revision<S: System>(
 pub(super) fn publish<S: System>(system: &S) -> Result<()> {
     let host = system.machine()?.host;
     let mut text = system.memory(NAMES_MAX)?;
-    for kind in [Kind::Match, Kind::Target] {
+    for kind in [ExtensionKind::Match, ExtensionKind::Target] {
         system.publish(kind, write_names(&host, kind, &mut text))?;
     }
     Ok(())

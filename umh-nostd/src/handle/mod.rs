@@ -18,11 +18,12 @@ use umh_core::abi::{CountersInfo, GetEntries, GetRevision, Replace, TABLE_NAME_L
 use umh_core::command::Command;
 use umh_core::errno::{Errno, Result};
 use umh_core::table::is_filter;
+use umh_core::target::Machine;
 use zerocopy::{FromBytes, IntoBytes};
 
 use current::Current;
 
-use crate::system::{Machine, System, Tid, UserAddr};
+use crate::system::{System, Tid, UserAddr};
 
 /// The caller's memory around its `optval`.
 struct Caller<'a, S> {

@@ -14,14 +14,14 @@ use umh_core::errno::{Errno, Result};
 use umh_core::ir::named::{Named, NamedTables};
 use umh_core::table::image::{self, Image, VERSION};
 use umh_core::table::{Table, check_header};
-use umh_core::target::Features;
+use umh_core::target::{Features, Machine};
 use zerocopy::{FromBytes, IntoBytes};
 
 use super::Caller;
 use super::compile::compile;
 use super::current::{Current, Tally, map_len, rows};
 use super::stream::Stream;
-use crate::system::{Generation, Machine, System, UserAddr};
+use crate::system::{Generation, System, UserAddr};
 
 pub(super) fn replace<S: System>(
     caller: &Caller<'_, S>,
@@ -66,8 +66,16 @@ fn build<S: System>(
     let Machine { host, cpus, .. } = &caller.machine;
     let mut arena = Arena::new(&mut work);
     let num_counters = current.header().num_entries;
-    let foreign = &mut |entry: &mut [u8], at| system.extension(entry, at);
-    let mut table = Table::check(header, num_counters, host, blob, &mut arena, named, foreign)?;
+    let extensions = &mut |entry: &mut [u8], at| system.extension(entry, at);
+    let mut table = Table::check(
+        header,
+        num_counters,
+        host,
+        blob,
+        &mut arena,
+        named,
+        extensions,
+    )?;
     let info = table.info();
     let rows = rows(*cpus);
     let counters = system.new_counters(map_len(rows, info.num_entries)?)?;

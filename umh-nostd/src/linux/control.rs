@@ -5,8 +5,8 @@
 //! back, and the step between a generation and its descriptors.
 
 use bpfilter_msgfmt as msg;
+use umh_core::abi::ExtensionKind;
 use umh_core::errno::{Errno, Result};
-use umh_core::extension::Kind;
 use zerocopy::IntoBytes;
 
 use super::fd::Fd;
@@ -72,10 +72,10 @@ impl Control {
     }
 
     /// See [`crate::system::System::publish`].
-    pub(super) fn publish(&self, kind: Kind, names: &[u8]) -> Result<()> {
+    pub(super) fn publish(&self, kind: ExtensionKind, names: &[u8]) -> Result<()> {
         let option = match kind {
-            Kind::Match => msg::SO_MATCHES,
-            Kind::Target | Kind::Foreign => msg::SO_TARGETS,
+            ExtensionKind::Match => msg::SO_MATCHES,
+            ExtensionKind::Target => msg::SO_TARGETS,
         };
         raw::set_option(&self.0, option, names).map(drop)
     }

@@ -20,14 +20,15 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::BorrowedFd;
 use rustix::io;
 use rustix::time::{ClockId, Timespec, clock_getres};
+use umh_core::abi::ExtensionKind;
 use umh_core::errno::{Errno, Result};
-use umh_core::extension::{self, Kind};
+use umh_core::extension::registry;
 use umh_core::ir::named::Shape;
 use umh_core::program::Insn;
-use umh_core::target::Host;
+use umh_core::target::{Host, Machine};
 
 use crate::serve::{End, Mailbox, serve};
-use crate::system::{Generation, Machine, Maps, System, Tid, UserAddr};
+use crate::system::{Generation, Maps, System, Tid, UserAddr};
 use btf::Missing;
 use control::Control;
 use fd::Fd;
@@ -73,7 +74,7 @@ impl Linux {
     fn tell_lacking(&self, host: &Host) {
         let mut found = false;
         let mut line = Line::error("this kernel lacks what these need:");
-        extension::lacking(host, &mut |name| {
+        registry::lacking(host, &mut |name| {
             found = true;
             line.text(" ").bytes(name);
         });
@@ -136,7 +137,7 @@ impl System for Linux {
         self.control.extension(entry, at)
     }
 
-    fn publish(&self, kind: Kind, names: &[u8]) -> Result<()> {
+    fn publish(&self, kind: ExtensionKind, names: &[u8]) -> Result<()> {
         self.control.publish(kind, names)
     }
 

@@ -6,6 +6,7 @@
 //! of these types is an allegation of the caller's, checked by `table`.
 
 mod hook;
+pub mod xt;
 
 pub use hook::Hook;
 
@@ -202,3 +203,12 @@ pub const VERDICT_ACCEPT: i32 = -2;
 pub const VERDICT_QUEUE: i32 = -4;
 /// A standard verdict: `XT_RETURN`.
 pub const VERDICT_RETURN: i32 = -5;
+
+/// The two name spaces of extensions.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ExtensionKind {
+    /// Asks something of a packet.
+    Match,
+    /// Does something to it, or decides what becomes of it.
+    Target,
+}

@@ -2,25 +2,11 @@
 //! connbytes: how much a connection has transferred (xt_connbytes.c).
 
 use super::{Extension, Family, Rule};
-use crate::abi::layout;
+use crate::abi::xt::ConnBytes;
 use crate::bytes::refer;
 use crate::errno::{Errno, Result};
 use crate::ir::{Draft, kind};
 use crate::target::Features;
-
-layout! {
-    /// `struct xt_connbytes_info`.
-    ConnBytes: 24 {
-        /// Least and most; the other way round it is what must not be.
-        count: [u64; 2],
-        /// `XT_CONNBYTES_*`: packets, bytes, bytes of an average packet.
-        what: u8,
-        /// `XT_CONNBYTES_DIR_*`: original, reply, both.
-        direction: u8,
-        /// Padding.
-        pad: [u8; 6],
-    }
-}
 
 pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
     family: Family::Any,

@@ -83,7 +83,7 @@ fn lower_1(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
 /// connmark_mt
 fn connection_mark(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
     let mark = refer::<Mark>(data)?;
-    let offset = draft.kernel().connection_mark();
+    let offset = draft.machine().kernel.connection_mark();
     draft.connection(false, |draft| {
         // The kernel xors the truth with the number.
         if mark.invert < 2 {

@@ -168,7 +168,7 @@ fn detail(
     let test = test.invert_if(data.invert & flag != 0);
     match part {
         Some(part) => {
-            let offset = part.offset(draft.kernel());
+            let offset = part.offset(&draft.machine().kernel);
             draft.detail(part.kind(), offset, test);
         }
         None => draft.detail_field(test),

@@ -35,7 +35,7 @@ const ALL: u16 = 0x0f;
 
 pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
     protocol: 33,
-    theirs: true,
+    prefers_x_tables: true,
     check,
     lower,
     ..Extension::matching::<Dccp>("dccp")

@@ -7,14 +7,13 @@
 
 use core::mem::offset_of;
 
-use super::limit::{DAY, credits_per_tick};
 use super::{Extension, Rule, check_proc_name};
 use crate::abi::layout;
 use crate::bytes::{read, write};
 use crate::errno::{Errno, Result};
-use crate::ir::named::{Limits, Named, NamedTables};
+use crate::ir::named::{Limits, Named};
 use crate::ir::{Draft, LimitRates, hashlimit as mode};
-use crate::target::Features;
+use crate::target::{DAY, Features, credits_per_tick};
 
 layout! {
     /// `struct hashlimit_cfg1`.
@@ -78,9 +77,10 @@ const fn revision<T>(revision: u8, user_size: usize) -> Extension {
         revision,
         user_size: user_size as u16,
         needs: Features::TABLES,
-        theirs: true,
+        prefers_x_tables: true,
         check,
         lower,
+        names: Some(table),
         ..Extension::matching::<T>("hashlimit")
     }
 }
@@ -165,13 +165,9 @@ fn check(rule: &Rule<'_>, data: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// A rule whose data is at an offset of all entries names a table.
-pub(super) fn claim(
-    named: &mut NamedTables<'_>,
-    entries: &mut [u8],
-    at: usize,
-    len: usize,
-) -> Result<u32> {
+/// The table that a rule names, whose data is at an offset of all entries.
+fn table(extension: &Extension, entries: &mut [u8], at: usize) -> Result<Named> {
+    let len = usize::from(extension.size);
     let data = entries.get_mut(at..at + len).ok_or(Errno::EINVAL)?;
     let mut limits = config(data)?;
     limits.sizes = limits.sizes.map(|size| size.min(SIZE_MAX));
@@ -180,18 +176,17 @@ pub(super) fn claim(
         let at = CONFIG + offset_of!(Limits, sizes);
         write(data, at, &limits.sizes).ok_or(Errno::EINVAL)?;
     }
-    let wanted = Named {
+    Ok(Named {
         name_at: at as u32,
         limits,
         ..Named::default()
-    };
-    named.claim(entries, &wanted)
+    })
 }
 
 /// hashlimit_mt_common
 fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
     let rule = config(data)?.mode;
-    let (limits, hz) = (&draft.named()?.limits, draft.hz());
+    let (limits, hz) = (&draft.named()?.limits, draft.machine().host.hz);
     let [collect, expire] = limits.times.map(|milliseconds| ticks(milliseconds, hz));
     let mut rates = LimitRates {
         collect: collect.try_into().unwrap_or(0),

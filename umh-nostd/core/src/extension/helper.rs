@@ -5,25 +5,11 @@
 use core::mem::offset_of;
 
 use super::{Extension, Family};
-use crate::abi::layout;
+use crate::abi::xt::Helper;
 use crate::bytes::refer;
 use crate::errno::Result;
 use crate::ir::{Draft, kind};
 use crate::target::Features;
-
-layout! {
-    /// `struct xt_helper_info`.
-    Helper: 36 {
-        /// Nonzero inverts.
-        invert: u32,
-        /// What the helper's name starts; empty for any.
-        name: [u8; 29],
-        /// The kernel makes it a NUL.
-        nul: u8,
-        /// Padding.
-        pad: [u8; 2],
-    }
-}
 
 pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
     family: Family::Any,

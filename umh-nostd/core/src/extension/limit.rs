@@ -10,6 +10,7 @@ use crate::abi::layout;
 use crate::bytes::refer;
 use crate::errno::{Errno, Result};
 use crate::ir::Draft;
+use crate::target::limit_per_tick;
 
 layout! {
     /// `struct xt_rateinfo`.
@@ -86,22 +87,6 @@ fn check(rule: &Rule<'_>, data: &[u8]) -> Result<()> {
     Bucket::new(data, rule.host.hz).map(|_| ())
 }
 
-/// Seconds of a day.
-pub(super) const DAY: u64 = 60 * 60 * 24;
-
-/// What a tick brings: a day fits into 32 bits.
-pub(crate) fn limit_per_tick(hz: u32) -> u32 {
-    credits_per_tick(u32::MAX.into(), DAY, hz) as u32
-}
-
-/// CREDITS_PER_JIFFY: the greatest power of two of which so many seconds bring
-/// no more than `most`.
-#[inline(never)]
-pub(super) fn credits_per_tick(most: u64, seconds: u64, hz: u32) -> u64 {
-    let most = most.checked_div(seconds * u64::from(hz));
-    1 << most.and_then(u64::checked_ilog2).unwrap_or(0)
-}
-
 /// user2credits
 fn credits(user: u32, per_second: u32) -> u32 {
     let most = u32::MAX.checked_div(per_second).unwrap_or(u32::MAX);
@@ -114,6 +99,6 @@ fn credits(user: u32, per_second: u32) -> u32 {
 
 /// limit_mt
 fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
-    let bucket = Bucket::new(data, draft.hz())?;
+    let bucket = Bucket::new(data, draft.machine().host.hz)?;
     draft.limit(bucket.credit, bucket.cap, bucket.cost)
 }

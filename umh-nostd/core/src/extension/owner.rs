@@ -6,7 +6,7 @@ use crate::abi::Hook;
 use crate::abi::layout;
 use crate::bytes::refer;
 use crate::errno::{Errno, Result};
-use crate::ir::{Draft, Field, Mark, SOCKET_FILE, SOCKET_PRESENT, Test};
+use crate::ir::{Draft, Field, Jump, SOCKET_FILE, SOCKET_PRESENT, Test};
 use crate::target::Features;
 
 layout! {
@@ -74,23 +74,23 @@ fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
     let other = owner.flags ^ owner.invert;
     // Without a socket, or without an open file, nobody is asked further: the
     // rule holds if all that is asked is inverted, or nothing is.
-    let mut ends = [Mark::NONE; 2];
+    let mut ends = [Jump::NONE; 2];
     let [no_socket, no_file] = &mut ends;
     if other == 0 {
-        *no_socket = draft.otherwise();
+        *no_socket = draft.or_else();
     }
     draft.detail_field(Test::any_of(Field::Socket, SOCKET_PRESENT));
     if other == 0 {
-        let _ = draft.otherwise();
+        draft.or_fail();
     }
     if asked(SOCKET) && inverted(SOCKET) {
         draft.fail();
     }
     if other & (UID | GID) == 0 {
-        *no_file = draft.otherwise();
+        *no_file = draft.or_else();
     }
     draft.detail_field(Test::any_of(Field::Socket, SOCKET_FILE));
-    let _ = draft.otherwise();
+    draft.or_fail();
     if asked(UID) {
         let user = Test::between(Field::User, owner.uid_min, owner.uid_max);
         draft.detail_field(user.invert_if(inverted(UID)));
@@ -110,6 +110,6 @@ fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
             }),
         }
     }
-    draft.here(&ends);
+    draft.here(ends);
     Ok(())
 }

@@ -13,7 +13,7 @@ use super::{Extension, Rule};
 use crate::abi::layout;
 use crate::bytes::{read, refer};
 use crate::errno::{Errno, Result};
-use crate::ir::named::{Named, NamedTables};
+use crate::ir::named::Named;
 use crate::ir::{Draft, recent};
 use crate::target::Features;
 
@@ -55,6 +55,7 @@ pub(super) static EXTENSIONS: [Extension; 2] = [
         needs: Features::TABLES,
         check,
         lower,
+        names: Some(table),
         ..Extension::matching::<Recent>("recent")
     },
     Extension {
@@ -62,6 +63,7 @@ pub(super) static EXTENSIONS: [Extension; 2] = [
         needs: Features::TABLES,
         check,
         lower,
+        names: Some(table),
         ..Extension::matching::<Recent1>("recent")
     },
 ];
@@ -87,20 +89,15 @@ fn check(_: &Rule<'_>, data: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// A rule whose data is at an offset of all entries names a table.
-pub(super) fn claim(
-    named: &mut NamedTables<'_>,
-    entries: &[u8],
-    at: usize,
-    revision: u8,
-) -> Result<u32> {
+/// The table that a rule names, whose data is at an offset of all entries.
+fn table(extension: &Extension, entries: &mut [u8], at: usize) -> Result<Named> {
     let data = entries.get(at..).unwrap_or_default();
     let info: &Recent = refer(data)?;
     let name_at = at + offset_of!(Recent, name);
-    let wanted = Named {
+    Ok(Named {
         name_at: name_at as u32,
         map: 0,
-        mask: match revision {
+        mask: match extension.revision {
             0 => u32::MAX,
             _ => read(data, offset_of!(Recent1, mask)).ok_or(Errno::EINVAL)?,
         },
@@ -109,8 +106,7 @@ pub(super) fn claim(
             count => count.next_power_of_two(),
         },
         ..Named::default()
-    };
-    named.claim(entries, &wanted)
+    })
 }
 
 /// recent_mt

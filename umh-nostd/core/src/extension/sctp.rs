@@ -38,7 +38,7 @@ const HOW: u32 = 0x07;
 
 pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
     protocol: 132,
-    theirs: true,
+    prefers_x_tables: true,
     check,
     lower,
     ..Extension::matching::<Sctp>("sctp")

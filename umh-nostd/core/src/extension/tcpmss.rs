@@ -50,9 +50,9 @@ fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
     if mss.invert < 2 {
         draft.tcp_option(MSS, &test);
     } else {
-        let holds = draft.otherwise();
+        let holds = draft.or_else();
         draft.tcp_option(MSS, &test);
-        draft.here(&[holds]);
+        draft.here([holds]);
     }
     Ok(())
 }

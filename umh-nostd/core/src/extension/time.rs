@@ -6,41 +6,21 @@
 //! go on with the old one.
 
 use super::{Extension, Family, Rule, question};
-use crate::abi::layout;
+use crate::abi::xt::{TIME_CONTIGUOUS, Time};
 use crate::bytes::refer;
 use crate::errno::{Errno, Result};
 use crate::ir::kind;
 use crate::target::Features;
 
-layout! {
-    /// `struct xt_time_info`. Times are in seconds.
-    Time: 24 {
-        /// First and last second since 1970.
-        date: [u32; 2],
-        /// First and last second of a day.
-        daytime: [u32; 2],
-        /// `1 << day`.
-        monthdays: u32,
-        /// `1 << day`, Monday is 1.
-        weekdays: u8,
-        /// `XT_TIME_*`.
-        flags: u8,
-        /// Padding.
-        pad: u16,
-    }
-}
-
 /// In the kernel's time zone.
 const LOCAL_TZ: u8 = 1 << 0;
-/// A time past midnight belongs to the day before.
-pub(crate) const CONTIGUOUS: u8 = 1 << 1;
 /// The last second of a day.
 const LAST_SECOND: u32 = 24 * 60 * 60 - 1;
 
 pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
     family: Family::Any,
     needs: Features::CLOCK,
-    theirs: true,
+    prefers_x_tables: true,
     check,
     lower: question::<{ kind::TIME }>,
     ..Extension::matching::<Time>("time")
@@ -55,9 +35,9 @@ fn check(_: &Rule<'_>, data: &[u8]) -> Result<()> {
     }
     match time.flags {
         0 => Ok(()),
-        CONTIGUOUS if start >= stop => Ok(()),
+        TIME_CONTIGUOUS if start >= stop => Ok(()),
         LOCAL_TZ => Err(Errno::ENOENT),
-        flags if flags == LOCAL_TZ | CONTIGUOUS && start >= stop => Err(Errno::ENOENT),
+        flags if flags == LOCAL_TZ | TIME_CONTIGUOUS && start >= stop => Err(Errno::ENOENT),
         _ => Err(Errno::EINVAL),
     }
 }

@@ -5,7 +5,7 @@ use super::{Extension, Family, Rule};
 use crate::abi::layout;
 use crate::bytes::read;
 use crate::errno::{Errno, Result};
-use crate::ir::{Draft, Field, Mark, Payload, Test};
+use crate::ir::{Draft, Field, Jump, Payload, Test};
 
 /// `XT_U32_MAXSIZE` + 1.
 const MAX: usize = 11;
@@ -101,11 +101,11 @@ fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
         return Ok(());
     }
     // What fails goes on at the end of an inverted match.
-    let mut failures = [Mark::NONE; 1 + 2 * MAX];
+    let mut failures = [Jump::NONE; 1 + 2 * MAX];
     let [first, others @ ..] = &mut failures;
     let invert = tail.invert != 0;
     if invert {
-        *first = draft.otherwise();
+        *first = draft.or_else();
     }
     for ((test, counts), [not_found, found]) in tests(data)?.zip(others.as_chunks_mut::<2>().0) {
         let start: Location = read(test, 0).ok_or(Errno::EINVAL)?;
@@ -123,20 +123,20 @@ fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
             }
         }
         // One of the values: not all of them fail.
-        let one = draft.otherwise();
+        let one = draft.or_else();
         for index in 0..usize::from(counts.values) {
             let [min, max]: [u32; 2] = read(test, VALUES + index * 8).ok_or(Errno::EINVAL)?;
             draft.detail_field(Test::between(Field::Found, min, max).invert_if(true));
         }
-        *not_found = draft.otherwise();
+        *not_found = draft.or_else();
         draft.fail();
-        draft.land(&[one]);
-        *found = draft.otherwise();
+        draft.land([one]);
+        *found = draft.or_else();
     }
     if invert {
-        let _ = draft.otherwise();
+        draft.or_fail();
         draft.fail();
-        draft.here(&failures);
+        draft.here(failures);
     }
     Ok(())
 }

@@ -9,16 +9,23 @@
 //! record   what a rule looks like in the data map: a record, and its ops
 //! test     questions without state, and those that are asked beforehand
 //! draft    one rule while it is being written: what an extension calls
+//! output   what all rules of a table are written to
+//! ranges   which ranges of numbers a rule asks for
 //! named    the tables of `recent` and `hashlimit`, which rules share by name
 //! ```
 
 mod draft;
 pub mod named;
+mod output;
+mod ranges;
 mod record;
 mod test;
 
-pub(crate) use draft::{BOTH_PORTS, Lowering, Mark, Payload, Sink};
-pub use draft::{Draft, Transport, Uses};
+pub(crate) use draft::{BOTH_PORTS, Jump, Packets, Payload};
+pub use draft::{Draft, Transport};
+pub use output::Uses;
+pub(crate) use output::{Output, Sink};
+pub(crate) use ranges::{Context, Range, Ranged};
 pub use record::Bucket;
 pub use record::LimitRates;
 pub use record::{Action, LONGEST_OP, OP, Op, Pattern, RECORD, Record, class};

@@ -319,6 +319,9 @@ pub(crate) mod flag {
     pub(crate) const LAST: u8 = 1;
     /// Inverts.
     pub(crate) const INVERT: u8 = 2;
+    /// What it asks for may change while the packet meets the rules, so the
+    /// index, which looks at the packet once, must not go by it.
+    pub(crate) const CHANGING: u8 = 4;
     /// The size of the op in bytes, a multiple of 16.
     pub(crate) const SIZE: u8 = 0xf0;
 }

@@ -7,8 +7,8 @@
 
 use heapless::Vec;
 
+use super::ranges::Ranged;
 use super::record::{Pattern, class};
-use crate::plan::has_keys;
 
 /// A number that is known of a packet. The program keeps them in an array
 /// on its stack, in this order.
@@ -179,7 +179,7 @@ impl Predicates {
             Some(index) => index,
             None => {
                 if let (true, Question::Test(test)) = (rows, predicate.question)
-                    && has_keys(test.field as u16)
+                    && Ranged::of(test.field as u16).is_some()
                 {
                     let range = test.low << 16 ^ test.span ^ 1;
                     let once = self

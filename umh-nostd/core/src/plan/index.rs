@@ -21,10 +21,10 @@
 use heapless::Vec;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use super::key::{self, Context, KEYS, Values};
+use super::key::{self, KEYS, Values};
 use crate::bytes::{read, write};
 use crate::errno::{Errno, Result};
-use crate::ir::{Record, class};
+use crate::ir::{Context, Record, class};
 
 /// Groups that there may be.
 pub(crate) const GROUPS: usize = 8;
@@ -45,7 +45,7 @@ pub(crate) const SHORT: u32 = 24;
 /// Keys that there may be rows for.
 pub(crate) const ROW_KEYS_MAX: usize = 6;
 /// A list of fewer rules is searched one by one.
-pub(crate) const LONG: usize = 96;
+pub(super) const LONG: usize = 96;
 /// Multiplied with a power of two, the upper six bits tell which one.
 pub(crate) const DE_BRUIJN: u64 = 0x03f7_9d71_b4cb_0a89;
 /// What the hash multiplies with.
@@ -148,7 +148,7 @@ impl Survey {
         if self.rules.is_power_of_two() {
             self.reference = *record;
         }
-        context.left(record, &mut |key, values| {
+        key::left(context, record, &mut |key, values| {
             let at = usize::from(key);
             if let (Some(asked), Some(least)) = (self.asked.get_mut(at), self.least.get_mut(at)) {
                 let (bits, now) = key::asks(key, values);
@@ -285,7 +285,7 @@ impl Rows {
                 for (&key, values) in self.keys.iter().zip(&mut of_keys) {
                     *values = key::allowed(key, record);
                 }
-                context.left(record, &mut |key, left| {
+                key::left(context, record, &mut |key, left| {
                     let keys = self.keys.iter().zip(&mut of_keys);
                     for (_, values) in keys.filter(|(known, _)| **known == key) {
                         values.both(left);

@@ -2,20 +2,14 @@
 //! Eight bits of a packet, by which rules can be told apart.
 //!
 //! Owns: which keys there are, and which values of a key a rule allows: what
-//! its record asks of those bits, and what ranges of ports, lengths and times
-//! to live among its predicates and ops leave of them. Ops count up to the first that keeps
-//! state, may drop the packet or decides which ops come next: as long as a rule
-//! has only asked, one answer of no is enough, whichever it is.
+//! its record asks of those bits, and what its ranges of ports, lengths and
+//! times to live (see [`crate::ir::Context`]) leave of them.
 //!
 //! A range has a key for its upper and its lower byte, and one for the eight
 //! bits in the middle: a narrow range that crosses a multiple of 256 allows few
 //! values of it.
 
-use crate::bytes::read;
-use crate::ir::{Field, OP, Op, Predicates, Question, Record, class, flag, kind};
-
-/// The bits of the class word that stand for predicates.
-const PREDICATES: u64 = ((1 << class::PREDICATES) - 1) << class::PREDICATE;
+use crate::ir::{Context, Field, Range, Ranged, Record, class};
 
 /// Where in a packet a key is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -55,23 +49,13 @@ pub(crate) const fn place(key: u8) -> (Source, u8) {
 }
 
 /// The keys of a field: from bit 0, from bit 4, from bit 8 on.
-const fn keys(field: u16) -> [u8; 3] {
-    const SOURCE: u16 = Field::SourcePort as u16;
-    const DESTINATION: u16 = Field::DestinationPort as u16;
-    const OF_LENGTH: u16 = Field::Length as u16;
-    const OF_TTL: u16 = Field::Ttl as u16;
+const fn keys(field: Ranged) -> [u8; 3] {
     match field {
-        SOURCE => [SOURCE_PORT, SOURCE_MIDDLE, SOURCE_PORT + 1],
-        DESTINATION => [DESTINATION_PORT, DESTINATION_MIDDLE, DESTINATION_PORT + 1],
-        OF_LENGTH => [LENGTH, LENGTH_MIDDLE, LENGTH + 2],
-        OF_TTL => [TTL, NONE, NONE],
-        _ => [NONE; 3],
+        Ranged::SourcePort => [SOURCE_PORT, SOURCE_MIDDLE, SOURCE_PORT + 1],
+        Ranged::DestinationPort => [DESTINATION_PORT, DESTINATION_MIDDLE, DESTINATION_PORT + 1],
+        Ranged::Length => [LENGTH, LENGTH_MIDDLE, LENGTH + 2],
+        Ranged::Ttl => [TTL, NONE, NONE],
     }
-}
-
-/// Whether rows may leave out rules by ranges of a field.
-pub(crate) fn has_keys(field: u16) -> bool {
-    keys(field) != [NONE; 3]
 }
 
 /// Values of a key: a set of bits.
@@ -122,18 +106,6 @@ impl Values {
     }
 }
 
-/// First and last.
-type Range = [u16; 2];
-
-/// What a test asks for; all where that is no range of a field that has keys.
-fn range(mask: u32, low: u32, span: u32) -> [Range; 1] {
-    let last = low.saturating_add(span);
-    match (mask, u16::try_from(low), u16::try_from(last)) {
-        (u32::MAX, Ok(first), Ok(last)) => [[first, last]],
-        _ => [[0, u16::MAX]],
-    }
-}
-
 /// Adds what `ranges` leave of the eight bits from `shift` on.
 fn window(ranges: &[Range], shift: u32, values: &mut Values) {
     for &[first, last] in ranges {
@@ -144,62 +116,18 @@ fn window(ranges: &[Range], shift: u32, values: &mut Values) {
     }
 }
 
-/// What records refer to.
-#[derive(Clone, Copy)]
-pub(super) struct Context<'a> {
-    pub(super) ops: &'a [u8],
-    pub(super) predicates: &'a Predicates,
-}
-
-impl Context<'_> {
-    /// Calls `f` with each key and the values that a range, or a list of
-    /// ranges, of the rule leaves of it.
-    pub(super) fn left(&self, record: &Record, f: &mut dyn FnMut(u8, &Values)) {
-        let mut leave = |field: u16, ranges: &[Range]| {
-            for (key, shift) in keys(field).into_iter().zip([0, 4, 8]) {
-                if key != NONE {
-                    let mut values = Values::default();
-                    window(ranges, shift, &mut values);
-                    f(key, &values);
-                }
-            }
-        };
-        // A predicate's bit is zero where it holds.
-        let holds = record.class_mask & !record.class;
-        let any = holds & PREDICATES != 0;
-        for (bit, predicate) in self.predicates.iter().take_while(|_| any) {
-            if let (true, Question::Test(test)) = (holds >> bit & 1 != 0, predicate.question) {
-                leave(test.field as u16, &range(test.mask, test.low, test.span));
+/// Calls `f` with each key and the values that a range, or a list of ranges,
+/// of the rule leaves of it.
+pub(super) fn left(context: Context<'_>, record: &Record, f: &mut dyn FnMut(u8, &Values)) {
+    context.ranges(record, &mut |field, ranges| {
+        for (key, shift) in keys(field).into_iter().zip([0, 4, 8]) {
+            if key != NONE {
+                let mut values = Values::default();
+                window(ranges, shift, &mut values);
+                f(key, &values);
             }
         }
-        let mut at = record.ops as usize;
-        // Rules without ops have them at 0.
-        while at != 0 {
-            let Some(op) = read::<Op>(self.ops, at) else {
-                return;
-            };
-            let plain = op.flags & flag::INVERT == 0;
-            match op.kind {
-                kind::TEST if plain => leave(op.what, &range(op.mask, op.low, op.span)),
-                // It asks for those ports whose number is or-ed with 0.
-                kind::PORTS if plain && op.mask | op.low != 0 => {
-                    let field = match op.mask {
-                        0 => Field::SourcePort,
-                        _ => Field::DestinationPort,
-                    };
-                    if let Some(ranges) = read::<[Range; 15]>(self.ops, at + OP) {
-                        leave(field as u16, &ranges);
-                    }
-                }
-                kind::TEST | kind::PORTS | kind::INTERFACE => {}
-                _ => return,
-            }
-            if op.flags & flag::LAST != 0 {
-                return;
-            }
-            at += usize::from(op.flags & flag::SIZE);
-        }
-    }
+    });
 }
 
 /// The values of a key that a record allows, whatever its predicates and ops

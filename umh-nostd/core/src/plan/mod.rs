@@ -11,32 +11,33 @@
 //! matches", and everything else is what ip_tables does.
 //!
 //! ```text
-//! record   what a rule looks like in the map
-//! test     stateless questions, and those that are asked beforehand
-//! lower    one rule of the table -> its record and ops
+//! lower    one entry of the table -> its record and ops
 //! index    which rules need not be looked at
+//! key      the bits of a packet that the index goes by
 //! ```
 //!
-//! [`Ruleset::plan`] lowers the table into a draft of the maps. Only then is
-//! known how large they are; [`Ruleset::write`] copies the draft and adds the
-//! index.
+//! [`Plan::new`] lowers the table into a draft of the maps. Only then is known
+//! how large they are; [`Plan::write`] copies the draft and adds the index.
 
 mod index;
 mod key;
+mod lower;
 
 pub(crate) use index::{
-    BUCKET_RULES, DE_BRUIJN, FACTORS, GROUP, Group, HASH_BUCKET, Index, LONG, ROW_KEYS_MAX, Rows,
+    BUCKET_RULES, DE_BRUIJN, FACTORS, GROUP, Group, HASH_BUCKET, Index, ROW_KEYS_MAX, Rows,
 };
-use key::Context;
-pub(crate) use key::{Source, has_keys, place as key_place};
+pub(crate) use key::{Source, place as key_place};
+
+use zerocopy::{FromBytes, IntoBytes};
 
 use crate::bytes::write;
 use crate::errno::{Errno, Result};
-use crate::ir::{Action, BUCKET, LONGEST_OP, Lowering, Predicates, RECORD, Record, Sink, Uses};
-use crate::table::{Entry, Table, Target, Verdict};
-use crate::target::{Features, Kernel};
-use index::{SHORT, Survey};
-use zerocopy::{FromBytes, IntoBytes};
+use crate::ir::{
+    Action, BUCKET, Context, LONGEST_OP, Output, Predicates, RECORD, Record, Sink, Uses,
+};
+use crate::table::Table;
+use crate::target::{Features, Machine};
+use index::{LONG, SHORT, Survey};
 
 /// Bytes of a rule's counters in a row of the counter map.
 pub const COUNTERS: usize = 16;
@@ -60,67 +61,98 @@ pub(crate) mod data {
     pub(crate) const RECORDS: usize = 128;
 }
 
-/// A table made ready for the programs.
+/// Bytes of memory for the drafts of a table's two maps.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Room {
+    /// For what the data map starts with, up to the last op.
+    pub data: usize,
+    /// For what the state map starts with.
+    pub state: usize,
+}
+
+impl Room {
+    /// Room in which almost any table fits. What is not needed is not touched.
+    pub fn of(table: &Table<'_>) -> Self {
+        let records = table.num_entries() as usize * RECORD;
+        Self {
+            data: 4096 + records + 2 * table.size(),
+            state: table.size() / 2,
+        }
+    }
+}
+
+/// Why a table could not be planned.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Unplanned {
+    /// The drafts are too small: this is how large they must be.
+    NeedsRoom(Room),
+    /// The request fails.
+    Failed(Errno),
+}
+
+impl From<Errno> for Unplanned {
+    fn from(errno: Errno) -> Self {
+        Self::Failed(errno)
+    }
+}
+
+/// A table that is lowered, and whose maps have sizes. [`Plan::write`] makes
+/// it a [`Ruleset`], for which programs can be built.
 #[derive(Debug)]
-pub struct Ruleset<'t> {
-    table: &'t Table<'t>,
-    kernel: Kernel,
-    hz: u32,
-    cpus: u32,
-    predicates: Predicates,
-    uses: Uses,
-    ops_len: usize,
-    state_len: usize,
-    index: Index,
+pub struct Plan<'t> {
+    ruleset: Ruleset<'t>,
     /// What the data map starts with, up to the last op.
     draft: &'t [u8],
     /// What the state map starts with.
     state: &'t [u8],
 }
 
-impl<'t> Ruleset<'t> {
-    /// Bytes for the drafts of both maps of `table` in which almost any table
-    /// has room. What is not needed is not touched.
-    pub fn room(table: &Table<'_>) -> [usize; 2] {
-        let records = table.num_entries() as usize * RECORD;
-        [4096 + records + 2 * table.size(), table.size() / 2]
-    }
+/// A table made ready for the programs.
+#[derive(Debug)]
+pub struct Ruleset<'t> {
+    table: &'t Table<'t>,
+    machine: &'t Machine,
+    predicates: Predicates,
+    uses: Uses,
+    ops_len: usize,
+    state_len: usize,
+    index: Index,
+}
 
-    /// Lowers `table` for a machine of `cpus` possible CPUs into drafts of the
-    /// two maps, which must be zero; or says how much room it needs there.
-    pub fn plan(
+impl<'t> Plan<'t> {
+    /// Lowers `table` for a machine into drafts of its two maps, which must be
+    /// zero.
+    pub fn new(
         table: &'t Table<'t>,
-        kernel: &Kernel,
-        hz: u32,
-        cpus: u32,
-        draft: &'t mut [u8],
+        machine: &'t Machine,
+        data: &'t mut [u8],
         state: &'t mut [u8],
-    ) -> Result<core::result::Result<Self, [usize; 2]>> {
-        let mut ruleset = Self {
+    ) -> core::result::Result<Self, Unplanned> {
+        let mut ruleset = Ruleset {
             table,
-            kernel: *kernel,
-            hz,
-            cpus,
+            machine,
             predicates: Predicates::default(),
             uses: Uses::default(),
             ops_len: 0,
             state_len: 0,
             index: Index::default(),
-            draft: &[],
-            state: &[],
         };
         let rules = table.num_entries() as usize;
         let ops_at = ruleset.ops_at();
-        let room = [draft.len().saturating_sub(ops_at), state.len()];
-        let (head, ops) = draft.split_at_mut(ops_at.min(draft.len()));
+        let ops_room = data.len().saturating_sub(ops_at);
+        let (head, ops) = data.split_at_mut(ops_at.min(data.len()));
         let lowered = match ruleset.lower(false, head, ops, state)? {
-            // What rules need for odd packets depends on whether there are any.
+            // What rules need for malformed packets depends on whether there
+            // are any.
             None => ruleset.lower(true, head, ops, state)?,
             whole => whole,
         };
         let survey = lowered.ok_or(Errno::EINVAL)?;
-        if ruleset.ops_len > room[0] || ruleset.state_len > room[1] {
-            return Ok(Err([ops_at + ruleset.ops_len, ruleset.state_len]));
+        if ruleset.ops_len > ops_room || ruleset.state_len > state.len() {
+            return Err(Unplanned::NeedsRoom(Room {
+                data: ops_at + ruleset.ops_len,
+                state: ruleset.state_len,
+            }));
         }
         if table.num_entries() > SHORT {
             ruleset.index = survey.groups();
@@ -137,45 +169,93 @@ impl<'t> Ruleset<'t> {
             let at = data::BIT_NUMBERS + (DE_BRUIJN << bit >> 58) as usize;
             write(head, at, &bit).ok_or(Errno::EINVAL)?;
         }
-        let (draft, state): (&'t [u8], &'t [u8]) = (draft, state);
-        ruleset.draft = draft.get(..ops_at + ruleset.ops_len).ok_or(Errno::EINVAL)?;
-        ruleset.state = state.get(..ruleset.state_len).ok_or(Errno::EINVAL)?;
-        Ok(Ok(ruleset))
+        let (data, state): (&'t [u8], &'t [u8]) = (data, state);
+        Ok(Self {
+            draft: data.get(..ops_at + ruleset.ops_len).ok_or(Errno::EINVAL)?,
+            state: state.get(..ruleset.state_len).ok_or(Errno::EINVAL)?,
+            ruleset,
+        })
     }
 
-    /// Lowers every entry. `None` if there are odd packets after all.
+    /// Bytes of the data map.
+    pub fn data_len(&self) -> usize {
+        let ruleset = &self.ruleset;
+        ruleset.index_at() + ruleset.index.len(ruleset.num_entries() as usize)
+    }
+
+    /// Bytes of the state map; there is always one.
+    pub fn state_len(&self) -> usize {
+        let ruleset = &self.ruleset;
+        let places = ruleset.deep_places() as usize * ruleset.deep_place_len();
+        (ruleset.state_len + places).max(BUCKET)
+    }
+
+    /// Bytes of the counter map: a row for each CPU, and one for the helper.
+    pub fn counters_len(&self) -> Result<usize> {
+        let rows = self.ruleset.machine.cpus as usize + 1;
+        let len = (self.ruleset.num_entries() as usize * COUNTERS).checked_mul(rows);
+        len.ok_or(Errno::ENOMEM)
+    }
+
+    /// Writes the contents of both maps, which must be zero. Only now is it
+    /// known how the index turns out, and so what the programs must be.
+    pub fn write(self, data: &mut [u8], state: &mut [u8]) -> Result<Ruleset<'t>> {
+        let mut ruleset = self.ruleset;
+        let index_at = ruleset.index_at();
+        let (head, index) = data.split_at_mut_checked(index_at).ok_or(Errno::EINVAL)?;
+        self.draft
+            .write_to_prefix(head)
+            .map_err(|_| Errno::EINVAL)?;
+        self.state
+            .write_to_prefix(state)
+            .map_err(|_| Errno::EINVAL)?;
+        let records = head.get_mut(data::RECORDS..).ok_or(Errno::EINVAL)?;
+        let rules = ruleset.num_entries();
+        let (records, _) =
+            <[Record]>::mut_from_prefix_with_elems(records, rules as usize + SENTINELS)
+                .map_err(|_| Errno::EINVAL)?;
+        let context = Context {
+            ops: self.draft.get(ruleset.ops_at()..).unwrap_or_default(),
+            predicates: &ruleset.predicates,
+        };
+        ruleset.index.write(index, rules, records, context)?;
+        Ok(ruleset)
+    }
+}
+
+impl<'t> Ruleset<'t> {
+    /// Lowers every entry. `None` if it was done for well-formed packets only
+    /// and there are malformed ones after all.
     fn lower(
         &mut self,
-        odd_packets: bool,
+        malformed: bool,
         head: &mut [u8],
         ops: &mut [u8],
         state: &mut [u8],
     ) -> Result<Option<Survey>> {
         self.uses = Uses {
-            changes: self.table.needs().meets(Features::MARKS),
+            changes: self.table.needs().meets(Features::CHANGES_PACKETS),
             ..Uses::default()
         };
         let mut survey = Survey::default();
-        let mut lowering = Lowering {
-            kernel: &self.kernel,
-            hz: self.hz,
-            odd_packets,
-            table: self.table,
+        let mut output = Output {
+            machine: self.machine,
+            named: self.table.named(),
+            rows: self.table.num_entries() as usize >= LONG,
             ops: Sink::new(ops),
             state: Sink::new(state),
             predicates: &mut self.predicates,
             uses: &mut self.uses,
         };
-        lowering.start();
+        output.start();
         for entry in self.table.entries() {
-            let mut record = lowering.rule(&entry)?;
-            if lowering.uses.transport && !odd_packets {
+            let record = lower::rule(&mut output, &entry, malformed)?;
+            if output.uses.transport && !malformed {
                 return Ok(None);
             }
-            record.action = action(&entry, record.action).encode();
             let context = Context {
-                ops: lowering.ops.bytes(),
-                predicates: lowering.predicates,
+                ops: output.ops.bytes(),
+                predicates: output.predicates,
             };
             survey.add(&record, context);
             // Where there is no room the whole is done again.
@@ -185,43 +265,9 @@ impl<'t> Ruleset<'t> {
                 &record,
             );
         }
-        self.ops_len = lowering.ops.len;
-        self.state_len = lowering.state.len;
+        self.ops_len = output.ops.len;
+        self.state_len = output.state.len;
         Ok(Some(survey))
-    }
-
-    /// Writes the contents of both maps, which must be zero. Comes before the
-    /// programs are built: only now is it known how the index turns out.
-    pub fn write(&mut self, data: &mut [u8], state: &mut [u8]) -> Result<()> {
-        let index_at = self.index_at();
-        let (head, index) = data.split_at_mut_checked(index_at).ok_or(Errno::EINVAL)?;
-        self.draft
-            .write_to_prefix(head)
-            .map_err(|_| Errno::EINVAL)?;
-        self.state
-            .write_to_prefix(state)
-            .map_err(|_| Errno::EINVAL)?;
-        let records = head.get_mut(data::RECORDS..).ok_or(Errno::EINVAL)?;
-        let rules = self.num_entries();
-        let (records, _) =
-            <[Record]>::mut_from_prefix_with_elems(records, rules as usize + SENTINELS)
-                .map_err(|_| Errno::EINVAL)?;
-        let context = Context {
-            ops: self.draft.get(self.ops_at()..).unwrap_or_default(),
-            predicates: &self.predicates,
-        };
-        self.index.write(index, rules, records, context)
-    }
-
-    /// Bytes of the data map.
-    pub fn data_len(&self) -> usize {
-        self.index_at() + self.index.len(self.num_entries() as usize)
-    }
-
-    /// Bytes of the state map; there is always one.
-    pub fn state_len(&self) -> usize {
-        let places = self.deep_places() as usize * self.deep_place_len();
-        (self.state_len + places).max(BUCKET)
     }
 
     /// How many returns may be pending that have no room in a stack frame.
@@ -244,15 +290,8 @@ impl<'t> Ruleset<'t> {
     pub(crate) fn deep_places(&self) -> u32 {
         match self.deep_returns() {
             0 => 0,
-            _ => 4 * self.cpus + 8,
+            _ => 4 * self.machine.cpus + 8,
         }
-    }
-
-    /// Bytes of the counter map: a row for each CPU, and one for the helper.
-    pub fn counters_len(&self) -> Result<usize> {
-        let rows = self.cpus as usize + 1;
-        let len = (self.num_entries() as usize * COUNTERS).checked_mul(rows);
-        len.ok_or(Errno::ENOMEM)
     }
 
     /// The table.
@@ -274,8 +313,7 @@ impl<'t> Ruleset<'t> {
         (self.ops_at() + self.ops_len + LONGEST_OP).next_multiple_of(64)
     }
 
-    /// How rules are found: by hash tables, by rows of bits. Known once the
-    /// maps are written.
+    /// How rules are found: by hash tables, by rows of bits.
     pub fn indexed_by(&self) -> [bool; 2] {
         [self.index.num_groups() != 0, self.index.rows().is_some()]
     }
@@ -295,16 +333,8 @@ impl<'t> Ruleset<'t> {
         self.state_len.saturating_sub(BUCKET)
     }
 
-    pub(crate) fn kernel(&self) -> &Kernel {
-        &self.kernel
-    }
-
-    pub(crate) fn hz(&self) -> u32 {
-        self.hz
-    }
-
-    pub(crate) fn cpus(&self) -> u32 {
-        self.cpus
+    pub(crate) fn machine(&self) -> &'t Machine {
+        self.machine
     }
 
     pub(crate) fn uses(&self) -> &Uses {
@@ -313,22 +343,5 @@ impl<'t> Ruleset<'t> {
 
     pub(crate) fn predicates(&self) -> &Predicates {
         &self.predicates
-    }
-}
-
-/// What happens to a packet that the entry matches, whose target is no
-/// verdict but the op at `target`.
-fn action(entry: &Entry<'_>, target: u32) -> Action {
-    let next = entry.index.0 + 1;
-    match entry.target {
-        Target::Standard(Verdict::Accept) => Action::Accept,
-        // ipt_error drops.
-        Target::Standard(Verdict::Drop | Verdict::Nowhere) | Target::Error { .. } => Action::Drop,
-        Target::Standard(Verdict::Return) => Action::Return,
-        Target::Standard(Verdict::Jump { to, goto }) => match goto || to.0 == next {
-            true => Action::Step(to.0),
-            false => Action::Call(to.0),
-        },
-        Target::Extension(_) => Action::Target(target),
     }
 }

@@ -17,8 +17,7 @@ use super::kernel::{
 };
 use super::ops::PAYLOAD;
 use super::{frame, label, shared};
-use crate::extension::connbytes::ConnBytes;
-use crate::extension::helper::Helper;
+use crate::abi::xt::{ConnBytes, Helper};
 use crate::ir::kind;
 
 use Reg::{Fp, R0, R1, R2, R3, R4, R5};

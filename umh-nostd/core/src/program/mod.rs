@@ -397,7 +397,11 @@ pub fn build(ruleset: &Ruleset<'_>, hook: Hook, insns: &mut [Insn]) -> Result<us
         values: [0; FACTS + param::COUNT],
         fit: true,
     };
-    for (param, fact) in params.values.iter_mut().zip(ruleset.kernel().facts()) {
+    for (param, fact) in params
+        .values
+        .iter_mut()
+        .zip(ruleset.machine().kernel.facts())
+    {
         *param = *fact;
     }
     let mut set = |param, value| params.set(param, value);
@@ -410,7 +414,7 @@ pub fn build(ruleset: &Ruleset<'_>, hook: Hook, insns: &mut [Insn]) -> Result<us
     set(param::LAST_OP, ruleset.last_op());
     set(param::LAST_BUCKET, ruleset.last_bucket());
     set(param::RULES, rules);
-    set(param::CPUS, ruleset.cpus() as usize);
+    set(param::CPUS, ruleset.machine().cpus as usize);
     set(param::ROW, rules * COUNTERS);
     set(param::START, table.hook_entry(hook).0 as usize);
     set(param::POLICY, table.underflow(hook).0 as usize);
@@ -435,9 +439,9 @@ pub fn build(ruleset: &Ruleset<'_>, hook: Hook, insns: &mut [Insn]) -> Result<us
     const { assert!(IN_FRAME == frame::RETURNS_MAX as usize) };
     set(
         param::PER_TICK,
-        crate::extension::limit::limit_per_tick(ruleset.hz()) as usize,
+        crate::target::limit_per_tick(ruleset.machine().host.hz) as usize,
     );
-    set(param::HZ, ruleset.hz() as usize);
+    set(param::HZ, ruleset.machine().host.hz as usize);
     const { assert!(action::DROP == 0 && action::ACCEPT == 1) };
     if !params.fit {
         return Err(Errno::ENOMEM);
@@ -493,10 +497,13 @@ fn needs(ruleset: &Ruleset<'_>, hook: Hook) -> Needs {
         (need::ANSWER, uses.kinds & ops::ANSWER != 0),
         (need::INDEX, ruleset.index().is_used()),
         (need::DEEP, ruleset.deep_places() != 0),
-        (need::ITERATOR, !ruleset.kernel().has_may_goto()),
+        (need::ITERATOR, !ruleset.machine().kernel.has_may_goto()),
         (need::LOCAL_OUT, hook == Hook::LocalOut),
         (need::FORWARD, hook == Hook::Forward),
-        (need::SOCK_NET, ruleset.kernel().fact(kernel::SOCK_NET) >= 0),
+        (
+            need::SOCK_NET,
+            ruleset.machine().kernel.fact(kernel::SOCK_NET) >= 0,
+        ),
         (need::PAYLOAD, uses.kinds & ops::PAYLOADS != 0),
     ];
     let others = others

@@ -733,7 +733,7 @@ impl Builder<'_> {
             jump(Label::arg(3)),
         ];
         let [no, yes] = ways.map(Label::number);
-        let function = self.ruleset.kernel().fact(function(kind));
+        let function = self.ruleset.machine().kernel.fact(function(kind));
         self.emit_with(text, &[Label::op(kind).number(), function, no, yes]);
     }
 }

@@ -16,7 +16,7 @@ use super::asm::{
 use super::kernel::{CLOCK_AHEAD, CLOCK_STRIDE, CLOCKS, TASK_CLOCK};
 use super::ops::PAYLOAD;
 use super::{frame, label, shared};
-use crate::extension::time::{CONTIGUOUS, Time};
+use crate::abi::xt::{TIME_CONTIGUOUS as CONTIGUOUS, Time};
 use crate::ir::kind;
 
 use Reg::{Fp, R0, R1, R2, R3, R4, R5};

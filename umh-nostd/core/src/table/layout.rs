@@ -7,7 +7,8 @@
 use core::mem::offset_of;
 
 use crate::abi::{EXTENSION_NAME_LEN, Entry, ExtensionHeader};
-use crate::extension::{NAME_LEN, Place};
+use crate::extension::NAME_LEN;
+use crate::extension::registry::RegistryIndex;
 
 /// Bytes of an entry before its matches and target.
 pub(super) const ENTRY: usize = size_of::<Entry>();
@@ -30,11 +31,11 @@ pub(super) const COMEFROM: usize = offset_of!(Entry, comefrom);
 pub(super) const COUNTERS: usize = offset_of!(Entry, counters);
 /// `xt_entry_match.u.user.name`, counted from the match.
 pub(super) const NAME: usize = offset_of!(ExtensionHeader, name);
-/// In a checked blob the last bytes of the name's field, which are behind its
-/// NUL, hold the extension's `Place`.
-pub(super) const PLACE: usize = NAME + EXTENSION_NAME_LEN - size_of::<Place>();
-/// Before it is the number by which an extension of the kernel's own is called,
-/// or that of the table that a match names.
-pub(crate) const INDEX: usize = PLACE - size_of::<u32>();
+/// In a checked blob the last byte of the name's field, which is behind its
+/// NUL, holds the extension's `RegistryIndex`.
+pub(super) const REGISTRY_INDEX: usize = NAME + EXTENSION_NAME_LEN - size_of::<RegistryIndex>();
+/// Before it is the number by which a kernel extension is called, or that of
+/// the table that a match names.
+pub(super) const NUMBER: usize = REGISTRY_INDEX - size_of::<u32>();
 /// Names that are registered here leave room for both.
-const _: () = assert!(NAME + NAME_LEN <= INDEX);
+const _: () = assert!(NAME + NAME_LEN <= NUMBER);

@@ -21,6 +21,7 @@
 //! the bytes, and what becomes of a table.
 
 pub mod image;
+mod kernel_extensions;
 mod layout;
 mod offsets;
 pub mod pristine;
@@ -28,7 +29,7 @@ mod reach;
 mod rules;
 mod view;
 
-pub(crate) use layout::INDEX;
+pub use kernel_extensions::KernelExtensions;
 pub use offsets::check_header;
 pub use view::{Entry, Instance, Matches, Target, Verdict};
 
@@ -36,7 +37,6 @@ use crate::abi::{FILTER_VALID_HOOKS, GetInfo, Hook, Replace, TABLE_NAME_LEN};
 use crate::arena::Arena;
 use crate::bytes::c_string;
 use crate::errno::{Errno, Result};
-use crate::extension::foreign::Foreign;
 use crate::ir::named::{Named, NamedTables};
 use crate::target::{Features, Host};
 
@@ -64,7 +64,7 @@ pub fn is_filter(name: &[u8; TABLE_NAME_LEN]) -> bool {
 /// Invariants: `offsets` holds the start of each entry of `blob`, ascending;
 /// each entry, its matches and its target lie within the blob, end where the
 /// next thing starts, and are registered extensions with data of their size;
-/// the place of each extension stands behind its name;
+/// the registry index of each extension stands behind its name;
 /// `info` names hook entries and policies that are in `offsets`; no loop can
 /// be reached from a hook.
 #[derive(Debug)]
@@ -81,8 +81,8 @@ impl<'a> Table<'a> {
     /// Checks what a caller asks to be put in place of a table of
     /// `current_entries` entries. `blob` is a copy of the `header.size` bytes
     /// after the header, aligned as an entry is; it is worked on, and garbage
-    /// after an error. `named` has the tables of the rules before, and room for
-    /// those of these; `foreign` knows the extensions that are the kernel's own.
+    /// after an error. `named` has the named tables of the rules
+    /// before, and room for those of these.
     pub fn check(
         header: &Replace,
         current_entries: u32,
@@ -90,11 +90,18 @@ impl<'a> Table<'a> {
         blob: &'a mut [u8],
         arena: &mut Arena<'a>,
         mut named: NamedTables<'a>,
-        foreign: Foreign<'_>,
+        kernel_extensions: KernelExtensions<'_>,
     ) -> Result<Self> {
         let layout = offsets::check(header, blob, arena)?;
         reach::mark_source_chains(&layout, blob)?;
-        let needs = rules::check(host, header, layout.offsets, blob, &mut named, foreign)?;
+        let needs = rules::check(
+            host,
+            header,
+            layout.offsets,
+            blob,
+            &mut named,
+            kernel_extensions,
+        )?;
 
         // Only now does the kernel look at the rest of the header.
         if header.num_counters > offsets::MAX_COUNTERS {

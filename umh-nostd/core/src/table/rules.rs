@@ -7,12 +7,13 @@
 
 use zerocopy::{FromBytes, transmute};
 
-use super::layout::{ENTRY, EXTENSION, INDEX, PLACE, TARGET_OFFSET};
-use crate::abi::{Entry, ExtensionHeader, Replace};
+use super::kernel_extensions::{self, KernelExtensions};
+use super::layout::{ENTRY, EXTENSION, NUMBER, REGISTRY_INDEX, TARGET_OFFSET};
+use crate::abi::{Entry, ExtensionHeader, ExtensionKind, Replace};
 use crate::bytes::{c_string, read, write};
 use crate::errno::{Errno, Result};
-use crate::extension::foreign::{self, Foreign};
-use crate::extension::{self, Extension, Kind, Place, Rule};
+use crate::extension::registry::{self, RegistryIndex};
+use crate::extension::{Extension, Rule};
 use crate::ir::named::NamedTables;
 use crate::target::{Features, Host};
 
@@ -20,7 +21,12 @@ use crate::target::{Features, Host};
 const KNOWN: usize = 8;
 
 /// An extension that was found: its kind and header, without the size.
-type Known = Option<(Kind, [u64; EXTENSION / 8], Place, &'static Extension)>;
+type Known = Option<(
+    ExtensionKind,
+    [u64; EXTENSION / 8],
+    RegistryIndex,
+    &'static Extension,
+)>;
 
 /// The third pass.
 struct Rules<'a> {
@@ -31,15 +37,15 @@ struct Rules<'a> {
 }
 
 /// Checks every extension of every entry of `blob`, which has passed the
-/// first two passes, and leaves its place behind its name. Returns what they
-/// need.
+/// first two passes, and leaves its index in the registry behind its name.
+/// Returns what they need.
 pub(super) fn check(
     host: &Host,
     header: &Replace,
     offsets: &[u32],
     blob: &mut [u8],
     named: &mut NamedTables<'_>,
-    foreign: Foreign<'_>,
+    kernel_extensions: KernelExtensions<'_>,
 ) -> Result<Features> {
     let table = header.name.split_last().map_or(&[][..], |(_, name)| name);
     let mut rules = Rules {
@@ -55,17 +61,22 @@ pub(super) fn check(
             let bytes = blob.get_mut(start..).ok_or(Errno::EINVAL)?;
             let target_at: u16 = read(bytes, TARGET_OFFSET).ok_or(Errno::EINVAL)?;
             let is_match = at < usize::from(target_at);
-            let kind = if is_match { Kind::Match } else { Kind::Target };
+            let kind = if is_match {
+                ExtensionKind::Match
+            } else {
+                ExtensionKind::Target
+            };
             let header: ExtensionHeader = read(bytes, at).ok_or(Errno::EINVAL)?;
             let end = at + usize::from(header.size);
-            let ours = rules.find(kind, &header);
-            let theirs = match ours {
-                Ok((_, ours)) if !ours.theirs => Err(Errno::ENOPROTOOPT),
-                _ => foreign::find(foreign, bytes, at),
+            let registered = rules.find(kind, &header);
+            // The kernel half is asked only for what it would do, or do better.
+            let in_kernel = match registered {
+                Ok((_, extension)) if !extension.prefers_x_tables => Err(Errno::ENOPROTOOPT),
+                _ => kernel_extensions::find(kernel_extensions, bytes, at),
             };
-            let extension = match theirs {
+            let extension = match in_kernel {
                 Err(Errno::ENOPROTOOPT) => {
-                    let (place, extension) = ours?;
+                    let (index, extension) = registered?;
                     let (entry, _) = Entry::ref_from_prefix(bytes).map_err(|_| Errno::EINVAL)?;
                     let rule = Rule {
                         host,
@@ -75,16 +86,17 @@ pub(super) fn check(
                     };
                     let data = bytes.get(at + EXTENSION..end).ok_or(Errno::EINVAL)?;
                     extension.check(&rule, data)?;
-                    write(bytes, at + PLACE, &place).ok_or(Errno::EINVAL)?;
+                    write(bytes, at + REGISTRY_INDEX, &index).ok_or(Errno::EINVAL)?;
                     extension
                 }
-                theirs => theirs?,
+                in_kernel => in_kernel?,
             };
             rules.needs = rules.needs.with(extension.needs);
-            if extension.needs.contains(Features::TABLES) {
+            if let Some(names) = extension.names {
                 let at = start + at;
-                let number = extension.claim(named, blob, at + EXTENSION)?;
-                write(blob, at + INDEX, &number).ok_or(Errno::EINVAL)?;
+                let wanted = names(extension, blob, at + EXTENSION)?;
+                let number = named.claim(blob, &wanted)?;
+                write(blob, at + NUMBER, &number).ok_or(Errno::EINVAL)?;
             }
             at = end;
             if !is_match {
@@ -99,21 +111,21 @@ impl Rules<'_> {
     /// The extension that a header names. Most rules name what others do.
     fn find(
         &mut self,
-        kind: Kind,
+        kind: ExtensionKind,
         header: &ExtensionHeader,
-    ) -> Result<(Place, &'static Extension)> {
+    ) -> Result<(RegistryIndex, &'static Extension)> {
         let words: [u64; EXTENSION / 8] = transmute!(ExtensionHeader { size: 0, ..*header });
         let [first, _, third, ..] = header.name;
         let known = self.known.get_mut(usize::from(first ^ third) % KNOWN);
-        if let Some(Some((of, named, place, extension))) = known.as_deref()
+        if let Some(Some((of, named, index, extension))) = known.as_deref()
             && (*of, *named) == (kind, words)
         {
-            return Ok((*place, *extension));
+            return Ok((*index, *extension));
         }
-        let (place, extension) = extension::find(self.host, kind, &header.name, header.revision)?;
+        let (index, extension) = registry::find(self.host, kind, &header.name, header.revision)?;
         if let Some(known) = known {
-            *known = Some((kind, words, place, extension));
+            *known = Some((kind, words, index, extension));
         }
-        Ok((place, extension))
+        Ok((index, extension))
     }
 }

@@ -10,12 +10,13 @@
 use zerocopy::FromBytes;
 
 use super::EntryIndex;
-use super::layout::{ENTRY, EXTENSION, INDEX, NAME, PLACE};
+use super::layout::{ENTRY, EXTENSION, NAME, NUMBER, REGISTRY_INDEX};
 use crate::abi::{
     self, Counters, EXTENSION_NAME_LEN, IPT_F_GOTO, IptIp, VERDICT_ACCEPT, VERDICT_RETURN,
 };
 use crate::bytes::{c_string, read};
-use crate::extension::{self, Extension, Place};
+use crate::extension::registry::RegistryIndex;
+use crate::extension::{self, Extension};
 
 /// One rule, policy or head of a chain.
 #[derive(Clone, Copy, Debug)]
@@ -63,8 +64,8 @@ pub struct Instance<'a> {
     pub extension: &'static Extension,
     /// Its data, of the size that the registration asks for, and checked.
     pub data: &'a [u8],
-    /// The number of one that is the kernel's own, or of the table that it
-    /// names.
+    /// The number by which a kernel extension is called, or that of the table
+    /// that a match names.
     pub number: u32,
 }
 
@@ -159,11 +160,11 @@ fn verdict(offsets: &[u32], verdict: i32, goto: bool) -> Verdict {
 fn instance(bytes: &[u8]) -> Option<(Instance<'_>, usize)> {
     let size: u16 = read(bytes, 0)?;
     let size = usize::from(size);
-    let place: Place = read(bytes, PLACE)?;
+    let index: RegistryIndex = read(bytes, REGISTRY_INDEX)?;
     let instance = Instance {
-        extension: place.extension()?,
+        extension: index.extension()?,
         data: bytes.get(EXTENSION..size)?,
-        number: read(bytes, INDEX)?,
+        number: read(bytes, NUMBER)?,
     };
     Some((instance, size))
 }
@@ -201,7 +202,7 @@ fn normalise_extension(bytes: &mut [u8]) -> Option<usize> {
     let field = bytes.get_mut(NAME..NAME + EXTENSION_NAME_LEN)?;
     let name = c_string(field)?.len();
     field.get_mut(name..)?.fill(0);
-    // The kernel half has done it for its own.
+    // The kernel half has done it for kernel extensions.
     if let Some(private) = bytes.get_mut(EXTENSION + user_size..size) {
         private.fill(0);
     }
