@@ -11,6 +11,10 @@ SHELL := /bin/bash
 MODE ?= y
 # Seconds after which `make vm` stops the guest.
 VM_TIMEOUT ?= 600
+# Files of this machine for the guest, FILE=PATH each.
+ADD ?=
+# 1: one CPU, whose clock counts instructions.
+ICOUNT ?=
 # Where `make vm` keeps the kernel's log; shown if the guest dies, else dropped.
 KLOG ?=
 
@@ -34,10 +38,10 @@ FUZZ_SECONDS ?= 600
 # `make bench`: three minutes, or all rounds and a new docs/bench.
 LONG ?=
 
-.PHONY: help setup run test soak vm umh tools bench fuzz
+.PHONY: help setup run test test-all soak vm umh tools bench fuzz
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1#\2/p' $(MAKEFILE_LIST) | column -t -s '#'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1#\2/p' $(MAKEFILE_LIST) | column -t -s '#'
 
 setup: ## installs what is missing (Debian packages; Rust if there is none)
 	@tools/setup
@@ -55,14 +59,18 @@ tools: setup ## builds target/bpfilter-run, bpfilter on the kernel of this machi
 run: umh ## a shell in a fresh kernel with bpfilter; MODE=m: as a module
 	@vm/boot --kernel $(MODE) --shell
 
-vm: umh ## runs SCRIPT=path in the guest [MODE=y|m VM_TIMEOUT=600 KLOG=file]
-	@test -n "$(SCRIPT)" || { echo "usage: make vm SCRIPT=path [MODE=y|m]" >&2; exit 2; }
-	@vm/boot --kernel $(MODE) --timeout $(VM_TIMEOUT) $(if $(KLOG),--klog $(KLOG)) $(SCRIPT)
+vm: umh ## runs SCRIPT=path in the guest [MODE=y|m|... ADD='FILE=PATH ...' ICOUNT=1 VM_TIMEOUT=600 KLOG=file]
+	@test -n "$(SCRIPT)" || { echo "usage: make vm SCRIPT=path [MODE=y|m|...] [ADD='FILE=PATH ...'] [ICOUNT=1] [VM_TIMEOUT=600] [KLOG=file]" >&2; exit 2; }
+	@case "$(ICOUNT)" in '' | 1) ;; *) echo "ICOUNT is 1 or not given, not '$(ICOUNT)'" >&2; exit 2 ;; esac
+	@vm/boot --kernel "$(MODE)" --timeout "$(VM_TIMEOUT)" $(if $(KLOG),--klog "$(KLOG)") $(if $(ICOUNT),--icount) $(foreach add,$(ADD),--add "$(add)") "$(SCRIPT)"
 
-test: umh tools ## everything that CI runs
+test: umh tools ## what CI runs
 	@tests/all
 
-soak: umh tools ## the same with CASES=100000 for each property; takes hours
+test-all: umh tools ## that, and every kernel and test that is too slow or rare for it; hours
+	@tests/all --all
+
+soak: umh tools ## make test with CASES=100000 for each property; takes hours
 	@BPFILTER_CASES=$(CASES) tests/all
 
 fuzz: setup ## the fuzz targets, each for FUZZ_SECONDS=600
