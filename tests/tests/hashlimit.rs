@@ -83,12 +83,25 @@ fn a_full_table_is_swept_once_a_collection() {
          --hashlimit-htable-expire 1000 --hashlimit-htable-gcinterval 200",
     );
     println!("{}", programs.log[0]);
-    for round in 0..3u8 {
+    let mut rounds = 0;
+    for round in 0.. {
+        let started = Instant::now();
+        let mut seen = Vec::new();
         for n in 0..8 {
-            assert!(passes(&programs, [10, round, 0, n]), "a first packet");
-            assert!(!passes(&programs, [10, round, 0, n]), "and a second one");
+            seen.push(passes(&programs, [10, round, 0, n]));
+            seen.push(passes(&programs, [10, round, 0, n]));
         }
-        assert!(!passes(&programs, [10, round, 1, 0]), "there is no room");
+        seen.push(passes(&programs, [10, round, 1, 0]));
+        // A machine may be so busy that the first ones have grown old already:
+        // that says nothing, and there is another round.
+        if started.elapsed() < Duration::from_millis(900) {
+            // Of each address a first packet and not a second one; then there is no room.
+            assert_eq!(seen, [[true, false].repeat(8), vec![false]].concat());
+            rounds += 1;
+        }
+        if rounds == 3 {
+            break;
+        }
         // All of them grow old, and make room for others.
         thread::sleep(Duration::from_millis(1300));
     }
@@ -167,21 +180,36 @@ fn the_verifier_does_not_take_forever() {
 fn credit_comes_back_as_time_goes_by() {
     unshare().unwrap();
     let programs = load(
-        "-m hashlimit --hashlimit-upto 20/sec --hashlimit-burst 5 --hashlimit-name rate \
+        "-m hashlimit --hashlimit-upto 20/sec --hashlimit-burst 100 --hashlimit-name rate \
          --hashlimit-mode srcip",
     );
     let started = Instant::now();
     let mut passed = 0;
+    // What there is at a packet that does not pass: all that came back by then
+    // is used, however long this thread has waited for a CPU; no wait within
+    // the three seconds is long enough for a burst.
+    let mut known = [0.0, 0.0, 0.0];
+    let mut first = 0.0;
     while started.elapsed() < Duration::from_secs(3) {
-        passed += u32::from(passes(&programs, [10, 0, 0, 1]));
+        let before = started.elapsed().as_secs_f64();
+        let passes = passes(&programs, [10, 0, 0, 1]);
+        let after = started.elapsed().as_secs_f64();
+        if passed == 0 {
+            first = after;
+        }
+        match passes {
+            true => passed += 1,
+            false => known = [f64::from(passed), before - first, after],
+        }
         thread::sleep(Duration::from_millis(2));
     }
-    let expected = 5.0 + 20.0 * started.elapsed().as_secs_f64();
+    let [passed, least, most] = known;
     // A tick of the clock is 10 ms at most, a packet less at the end.
     assert!(
-        (f64::from(passed) - expected).abs() <= 2.0,
-        "{passed} {expected}"
+        passed >= 100.0 + 20.0 * least - 2.0 && passed <= 100.0 + 20.0 * most + 2.0,
+        "{passed} in {least} to {most} s"
     );
+    assert!(passed > 100.0, "{passed}");
 }
 
 #[test]

@@ -8,13 +8,18 @@
     reason = "a test that cannot go on must fail where it stands"
 )]
 
-use std::io::{BufRead, BufReader};
-use std::time::Duration;
+use std::io::{BufRead, BufReader, Read};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use bpfilter_tests::client::side::helper_of;
-use bpfilter_tests::packet::agents::{Backend, start, succeeds};
+use bpfilter_tests::packet::agents::{Backend, command, succeeds};
 
 const AGENT: &str = env!("CARGO_BIN_EXE_packet-agent");
+/// Helpers that are killed under traffic.
+const KILLS: usize = 100;
+/// What takes longer hangs, on whatever machine.
+const HANGS: Duration = Duration::from_secs(600);
 
 /// 1,000 swaps between rule sets that drop at different hooks: nothing passes,
 /// and the counters handed out by the swaps add up to the packets sent.
@@ -40,26 +45,33 @@ fn rules_that_split_a_transfer_add_up_to_it() {
 /// that should not, and none is lost that should pass.
 #[test]
 fn a_killed_helper_changes_nothing_for_packets() {
-    let mut agent = start(Backend::Bpfilter, AGENT, &["steady", "4000"]);
-    let stdout = agent.stdout.take().expect("a piped stdout");
-    let mut lines = BufReader::new(stdout).lines();
-    let ready = lines.next().expect("a line of the agent");
-    // Until everything is sent. What is read then must get a whole helper,
-    // however long that takes on a busy machine.
-    let sent = std::thread::spawn(move || (lines.next(), lines));
-    let mut kills = 0;
-    while !sent.is_finished() {
-        if let Some(helper) = helper_of(agent.id()) {
+    let mut agent = command(Backend::Bpfilter, AGENT)
+        .arg("steady")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("an agent");
+    let mut lines = BufReader::new(agent.stdout.take().expect("a piped stdout"));
+    let mut ready = String::new();
+    lines.read_line(&mut ready).expect("a line of the agent");
+    let start = Instant::now();
+    let mut killed = Vec::new();
+    while killed.len() < KILLS {
+        // A caller starts the next one.
+        match helper_of(agent.id()).filter(|helper| killed.last() != Some(helper)) {
             // SAFETY: takes no pointer; the process is a descendant of ours.
-            unsafe { libc::kill(helper as i32, libc::SIGKILL) };
-            kills += 1;
+            Some(helper) => unsafe {
+                libc::kill(helper as i32, libc::SIGKILL);
+                killed.push(helper);
+            },
+            None => assert!(start.elapsed() < HANGS, "{} killed", killed.len()),
         }
-        std::thread::sleep(Duration::from_millis(30));
+        std::thread::sleep(Duration::from_millis(5));
     }
-    let (_, said) = sent.join().expect("a reader that does not panic");
-    let said: Vec<_> = said.map_while(Result::ok).collect();
-    let output = agent.wait_with_output().expect("a child of ours");
-    let error = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{ready:?}{said:?}{error}");
-    assert!(kills >= 20, "killed {kills} times only");
+    // The end of its input; what is read then must get a whole helper.
+    drop(agent.stdin.take());
+    let mut said = String::new();
+    lines.read_to_string(&mut said).expect("what it says");
+    let status = agent.wait().expect("a child of ours");
+    assert!(status.success(), "{ready}{said}{status}");
 }

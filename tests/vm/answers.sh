@@ -6,6 +6,7 @@
 # bpfilter is loaded beside ip_tables.
 #
 # kernel: iptables
+# cpus: 2
 # where: host
 # timeout: 900
 

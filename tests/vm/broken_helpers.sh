@@ -4,6 +4,7 @@
 # nothing stays behind.
 #
 # kernel: m
+# cpus: 2
 
 [ ! -e /sys/module/bpfilter ] || rmmod bpfilter
 modprobe_path=$(cat /proc/sys/kernel/modprobe)

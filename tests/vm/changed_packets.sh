@@ -6,6 +6,7 @@
 # through SYNPROXY.
 #
 # kernel: iptables
+# cpus: 2
 # where: host
 # timeout: 600
 

@@ -4,6 +4,7 @@
 # mangle and raw stay with ip_tables, and get back all when bpfilter is gone.
 #
 # kernel: iptables
+# cpus: 2
 # boot: own
 
 # Without the module ip_tables owns everything. Nothing may load it yet.

@@ -4,6 +4,7 @@
 # started once.
 #
 # kernel: y m
+# cpus: 2
 # boot: own
 # timeout: 120
 

@@ -6,6 +6,7 @@
 #
 # kernel: y
 # boot: own
+# set: all
 # timeout: 600
 
 kb() { awk -v field="$1:" '$1 == field { print $2 }' "$2"; }

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# How long a request takes through the mailbox. No pass mark: only measured.
+# What a request takes through the mailbox, in instructions of everything
+# between two calls: a nanosecond of this guest is one. No pass mark.
 #
 # kernel: y
-# timeout: 120
 
-echo "figure: $(sockopt loop 20000) ns for a GET_INFO, mean of 20,000"
+echo "figure: $(sockopt loop 2000) instructions for a GET_INFO, mean of 2,000"

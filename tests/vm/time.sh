@@ -5,6 +5,7 @@
 # set to.
 #
 # kernel: iptables
+# cpus: 2
 # boot: own
 # timeout: 180
 

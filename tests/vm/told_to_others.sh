@@ -5,6 +5,7 @@
 # chance. The same with ip_tables and with bpfilter beside it.
 #
 # kernel: iptables
+# cpus: 2
 # where: host
 # timeout: 180
 

@@ -4,6 +4,7 @@
 # back with the first use.
 #
 # kernel: m
+# cpus: 2
 # boot: own
 # timeout: 180
 
@@ -29,7 +30,8 @@ done
 modprobe bpfilter
 kill -STOP "$(pidof bpfilter_umh)"
 sockopt expect ETIMEDOUT get 64 84 &
-sleep 1
+# That it waits for the answer shows as an uninterruptible sleep.
+until [ "$(awk '{ print $3 }' /proc/$!/stat)" = D ]; do sleep 0.1; done
 rmmod bpfilter
 no_helper
 wait $!

@@ -5,6 +5,7 @@
 # before and after bpfilter is loaded beside ip_tables.
 #
 # kernel: iptables
+# cpus: 2
 # where: host
 # timeout: 900
 

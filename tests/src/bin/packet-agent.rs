@@ -29,7 +29,8 @@ usage: packet-agent cases SEED COUNT  run COUNT cases, the first made from SEED,
        packet-agent swaps COUNT       swap rule sets under traffic
        packet-agent senders N PACKETS N threads send, every counter is exact
        packet-agent bulk MEGABYTES    one TCP connection, rules that split it add up
-       packet-agent steady MS         traffic through a firewall whose helper may be killed";
+       packet-agent steady            traffic through a firewall whose helper may be killed, until the
+                                      end of its standard input";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -52,7 +53,7 @@ fn main() -> ExitCode {
             .and_then(|threads| traffic::senders(threads as u16, number(packets)?))
             .map(say),
         ["bulk", megabytes] => number(megabytes).and_then(traffic::bulk).map(say),
-        ["steady", time] => number(time).and_then(traffic::steady).map(say),
+        ["steady"] => traffic::steady().map(say),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);

@@ -23,6 +23,11 @@ use crate::world::{REMOTE, SOURCES, TAP_ADDRESS, frame};
 
 /// Bytes of data in every packet.
 const DATA: usize = 32;
+/// What takes longer hangs, on whatever machine.
+const HANGS: Duration = Duration::from_secs(300);
+/// Packets of a socket that may be on their way at once: fewer than a backlog or
+/// a receive buffer takes, however late another CPU comes to it.
+const ON_THE_WAY: u64 = 64;
 /// Length of every packet at a hook.
 const LENGTH: u64 = 20 + 8 + DATA as u64;
 
@@ -104,6 +109,24 @@ impl Mirror {
         Ok(())
     }
 
+    /// Waits until all has come that was sent, where all of it passes.
+    fn settle(&self, sums: &Sums) -> io::Result<()> {
+        let start = Instant::now();
+        loop {
+            self.drain(sums);
+            let [sent, refused, received] = sums.get();
+            if refused + received >= sent {
+                return Ok(());
+            }
+            if start.elapsed() > HANGS {
+                return Err(io::Error::other(format!(
+                    "of {sent} packets {refused} are refused, {received} received"
+                )));
+            }
+            std::thread::sleep(Duration::from_micros(100));
+        }
+    }
+
     fn drain(&self, sums: &Sums) {
         let mut buffer = [0; DATA];
         while self.socket.recv(&mut buffer).is_ok() {
@@ -134,6 +157,21 @@ fn same(what: &str, expected: u64, got: u64) -> io::Result<()> {
     Err(io::Error::other(format!(
         "{what}: {expected} expected, got {got}"
     )))
+}
+
+/// The counters, once they are as they must be, or if they never are. What
+/// another CPU still has in its backlog gets to INPUT yet.
+fn counters_when(live: &Live, done: impl Fn(&[Counters]) -> bool) -> io::Result<Vec<Counters>> {
+    let start = Instant::now();
+    loop {
+        // The helper may have been killed just before.
+        let counters = (0..100).find_map(|_| live.counters().ok());
+        let counters = counters.ok_or_else(|| io::Error::other("no counters in 100 calls"))?;
+        if done(&counters) || start.elapsed() > HANGS {
+            return Ok(counters);
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// The three rule sets of the swap test. A packet on `lo` meets OUTPUT, then
@@ -171,7 +209,7 @@ pub fn swaps(count: u64) -> io::Result<String> {
     let (local, through) = (Sums::default(), Sums::default());
     let stop = AtomicBool::new(false);
     let mut counted = [Counters { pcnt: 0, bcnt: 0 }; 3];
-    let mut add = |set: usize, counters: &[Counters]| {
+    let add = |counted: &mut [Counters], set: usize, counters: &[Counters]| {
         for (sum, probe) in counted.iter_mut().zip(probes[set]) {
             sum.pcnt += counters[probe].pcnt;
             sum.bcnt += counters[probe].bcnt;
@@ -207,7 +245,7 @@ pub fn swaps(count: u64) -> io::Result<String> {
             for number in 0..count {
                 wait_for_traffic(&[&local, through])?;
                 let (old, new) = ((number % 3) as usize, ((number + 1) % 3) as usize);
-                add(old, &sets[new].replace(&sets[old])?);
+                add(&mut counted, old, &sets[new].replace(&sets[old])?);
             }
             Ok(())
         };
@@ -218,9 +256,13 @@ pub fn swaps(count: u64) -> io::Result<String> {
         }
         swapped
     })?;
-    add((count % 3) as usize, &Live::open()?.counters()?);
-
     let [sent, refused, received] = local.get();
+    let last = (count % 3) as usize;
+    let before = counted[0].pcnt;
+    let left = counters_when(&Live::open()?, |counters| {
+        before + counters[probes[last][0]].pcnt >= sent - refused
+    })?;
+    add(&mut counted, last, &left);
     let [injected, _, forwarded] = through.get();
     same("packets that came through lo", 0, received)?;
     same("packets that were forwarded", 0, forwarded)?;
@@ -252,7 +294,7 @@ fn wait_for_traffic(senders: &[&Sums]) -> io::Result<()> {
         .zip(&since)
         .any(|(sums, since)| sums.get()[0] < since + 5)
     {
-        if start.elapsed() > Duration::from_secs(20) {
+        if start.elapsed() > HANGS {
             return Err(io::Error::other("a sender has stopped"));
         }
         std::thread::sleep(Duration::from_micros(100));
@@ -277,20 +319,19 @@ pub fn senders(threads: u16, packets: u64) -> io::Result<String> {
     rules += "-A sub -p udp -j RETURN\nCOMMIT\n";
     run(&["iptables-legacy-restore"], &rules)?;
     let live = Live::open()?;
-    let sums = Sums::default();
+    let sums: Vec<Sums> = (0..threads).map(|_| Sums::default()).collect();
     std::thread::scope(|scope| -> io::Result<()> {
         let mut running = Vec::new();
-        for thread in 0..threads {
-            let sums = &sums;
+        for (sums, port) in sums.iter().zip(2000..) {
             running.push(scope.spawn(move || -> io::Result<()> {
-                let mirror = Mirror::new(2000 + thread)?;
-                for _ in 0..packets {
+                let mirror = Mirror::new(port)?;
+                for packet in 1..=packets {
                     mirror.send(sums)?;
+                    if packet % ON_THE_WAY == 0 {
+                        mirror.settle(sums)?;
+                    }
                 }
-                // What another CPU still has in its backlog.
-                std::thread::sleep(Duration::from_millis(50));
-                mirror.drain(sums);
-                Ok(())
+                mirror.settle(sums)
             }));
         }
         for thread in running {
@@ -299,8 +340,10 @@ pub fn senders(threads: u16, packets: u64) -> io::Result<String> {
         Ok(())
     })?;
     let all = packets * u64::from(threads);
-    same("packets sent", all, sums.get()[0])?;
-    same("packets received", all, sums.get()[2])?;
+    for (name, of) in [("sent", 0), ("received", 2)] {
+        let got = sums.iter().map(|sums| sums.get()[of]).sum();
+        same(&format!("packets {name}"), all, got)?;
+    }
 
     let n = u64::from(threads);
     let mut expected = Vec::new();
@@ -333,27 +376,46 @@ const STEADY: &str = "*filter\n:INPUT DROP [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT D
      -A FORWARD -p udp -m udp --dport 2000 -j ACCEPT\n\
      -A OUTPUT -p udp -m multiport --dports 2000,2001 -j ACCEPT\nCOMMIT\n";
 
-/// For so many milliseconds, traffic and calls, while somebody outside kills
-/// what serves the calls: from the line "ready" to the line "sent". What should
-/// pass passes, all of it and nothing else.
-pub fn steady(milliseconds: u64) -> io::Result<String> {
+/// Traffic and calls, while somebody outside kills what serves the calls: from
+/// the line "ready" to the end of our standard input. What should pass passes,
+/// all of it and nothing else.
+pub fn steady() -> io::Result<String> {
     let namespace = Namespace::enter()?;
     run(&["iptables-legacy-restore"], STEADY)?;
     let live = Live::open()?;
     let first = live.entries()?;
     println!("ready");
-    let end = Instant::now() + Duration::from_millis(milliseconds);
+    let stop = &AtomicBool::new(false);
     let sums: [Sums; 5] = Default::default();
     let [passed, stopped_in, stopped_out, through, stopped_through] = &sums;
     let mut calls = 0;
     std::thread::scope(|scope| -> io::Result<()> {
         let mut running = Vec::new();
-        for (port, sums) in [(2000, passed), (2001, stopped_in), (2002, stopped_out)] {
+        running.push(scope.spawn(move || -> io::Result<()> {
+            let told = io::copy(&mut io::stdin(), &mut io::sink());
+            stop.store(true, Ordering::Relaxed);
+            told.map(|_| ())
+        }));
+        for (port, sums, passes) in [
+            (2000, passed, true),
+            (2001, stopped_in, false),
+            (2002, stopped_out, false),
+        ] {
             running.push(scope.spawn(move || -> io::Result<()> {
                 let mirror = Mirror::new(port)?;
-                while Instant::now() < end {
+                for packet in 1.. {
+                    if stop.load(Ordering::Relaxed) {
+                        break;
+                    }
                     mirror.send(sums)?;
+                    if passes && packet % ON_THE_WAY == 0 {
+                        mirror.settle(sums)?;
+                    }
                 }
+                if passes {
+                    return mirror.settle(sums);
+                }
+                // Nothing comes, and if it did, then by now or a moment later.
                 std::thread::sleep(Duration::from_millis(50));
                 mirror.drain(sums);
                 Ok(())
@@ -366,7 +428,7 @@ pub fn steady(milliseconds: u64) -> io::Result<String> {
                 (forwarded(REMOTE[3], 2001), stopped_through),
             ];
             let mut buffer = [0; 2048];
-            while Instant::now() < end {
+            while !stop.load(Ordering::Relaxed) {
                 for (tun, (frame, sums)) in frames.iter().enumerate() {
                     namespace.tap(0).write_all(frame)?;
                     sums.sent.fetch_add(1, Ordering::Relaxed);
@@ -377,7 +439,7 @@ pub fn steady(milliseconds: u64) -> io::Result<String> {
             }
             Ok(())
         }));
-        while Instant::now() < end {
+        while !stop.load(Ordering::Relaxed) {
             // Whoever serves this may be killed in the middle of it, which is
             // an error of that call, or before it, which is none.
             if let Ok(entries) = live.entries() {
@@ -424,10 +486,10 @@ pub fn steady(milliseconds: u64) -> io::Result<String> {
         number(passed) + number(stopped_in),
         number(stopped_out),
     ];
-    // Whoever kills the helper ceases now, but may have done it just before.
-    println!("sent");
-    let counters = (0..100).find_map(|_| live.counters().ok());
-    let counters = counters.ok_or_else(|| io::Error::other("no counters in 100 calls"))?;
+    let counters = counters_when(&live, |counters| {
+        let mut pairs = expected.iter().zip(counters);
+        pairs.all(|(expected, got)| got.pcnt >= *expected)
+    })?;
     for (rule, (expected, got)) in expected.iter().zip(counters).enumerate() {
         same(&format!("packets of rule {rule}"), *expected, got.pcnt)?;
         same(
@@ -488,8 +550,16 @@ pub fn bulk(megabytes: u64) -> io::Result<String> {
     })?;
     same("bytes received", megabytes * CHUNK as u64, received)?;
     // The last acknowledgement may still be on its way.
-    std::thread::sleep(Duration::from_millis(50));
-    let counters = live.counters()?;
+    let mut counters = live.counters()?;
+    loop {
+        std::thread::sleep(Duration::from_millis(50));
+        let later = live.counters()?;
+        let packets = |all: &[Counters]| all.iter().map(|one| one.pcnt).sum::<u64>();
+        if packets(&later) == packets(&counters) {
+            break;
+        }
+        counters = later;
+    }
     let per_hook = 1 + 2 * halves.len();
     // INPUT's rules and policy, FORWARD's policy, OUTPUT's rules.
     let (input, output) = (&counters[..per_hook], &counters[per_hook + 2..]);

@@ -290,7 +290,8 @@ impl Namespace {
                 // What comes back to us comes through the backlog, as a rule
                 // before sendto returns, but nothing promises that.
                 if errno.is_none() && shot.passes().len() > 1 {
-                    for _ in 0..200 {
+                    // Ten seconds: some rules let it come to nobody.
+                    for _ in 0..10_000 {
                         if IpCounters::read()?.received > before.received {
                             break;
                         }
