@@ -76,10 +76,14 @@ EXPORT_PER_CPU_SYMBOL_GPL(bpfilter_run);
 /* The longest name with its NUL that leaves the helper room for a number. */
 #define NAME_MAX_LEN	24
 
-/* What a program is told: a match says no, yes, or that the packet is gone. */
+/*
+ * What a program is told: a match says no, or yes, or that the packet is to be
+ * dropped: at once, or when the rule that asks has been carried out.
+ */
 #define ANSWER_NO	0
 #define ANSWER_YES	1
 #define ANSWER_DROP	2
+#define ANSWER_YES_DROP	3
 
 /* --- the names that rules have used -----------------------------------------*/
 
@@ -527,7 +531,12 @@ __bpf_kfunc_start_defs();
  * @state: the hook that it is at
  * @index: which match
  *
- * Return: 0, no; 1, yes; 2, the packet is to be dropped.
+ * A match may say yes and set hotdrop (sctp and dccp do where they invert a
+ * check that failed on a broken packet). ipt_do_table() looks at hotdrop when it
+ * is done with the rule: the rule's other matches are asked, it counts and its
+ * target runs if they hold, and then the packet is dropped whatever the verdict.
+ *
+ * Return: ANSWER_*.
  */
 __bpf_kfunc u32 bpf_xt_match(struct sk_buff *skb,
 			     const struct nf_hook_state *state,
@@ -543,9 +552,12 @@ __bpf_kfunc u32 bpf_xt_match(struct sk_buff *skb,
 	describe(&par, skb, state);
 	par.match = ext->match;
 	par.matchinfo = ext->data;
-	if (ext->match->match(skb, &par))
+	if (!ext->match->match(skb, &par))
+		return par.hotdrop ? ANSWER_DROP : ANSWER_NO;
+	if (!par.hotdrop)
 		return ANSWER_YES;
-	return par.hotdrop ? ANSWER_DROP : ANSWER_NO;
+	run->hotdrop = true;
+	return ANSWER_YES_DROP;
 }
 
 /**

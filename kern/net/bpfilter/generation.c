@@ -3,8 +3,8 @@
  * generation.c - the committed rules of each network namespace, and its hooks
  *
  * Owns: per namespace one generation (programs, counters, table image), the
- * packet hooks that run its programs, and the namespace's hold on connection
- * tracking.
+ * packet hooks that run its programs, the namespace's hold on connection
+ * tracking, and what the audit system is told of its table.
  *
  * Promises: one pointer names the generation of all three hooks, so that no
  * packet sees two of them on one hook, and no hook an older one than another.
@@ -15,6 +15,7 @@
  * Leaves to others: when to swap, settle or revert (transaction.c), and the
  * contents of the counter map and the table image (the helper).
  */
+#include <linux/audit.h>
 #include <linux/bpf.h>
 #include <linux/bottom_half.h>
 #include <linux/file.h>
@@ -30,6 +31,9 @@
 #include <net/net_namespace.h>
 #include <net/netns/generic.h>
 #include "internal.h"
+
+/* The entries of a table that nobody has changed: three policies and the end. */
+#define PRISTINE_ENTRIES	4
 
 /* The files of a generation, in the order of struct bpfilter_generation. */
 #define FILE_COUNTERS	BPFILTER_HOOKS
@@ -58,6 +62,7 @@ struct generation {
  * @hooked: under the transaction's lock
  * @conntrack: connection tracking is held; under the transaction's lock
  * @used: a request for the table succeeded here; set once, no lock
+ * @entries: how many entries the table has, for the audit system; no lock
  */
 struct bpfilter_net {
 	struct generation __rcu *active;
@@ -65,6 +70,7 @@ struct bpfilter_net {
 	bool hooked;
 	bool conntrack;
 	bool used;
+	u32 entries;
 };
 
 static unsigned int bpfilter_net_id __read_mostly;
@@ -106,7 +112,12 @@ static unsigned int run_with(const struct bpfilter_extensions *extensions,
 	unsigned int verdict = bpf_prog_run(prog, ctx);
 
 	bpfilter_run_end(outer);
-	return run.ended ? run.verdict : verdict;
+	if (run.ended)
+		verdict = run.verdict;
+	/* What a target has taken is not there to be dropped. */
+	if (run.hotdrop && verdict != NF_STOLEN)
+		return NF_DROP;
+	return verdict;
 }
 
 /*
@@ -438,7 +449,26 @@ unreserve:
  */
 void bpfilter_table_used(struct net *net)
 {
-	WRITE_ONCE(bpfilter_net(net)->used, true);
+	if (!READ_ONCE(bpfilter_net(net)->used) &&
+	    !xchg(&bpfilter_net(net)->used, true))
+		audit_log_nfcfg("filter", NFPROTO_IPV4, PRISTINE_ENTRIES,
+				AUDIT_XT_OP_REGISTER, GFP_KERNEL);
+}
+
+/**
+ * bpfilter_table_replaced() - the table of a namespace is another one
+ * @net: the namespace
+ * @entries: how many entries the new one has
+ *
+ * Context: the process that has replaced it. The record is ip_tables' and tells
+ * how many entries the old one had.
+ */
+void bpfilter_table_replaced(struct net *net, u32 entries)
+{
+	u32 old = xchg(&bpfilter_net(net)->entries, entries);
+
+	audit_log_nfcfg("filter", NFPROTO_IPV4, old, AUDIT_XT_OP_REPLACE,
+			GFP_KERNEL);
 }
 
 /**
@@ -457,6 +487,7 @@ static int __net_init bpfilter_net_init(struct net *net)
 	struct bpfilter_net *bn = bpfilter_net(net);
 	int i;
 
+	bn->entries = PRISTINE_ENTRIES;
 	memcpy(bn->ops, hook_template, sizeof(hook_template));
 	for (i = 0; i < BPFILTER_HOOKS; i++)
 		bn->ops[i].priv = bn;
@@ -471,8 +502,13 @@ static void __net_exit bpfilter_net_pre_exit(struct net *net)
 
 static void __net_exit bpfilter_net_exit(struct net *net)
 {
+	struct bpfilter_net *bn = bpfilter_net(net);
+
 	bpfilter_proc_net_exit(net);
-	bpfilter_generation_free(active_locked(bpfilter_net(net)));
+	if (bn->used)
+		audit_log_nfcfg("filter", NFPROTO_IPV4, bn->entries,
+				AUDIT_XT_OP_UNREGISTER, GFP_KERNEL);
+	bpfilter_generation_free(active_locked(bn));
 }
 
 static struct pernet_operations bpfilter_net_ops = {

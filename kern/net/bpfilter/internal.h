@@ -64,6 +64,7 @@ void bpfilter_generation_settle(struct net *net, struct generation *old);
 void bpfilter_generation_revert(struct net *net, struct generation *old);
 int bpfilter_generation_recover(struct net *net, char __user *optval);
 void bpfilter_table_used(struct net *net);
+void bpfilter_table_replaced(struct net *net, u32 entries);
 bool bpfilter_table_in_use(struct net *net);
 
 /* procfs.c */
@@ -99,12 +100,14 @@ u32 bpf_xt_target(struct sk_buff *skb, const struct nf_hook_state *state,
  * @extensions: the instances that it may ask
  * @verdict: what became of the packet, if @ended
  * @ended: a target has decided
+ * @hotdrop: a match wants the packet dropped, and has said yes all the same
  */
 struct bpfilter_run {
 	const struct nf_hook_state *state;
 	const struct bpfilter_extensions *extensions;
 	unsigned int verdict;
 	bool ended;
+	bool hotdrop;
 };
 
 #ifdef CONFIG_BPFILTER_EXTENSIONS

@@ -51,6 +51,17 @@ static bool at_filter_hook(const struct nf_hook_state *state)
 	       state->hook <= NF_INET_LOCAL_OUT;
 }
 
+/*
+ * @info lies in a map, which may be written to at any time. What is checked must
+ * be what is used, so all of it is read here, once: the compiler may not go back
+ * to it behind the barrier.
+ */
+static __always_inline void read_info(void *once, const void *info, size_t len)
+{
+	memcpy(once, info, len);
+	barrier();
+}
+
 __bpf_kfunc_start_defs();
 
 /**
@@ -116,15 +127,15 @@ __bpf_kfunc u32 bpf_xt_log(struct sk_buff *skb,
 			   const struct nf_hook_state *state,
 			   const struct xt_log_info *info)
 {
-	struct xt_log_info once = *info;
-	struct nf_loginfo li = {
-		.type = NF_LOG_TYPE_LOG,
-		.u.log.level = once.level,
-		.u.log.logflags = once.logflags,
-	};
+	struct nf_loginfo li = { .type = NF_LOG_TYPE_LOG };
+	struct xt_log_info once;
 
+	read_info(&once, info, sizeof(once));
 	if (!at_filter_hook(state) || once.level > LOGLEVEL_DEBUG)
 		return NF_DROP;
+
+	li.u.log.level = once.level;
+	li.u.log.logflags = once.logflags;
 
 	nf_log_packet(state->net, NFPROTO_IPV4, state->hook, skb, state->in,
 		      state->out, &li, "%.*s", (int)sizeof(once.prefix) - 1,
@@ -145,16 +156,16 @@ __bpf_kfunc u32 bpf_xt_nflog(struct sk_buff *skb,
 			     const struct nf_hook_state *state,
 			     const struct xt_nflog_info *info)
 {
-	struct xt_nflog_info once = *info;
-	struct nf_loginfo li = {
-		.type = NF_LOG_TYPE_ULOG,
-		.u.ulog.copy_len = once.len,
-		.u.ulog.group = once.group,
-		.u.ulog.qthreshold = once.threshold,
-	};
+	struct nf_loginfo li = { .type = NF_LOG_TYPE_ULOG };
+	struct xt_nflog_info once;
 
 	if (!at_filter_hook(state))
 		return NF_DROP;
+
+	read_info(&once, info, sizeof(once));
+	li.u.ulog.copy_len = once.len;
+	li.u.ulog.group = once.group;
+	li.u.ulog.qthreshold = once.threshold;
 	if (once.flags & XT_NFLOG_F_COPY_LEN)
 		li.u.ulog.flags |= NF_LOG_F_COPY_LEN;
 
@@ -180,7 +191,8 @@ __bpf_kfunc u32 bpf_xt_set_mark(struct sk_buff *skb,
 	if (!at_filter_hook(state))
 		return NF_DROP;
 
-	skb->mark = (skb->mark & ~info->mask) ^ info->mark;
+	skb->mark = (skb->mark & ~READ_ONCE(info->mask)) ^
+		    READ_ONCE(info->mark);
 	return XT_CONTINUE;
 }
 
@@ -211,11 +223,12 @@ __bpf_kfunc u32 bpf_xt_connmark(struct sk_buff *skb,
 				const struct nf_hook_state *state,
 				const struct xt_connmark_tginfo2 *info)
 {
-	struct xt_connmark_tginfo2 once = *info;
+	struct xt_connmark_tginfo2 once;
 	enum ip_conntrack_info ctinfo;
 	struct nf_conn *ct;
 	u32 mark;
 
+	read_info(&once, info, sizeof(once));
 	if (!at_filter_hook(state) || once.shift_bits >= 32)
 		return NF_DROP;
 	ct = nf_ct_get(skb, &ctinfo);
@@ -264,12 +277,13 @@ __bpf_kfunc bool bpf_xt_addrtype(struct sk_buff *skb,
 				 const struct nf_hook_state *state,
 				 const struct xt_addrtype_info_v1 *info)
 {
-	struct xt_addrtype_info_v1 once = *info;
+	struct xt_addrtype_info_v1 once;
 	const struct iphdr *iph;
 
 	if (!at_filter_hook(state))
 		return false;
 
+	read_info(&once, info, sizeof(once));
 	iph = ip_hdr(skb);
 	if (once.source &&
 	    is_of_type(state, once.flags, iph->saddr, once.source) ==

@@ -23,10 +23,12 @@
 #include <linux/fs.h>
 #include <linux/jiffies.h>
 #include <linux/mutex.h>
+#include <linux/netfilter/x_tables.h>
 #include <linux/poll.h>
 #include <linux/sched/signal.h>
 #include <linux/signal.h>
 #include <linux/sizes.h>
+#include <linux/uaccess.h>
 #include <linux/usermode_driver.h>
 #include <linux/wait.h>
 #include "internal.h"
@@ -35,8 +37,9 @@
 #define TIMEOUT_BASE	(5 * HZ)
 #define TIMEOUT_CHUNK	SZ_256K
 /*
- * The length that counts: the most a table can have. Any more is refused by
- * the helper, and must not buy time.
+ * The length that counts. It is what the caller claims, and must not buy time
+ * without end: a table may have up to 512 MiB, but one of this length is ready
+ * long before its time is up.
  */
 #define TIMEOUT_LEN_MAX	SZ_64M
 /* Sleep less at once than what the hung task detector complains about. */
@@ -54,6 +57,13 @@ static DEFINE_MUTEX(mailbox_lock);
  */
 static struct umd_info helper = {
 	.driver_name = "bpfilter_umh",
+};
+
+/* How struct ipt_replace starts; sparse does not like its end. */
+struct replace_start {
+	char name[XT_TABLE_MAXNAMELEN];
+	u32 valid_hooks;
+	u32 num_entries;
 };
 
 /* What wakes the caller that waits for an answer. */
@@ -250,6 +260,9 @@ static int helper_start(void)
 	int err;
 
 	err = fork_usermode_driver(&helper);
+	/* Where user mode helpers are switched off, it starts none and says 0. */
+	if (!err && !helper.tgid)
+		err = -ENOENT;
 	if (err) {
 		pr_err_ratelimited("helper not started: %d\n", err);
 		return -EFAULT;
@@ -292,8 +305,13 @@ static int helper_ensure(void)
 int bpfilter_mailbox_request(struct net *net,
 			     const struct bpfilter_request *req)
 {
+	bool replace = req->is_set && req->cmd == BPFILTER_IPT_SO_SET_REPLACE;
+	const struct replace_start __user *table = u64_to_user_ptr(req->addr);
+	u32 entries = 0;
 	int err;
 
+	if (replace && get_user(entries, &table->num_entries))
+		return -EFAULT;
 	if (mutex_lock_killable(&mailbox_lock))
 		return -EINTR;
 	err = helper_ensure();
@@ -304,6 +322,8 @@ int bpfilter_mailbox_request(struct net *net,
 	if (!err && (req->is_set ||
 		     req->cmd <= BPFILTER_IPT_SO_GET_ENTRIES))
 		bpfilter_table_used(net);
+	if (!err && replace)
+		bpfilter_table_replaced(net, entries);
 	return err;
 }
 

@@ -15,6 +15,7 @@
 #include <linux/bpfilter.h>
 #include <linux/capability.h>
 #include <linux/compat.h>
+#include <linux/jiffies.h>
 #include <linux/kmod.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
@@ -35,9 +36,14 @@ DEFINE_STATIC_SRCU(bpfilter_srcu);
 
 /*
  * One caller at a time has the module loaded: a modprobe that meets another
- * one may take the module for loaded before its init has run.
+ * one may take the module for loaded before its init has run. After one that
+ * was in vain calls go to ip_tables without another for LOAD_AGAIN: many calls
+ * must not be as many processes, and a module that is installed meanwhile is
+ * there for who comes a second later.
  */
-static DEFINE_MUTEX(load_lock);
+#define LOAD_AGAIN	HZ
+static DEFINE_MUTEX(load_lock); /* protects load_again */
+static u64 load_again;
 
 static bool is_private(int optname)
 {
@@ -72,8 +78,11 @@ static int ensure_loaded(void)
 		return 0;
 	if (mutex_lock_killable(&load_lock))
 		return -EINTR;
-	if (!module_serves())
+	if (!module_serves() && time_after_eq64(get_jiffies_64(), load_again)) {
 		request_module("bpfilter");
+		if (!module_serves())
+			load_again = get_jiffies_64() + LOAD_AGAIN;
+	}
 	mutex_unlock(&load_lock);
 	return 0;
 }

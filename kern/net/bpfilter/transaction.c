@@ -28,7 +28,8 @@
  * the rules need of x_tables, until COMMIT gives them to a generation.
  * @committed says that @old is what to go back to. All of it is protected by
  * @lock, taken by the caller's process at both ends and by the helper for each
- * option.
+ * option. @helper is also read without it, so that nobody else gets as far as the
+ * lock, which the helper may hold for long.
  */
 static struct {
 	struct mutex lock; /* protects all of it */
@@ -51,7 +52,7 @@ static struct {
 void bpfilter_transaction_begin(struct pid *helper, struct net *net)
 {
 	mutex_lock(&transaction.lock);
-	transaction.helper = get_pid(helper);
+	WRITE_ONCE(transaction.helper, get_pid(helper));
 	transaction.net = net;
 	transaction.user_ns = current_user_ns();
 	transaction.cgroup_ns = current->nsproxy->cgroup_ns;
@@ -64,6 +65,8 @@ void bpfilter_transaction_begin(struct pid *helper, struct net *net)
  */
 void bpfilter_transaction_end(bool success)
 {
+	struct pid *helper;
+
 	mutex_lock(&transaction.lock);
 	if (transaction.committed) {
 		if (success)
@@ -74,8 +77,9 @@ void bpfilter_transaction_end(bool success)
 						   transaction.old);
 	}
 	bpfilter_extensions_free(transaction.extensions);
-	put_pid(transaction.helper);
-	transaction.helper = NULL;
+	helper = transaction.helper;
+	WRITE_ONCE(transaction.helper, NULL);
+	put_pid(helper);
 	transaction.net = NULL;
 	transaction.user_ns = NULL;
 	transaction.cgroup_ns = NULL;
@@ -154,10 +158,13 @@ static int add_extension(sockptr_t optval, unsigned int optlen)
 				       current->nsproxy->cgroup_ns, &asked);
 }
 
-/* The caller is the process that works on the request. */
+/*
+ * The caller is the process that works on the request. Certain under the lock;
+ * without it for everybody but the helper, who is told of a request after begin.
+ */
 static bool is_helper(void)
 {
-	return transaction.helper && transaction.helper == task_tgid(current);
+	return READ_ONCE(transaction.helper) == task_tgid(current);
 }
 
 /**
@@ -173,6 +180,8 @@ int bpfilter_private_set(int optname, sockptr_t optval, unsigned int optlen)
 {
 	int err = -ENOPROTOOPT;
 
+	if (!is_helper())
+		return err;
 	mutex_lock(&transaction.lock);
 	if (is_helper()) {
 		switch (optname) {
@@ -207,6 +216,8 @@ int bpfilter_private_get(int optname, char __user *optval, int __user *optlen)
 {
 	int err = -ENOPROTOOPT;
 
+	if (!is_helper())
+		return err;
 	mutex_lock(&transaction.lock);
 	if (is_helper() && transaction.net && optname == BPFILTER_SO_RECOVER)
 		err = recover(optval, optlen);

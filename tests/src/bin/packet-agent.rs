@@ -25,6 +25,7 @@ usage: packet-agent cases SEED COUNT  run COUNT cases, the first made from SEED,
        packet-agent arguments N       what becomes of arguments of matches and targets, and of every Nth
                                       of the rules that they are broken into
        packet-agent changed COUNT     the same for rules that change packets, or take them
+       packet-agent hotdrop COUNT     the same for packets that matches say yes to, and want dropped
        packet-agent rulesets FILE...  the same for rule sets in files
        packet-agent swaps COUNT       swap rule sets under traffic
        packet-agent senders N PACKETS N threads send, every counter is exact
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
             .map(|()| true),
         ["arguments", thin] => number(thin).and_then(arguments::record).map(|()| true),
         ["changed", count] => number(count).and_then(answers::changed).map(|()| true),
+        ["hotdrop", count] => number(count).and_then(answers::hotdrop).map(|()| true),
         ["rulesets", files @ ..] => answers::files(files).map(|()| true),
         ["swaps", count] => number(count).and_then(traffic::swaps).map(say),
         ["senders", threads, packets] => number(threads)

@@ -22,6 +22,7 @@ use crate::oracle::case::{CPU, Case, Live, Seen, difference};
 use crate::packet::random::shot;
 use crate::packet::{fix_ip_checksum, protocol};
 use crate::rules::changing;
+use crate::rules::hotdrop;
 use crate::rules::random::{Flavour, nested, remark, rule_set};
 use crate::rules::x_tables::SETS;
 use crate::world::Shot;
@@ -160,6 +161,19 @@ pub fn changed(count: u64) -> io::Result<()> {
     for seed in 0..count {
         println!("case {seed}");
         let (rules, shots) = changing::case(seed);
+        recorder.record(&rules, &shots)?;
+    }
+    Ok(())
+}
+
+/// Writes the record of `count` rule sets that want packets dropped that they
+/// say yes to.
+pub fn hotdrop(count: u64) -> io::Result<()> {
+    let mut recorder = Recorder::new()?;
+    run(&["ipset", "restore"], SETS)?;
+    for seed in 0..count {
+        println!("case {seed}");
+        let (rules, shots) = hotdrop::case(seed);
         recorder.record(&rules, &shots)?;
     }
     Ok(())

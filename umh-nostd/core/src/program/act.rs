@@ -16,7 +16,7 @@ use super::asm::{
 use super::block::Block;
 use super::kernel::{ITER_DESTROY, SKB_LEN};
 use super::{Builder, frame, label, need, param, shared};
-use crate::ir::action;
+use crate::ir::{action, kind};
 
 use Reg::{Fp, R0, R1, R2, R3, R4, R5, R6, R7};
 use Size::{B4, B8};
@@ -26,6 +26,8 @@ pub(super) const CPU: i32 = 8;
 
 /// Depths are less.
 const DEPTH_MASK: i32 = 0xff_ffff;
+/// Beside the depth: the packet is dropped when the rule at hand is done.
+const HOTDROP: i32 = 1 << 30;
 
 const ON: Label = Label::local(0);
 const CALL: Label = Label::local(1);
@@ -52,6 +54,20 @@ pub(super) const PLACE: Block = block![
     add(R4, R2),
     add(R4, R1),
     mov_imm(R1, 0),
+];
+
+/// The packet is to be dropped when the rule at hand is done.
+pub(super) const DROP_LATER: Block = block![
+    load(B8, R1, Fp, frame::DEPTH),
+    and_imm(R1, DEPTH_MASK),
+    add_imm(R1, HOTDROP),
+    store(B8, Fp, frame::DEPTH, R1),
+];
+
+/// The rule at hand is done, and no verdict was said.
+pub(super) const RULE_DONE: Block = block![
+    load(B8, R1, Fp, frame::DEPTH),
+    jump_if_imm(R1, Cond::Gt, DEPTH_MASK, label::DROP),
 ];
 
 /// A packet counts for rule R7. R3 = what happens to it.
@@ -194,6 +210,7 @@ impl Builder<'_> {
                 need::TARGETS,
                 &[jump_if_imm(R0, Cond::Eq, action::TARGET, label::TARGET)]
             ),
+            when(need::op(kind::XT_MATCH), &[insert(shared::RULE_DONE)]),
             jump_if_imm(R0, Cond::Eq, action::STEP, STEP),
             // Masked, it is not known to be what is in the frame.
             load(B8, R1, Fp, frame::DEPTH),

@@ -276,6 +276,10 @@ mod shared {
         COUNTED
         /// R4 = the place in which this run keeps return positions.
         PLACE
+        /// The packet is dropped when the rule at hand is done.
+        DROP_LATER
+        /// It is done: the packet is dropped if that was wanted.
+        RULE_DONE
         /// R1 = the address of what an op asks of the connection.
         CONNECTION_PART
         /// R1 is compared as the op at frame::OP says.
@@ -323,6 +327,8 @@ static SHARED: [Block; shared::COUNT] = [
     search::BIT_OF_R0,
     act::COUNTED,
     act::PLACE,
+    act::DROP_LATER,
+    act::RULE_DONE,
     ops::CONNECTION_PART,
     ops::COMPARE_PART,
     ops::THIS_OP,

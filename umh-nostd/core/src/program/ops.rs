@@ -705,7 +705,8 @@ impl Builder<'_> {
 
     /// A function of the kernel half. What it returns may be wider than what
     /// it means: NF_DROP or XT_CONTINUE, false or true; or 2, and the packet is
-    /// gone, perhaps already.
+    /// gone, perhaps already. A match may say 3: yes, and the packet is dropped
+    /// when the rule is done, as ipt_do_table does with hotdrop.
     fn function(&mut self, kind: u8) {
         let ways = match kind {
             kind::XT_TARGET => [label::DROP, label::CHANGED],
@@ -730,10 +731,16 @@ impl Builder<'_> {
                 ]
             ),
             jump_if_imm(R0, Cond::Eq, 0, Label::arg(2)),
-            jump(Label::arg(3)),
         ];
         let [no, yes] = ways.map(Label::number);
         let function = self.ruleset.machine().kernel.fact(function(kind));
-        self.emit_with(text, &[Label::op(kind).number(), function, no, yes]);
+        self.emit_with(text, &[Label::op(kind).number(), function, no]);
+        if kind == kind::XT_MATCH {
+            self.emit(block![
+                jump_if_imm(R0, Cond::Ne, 3, label::HOLDS),
+                insert(shared::DROP_LATER)
+            ]);
+        }
+        self.emit_with(block![jump(Label::arg(0))], &[yes]);
     }
 }

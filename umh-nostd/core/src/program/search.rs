@@ -14,7 +14,7 @@ use super::asm::{
 };
 use super::block::Block;
 use super::{Builder, frame, label, need, param, shared};
-use crate::ir::{RECORD, Record};
+use crate::ir::{RECORD, Record, kind};
 use crate::plan::{
     BUCKET_RULES, DE_BRUIJN, FACTORS, GROUP, Group, HASH_BUCKET, ROW_KEYS_MAX, Rows, SENTINELS,
 };
@@ -429,6 +429,7 @@ impl Builder<'_> {
                 &[
                     jump(label::MATCHED),
                     bind(label::FAILED),
+                    when(need::op(kind::XT_MATCH), &[insert(shared::RULE_DONE)]),
                     add_imm(R7, 1),
                     jump(label::SEARCH),
                 ]

@@ -1,0 +1,32 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# A kernel that cannot start the helper, or in which the helper cannot do its
+# work, cannot be configured.
+#
+# kernel: y
+# where: host
+# timeout: 300
+
+. vm/common.sh
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+lock
+src=$(find "$cache" -maxdepth 1 -name 'src-*' ! -name '*.tmp')
+
+# configured LINE...: what becomes of the configuration of $KERNEL with these lines.
+configured() {
+	mkdir -p "$work/obj"
+	(cat "$KERNEL/config"; printf '%s\n' "$@") >"$work/wanted"
+	make -s -C "$src" O="$work/obj" ARCH=x86_64 KCONFIG_ALLCONFIG="$work/wanted" allnoconfig >"$work/log" 2>&1 ||
+		{ cat "$work/log"; return 1; }
+}
+is() { grep -qx "$1" "$work/obj/.config" || { echo "no $1"; return 1; }; }
+
+configured
+is CONFIG_BPFILTER_UMH=y
+configured CONFIG_STATIC_USERMODEHELPER=y 'CONFIG_STATIC_USERMODEHELPER_PATH=""'
+is CONFIG_STATIC_USERMODEHELPER=y
+if is CONFIG_BPFILTER_UMH=y; then exit 1; fi
+configured CONFIG_CROSS_MEMORY_ATTACH=n
+is CONFIG_BPFILTER_UMH=y
+is CONFIG_CROSS_MEMORY_ATTACH=y
