@@ -20,16 +20,8 @@ KLOG ?=
 
 CARGO ?= cargo
 cargo_target = $(or $(CARGO_TARGET_DIR),target)
-# What the code generator does for the helper's size, 2 KB in all: copies of
-# more than a word are calls, repeated instruction sequences become functions,
-# addresses are numbers, a switch is comparisons, and nothing is written twice
-# to be a little faster, nor once where that takes more moves.
-umh_llvm = max-store-memcpy=1 max-store-memset=2 enable-machine-outliner=always \
-	inline-threshold=10 inline-call-penalty=15 bonus-inst-threshold=0 tail-merge-size=1 \
-	inline-cold-callsite-threshold=1000 min-jump-table-entries=1000 \
-	simplifycfg-sink-common=false hoist-common-insts=false sink-insts-to-avoid-spills=true \
-	split-spill-mode=size greedy-reverse-local-assignment=1
-umh_flags = -Crelocation-model=static $(addprefix -Cllvm-args=-,$(umh_llvm))
+# Fixed addresses: nothing is relocated when the helper starts.
+umh_flags = -Crelocation-model=static
 
 # How many cases `make soak` invents for each property.
 CASES ?= 100000
@@ -49,7 +41,7 @@ setup: ## installs what is missing (Debian packages; Rust if there is none)
 umh: setup ## builds the helper, target/bpfilter_umh
 	@$(CARGO) rustc --quiet --profile umh -p umh-nostd --bin bpfilter_umh -- $(umh_flags)
 	@mkdir -p target
-	@tools/segments $(cargo_target)/umh/bpfilter_umh target/bpfilter_umh
+	@cmp -s $(cargo_target)/umh/bpfilter_umh target/bpfilter_umh || cp $(cargo_target)/umh/bpfilter_umh target/bpfilter_umh
 
 tools: setup ## builds target/bpfilter-run, bpfilter on the kernel of this machine
 	@$(CARGO) build --quiet --release -p bpfilter-run --bin bpfilter-run

@@ -39,8 +39,6 @@ impl Fd {
 }
 
 impl Drop for Fd {
-    // One copy of the call for all.
-    #[inline(never)]
     fn drop(&mut self) {
         // SAFETY: `self` is the only owner and ends here.
         unsafe { rustix::io::close(self.0) };

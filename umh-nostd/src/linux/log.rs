@@ -92,7 +92,6 @@ impl Line {
     }
 
     /// Adds bytes.
-    #[inline(never)]
     pub(super) fn push(&mut self, bytes: &[u8]) {
         let _ = self.0.extend_from_slice(bytes);
     }

@@ -51,8 +51,6 @@ impl Mapping {
 }
 
 impl Drop for Mapping {
-    // One copy of the call for all.
-    #[inline(never)]
     fn drop(&mut self) {
         // SAFETY: it is ours alone, and all that was borrowed from it is gone.
         let _ = unsafe { munmap(self.start.as_ptr().cast(), self.len) };

@@ -39,7 +39,6 @@ fn result(ret: isize) -> Result<usize> {
 /// # Safety
 ///
 /// `ret` must come from a call that opens a descriptor.
-#[inline(never)]
 unsafe fn opened(ret: isize) -> Result<Fd> {
     let number = i32::try_from(result(ret)?).map_err(|_| Errno::EIO)?;
     // SAFETY: the kernel has just opened it for us alone.
