@@ -14,14 +14,7 @@
 mod common;
 
 use common::{calls, faulty, helpers, numbers, shell};
-
-const EPERM: i32 = libc::EPERM;
-const EBADF: i32 = libc::EBADF;
-const EFAULT: i32 = libc::EFAULT;
-const EINVAL: i32 = libc::EINVAL;
-const ENOTSOCK: i32 = libc::ENOTSOCK;
-const ENOPROTOOPT: i32 = libc::ENOPROTOOPT;
-const EOPNOTSUPP: i32 = libc::EOPNOTSUPP;
+use libc::{EBADF, EFAULT, EINVAL, ENOPROTOOPT, ENOTSOCK, EOPNOTSUPP, EPERM};
 
 #[test]
 fn every_option_reaches_the_helper_with_its_length() {

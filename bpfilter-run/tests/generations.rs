@@ -14,14 +14,7 @@
 mod common;
 
 use common::{calls, faulty, numbers, shell, text};
-
-const EBUSY: i32 = libc::EBUSY;
-const EINVAL: i32 = libc::EINVAL;
-const ENOENT: i32 = libc::ENOENT;
-const EPERM: i32 = libc::EPERM;
-const EAGAIN: i32 = libc::EAGAIN;
-const EFAULT: i32 = libc::EFAULT;
-const ETIMEDOUT: i32 = libc::ETIMEDOUT;
+use libc::{EAGAIN, EBUSY, EFAULT, EINVAL, ENOENT, EPERM, ETIMEDOUT};
 
 #[test]
 fn a_generation_is_kept_and_given_back() {

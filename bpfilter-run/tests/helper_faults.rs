@@ -13,9 +13,7 @@ mod common;
 use std::time::{Duration, Instant};
 
 use common::{calls, faulty, helpers, numbers, shell, text};
-
-const EFAULT: i32 = libc::EFAULT;
-const ETIMEDOUT: i32 = libc::ETIMEDOUT;
+use libc::{EFAULT, ETIMEDOUT};
 
 #[test]
 fn no_command_without_a_helper_that_answers() {

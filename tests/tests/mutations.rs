@@ -66,15 +66,20 @@ fn core_judges_as_the_kernel_does() {
     }
 }
 
+/// Both sides, and what bpfilter can enforce on this kernel.
+fn both_sides() -> (RefCell<Pair>, Host) {
+    let mut pair = Pair::new(RAWCLIENT);
+    pair.kernel.keep_conntrack();
+    let host = Host {
+        features: judge::features_of(&mut pair.bpfilter),
+        ..judge::host_of(&mut pair.kernel)
+    };
+    (RefCell::new(pair), host)
+}
+
 #[test]
 fn the_helper_judges_as_the_kernel_does() {
-    let pair = RefCell::new(Pair::new(RAWCLIENT));
-    pair.borrow_mut().kernel.keep_conntrack();
-    let features = judge::features_of(&mut pair.borrow_mut().bpfilter);
-    let host = Host {
-        features,
-        ..judge::host_of(&mut pair.borrow_mut().kernel)
-    };
+    let (pair, host) = both_sides();
     let strategy = (generate::table(4, 4), vec(mutate::mutation(), 0..=2));
     cases::check("whole path", 150, &strategy, |(table, mutations)| {
         let mut pair = pair.borrow_mut();
@@ -101,13 +106,7 @@ fn the_helper_judges_as_the_kernel_does() {
 
 #[test]
 fn any_table_comes_back_with_its_counters() {
-    let pair = RefCell::new(Pair::new(RAWCLIENT));
-    pair.borrow_mut().kernel.keep_conntrack();
-    let features = judge::features_of(&mut pair.borrow_mut().bpfilter);
-    let host = Host {
-        features,
-        ..judge::host_of(&mut pair.borrow_mut().kernel)
-    };
+    let (pair, host) = both_sides();
     let strategy = (generate::table(8, 8), vec(any::<(u64, u64)>(), 1..=8));
     cases::check("round trips", 50, &strategy, |(table, counters)| {
         let mut pair = pair.borrow_mut();
