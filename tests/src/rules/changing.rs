@@ -3,7 +3,7 @@
 //!
 //! Owns: rule sets with TCPMSS, followed by rules that look at all that it
 //! changes (lengths, options, checksums, where bytes are), and by the way back
-//! out of chains; rule sets with SYNPROXY; and packets for both. `answers`
+//! out of chains; rule sets with SYNPROXY; and packets for both. `records::answers`
 //! writes down what comes of them.
 
 use fastrand::Rng;
