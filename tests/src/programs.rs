@@ -200,6 +200,10 @@ pub struct Programs {
     pub indexed_by: [bool; 2],
     /// Bytes of the data map.
     pub data_len: usize,
+    /// What the data map says of the rules, unless there are very many.
+    pub rules: String,
+    /// The instructions of each program.
+    insns: Vec<Vec<Insn>>,
     /// Time to plan and write, and to load all three.
     pub took: [std::time::Duration; 2],
     _maps: [ValueMap; 2],
@@ -278,6 +282,7 @@ impl Programs {
         let mut programs = Vec::new();
         let mut log = Vec::new();
         let mut instructions = [0; 3];
+        let mut all_insns = Vec::new();
         for (hook, instructions) in Hook::ALL.into_iter().zip(&mut instructions) {
             let mut insns = vec![Insn::default(); PROGRAM_MAX];
             let len = program::build(&ruleset, hook, &mut insns).map_err(error)?;
@@ -303,7 +308,12 @@ impl Programs {
             let (program, text) = load_program(&insns, has_function.then_some(function))?;
             programs.push(program);
             log.push(text);
+            all_insns.push(insns);
         }
+        let rules = match header.num_entries {
+            ..1000 => ruleset.listing(&data.read()).to_string(),
+            _ => String::new(),
+        };
         Ok(Self {
             programs,
             counters,
@@ -312,6 +322,8 @@ impl Programs {
             log,
             indexed_by: ruleset.indexed_by(),
             data_len: data.len,
+            rules,
+            insns: all_insns,
             took: [planned, started.elapsed()],
             _maps: [data, state],
             named,
@@ -321,6 +333,12 @@ impl Programs {
     /// The descriptor of a hook's program.
     pub fn program(&self, hook: Hook) -> &OwnedFd {
         &self.programs[hook.number() - 1]
+    }
+
+    /// The instructions of a hook's program, a line each.
+    pub fn text(&self, hook: Hook) -> String {
+        let insns = self.insns[hook.number() - 1].iter().enumerate();
+        insns.map(|(at, insn)| format!("{at}: {insn}\n")).collect()
     }
 
     /// Puts a packet, given from its IP header on, through a hook's program.

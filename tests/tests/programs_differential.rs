@@ -111,9 +111,11 @@ fn judge(
             expected.sort_unstable();
             assert!(
                 (counted == expected) && run.accepted == (walk.verdict == Verdict::Accept),
-                "{hook:?}: packet {bytes:02x?}\ncounted {counted:?} {run:?}\nexpected {expected:?} {:?}\n{}",
+                "{hook:?}: packet {bytes:02x?}\ncounted {counted:?} {run:?}\nexpected {expected:?} {:?}\n{}\n{}{}",
                 walk.verdict,
                 words(),
+                programs.rules,
+                programs.text(hook),
             );
         }
     }

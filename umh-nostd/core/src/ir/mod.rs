@@ -6,6 +6,7 @@
 //! packet.
 //!
 //! ```text
+//! op       the kinds of op, each declared once
 //! record   what a rule looks like in the data map: a record, and its ops
 //! test     questions without state, and those that are asked beforehand
 //! draft    one rule while it is being written: what an extension calls
@@ -16,6 +17,7 @@
 
 mod draft;
 pub mod named;
+pub(crate) mod op;
 mod output;
 mod ranges;
 mod record;
@@ -23,13 +25,15 @@ mod test;
 
 pub(crate) use draft::{BOTH_PORTS, Jump, Packets, Payload};
 pub use draft::{Draft, Transport};
+pub use op::LONGEST_OP;
+pub(crate) use op::kind;
 pub use output::Uses;
 pub(crate) use output::{Output, Sink};
 pub(crate) use ranges::{Context, Range, Ranged};
 pub use record::Bucket;
 pub use record::LimitRates;
-pub use record::{Action, LONGEST_OP, OP, Op, Pattern, RECORD, Record, class};
-pub(crate) use record::{BUCKET, action, flag, hashlimit, kind, recent};
+pub use record::{Action, OP, Op, Pattern, RECORD, Record, class};
+pub(crate) use record::{BUCKET, action, flag, hashlimit, recent};
 pub use test::{
     CT_INVALID, CT_NAT, CT_ORIGINAL, CT_PRESENT, CT_UNTRACKED, FIELDS, Field, MAC_PRESENT,
     Predicate, Predicates, Question, SOCKET_FILE, SOCKET_PRESENT, Test,

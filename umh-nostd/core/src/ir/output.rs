@@ -7,7 +7,8 @@
 use zerocopy::IntoBytes;
 
 use super::named::Named;
-use super::record::{OP, Op, flag, kind};
+use super::op::kind;
+use super::record::{OP, Op, flag};
 use super::test::Predicates;
 use crate::bytes::write;
 use crate::target::Machine;
@@ -55,7 +56,7 @@ pub struct Uses {
     /// `1 << Field`.
     pub fields: u32,
     /// `1 << kind` of the ops.
-    pub kinds: u32,
+    pub kinds: u64,
     /// The transport header.
     pub transport: bool,
     /// Names of the incoming and of the outgoing interface.

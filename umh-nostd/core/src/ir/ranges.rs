@@ -7,7 +7,8 @@
 //! may drop the packet or decides which ops come next: as long as a rule has
 //! only asked, one answer of no is enough, whichever it is.
 
-use super::record::{OP, Op, Record, class, flag, kind};
+use super::op::kind;
+use super::record::{OP, Op, Record, class, flag};
 use super::test::{Field, Predicates, Question, Test};
 use crate::bytes::read;
 

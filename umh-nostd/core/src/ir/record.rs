@@ -122,7 +122,7 @@ pub(crate) mod action {
 )]
 #[repr(C)]
 pub struct Op {
-    /// [`kind`].
+    /// See [`super::kind`].
     pub kind: u8,
     /// [`flag`].
     pub flags: u8,
@@ -138,97 +138,6 @@ pub struct Op {
 
 /// Bytes of an op without a payload.
 pub const OP: usize = size_of::<Op>();
-/// Bytes of the longest op: the data of NFLOG.
-pub const LONGEST_OP: usize = OP + 80;
-
-/// Kinds of op.
-pub(crate) mod kind {
-    /// `((field[what] & mask) - low) <= span`.
-    pub(crate) const TEST: u8 = 1;
-    /// Is the transport header there? `what`: 0 all of it, 1 the ports.
-    pub(crate) const GUARD: u8 = 2;
-    /// A port is in a list. `mask` and `low` are or-ed to the source and the
-    /// destination port. The payload is 15 ranges.
-    pub(crate) const PORTS: u8 = 3;
-    /// A token bucket.
-    pub(crate) const LIMIT: u8 = 4;
-    /// The TCP option `what` is there. If `mask` is not 0: the first of four
-    /// bytes, and as `TEST`, on its number.
-    pub(crate) const TCP_OPTION: u8 = 5;
-    /// The interface's name. `what`: 0 in, 1 out. The payload is a pattern.
-    pub(crate) const INTERFACE: u8 = 6;
-    /// There is a connection.
-    pub(crate) const CONNECTION: u8 = 7;
-    /// As `TEST`, on 32 bits at offset `what` of the connection.
-    pub(crate) const CT_WORD: u8 = 8;
-    /// As `TEST`, on a port at offset `what` of the connection.
-    pub(crate) const CT_PORT: u8 = 9;
-    /// As `TEST`, on the seconds that the connection has to live.
-    pub(crate) const CT_EXPIRES: u8 = 10;
-
-    /// The first of the functions that only kernel code can be; `program`
-    /// has a fact for each, in this order. The payload is the data that the
-    /// function takes. Targets:
-    pub(crate) const REJECT: u8 = 24;
-    pub(crate) const LOG: u8 = 25;
-    pub(crate) const NFLOG: u8 = 26;
-    pub(crate) const MARK: u8 = 27;
-    pub(crate) const CONNMARK: u8 = 28;
-    /// A match.
-    pub(crate) const ADDRTYPE: u8 = 29;
-    /// A match of the kernel's own, whose number is the payload.
-    pub(crate) const XT_MATCH: u8 = 30;
-    /// Likewise a target.
-    pub(crate) const XT_TARGET: u8 = 31;
-
-    /// All functions.
-    pub(crate) const FUNCTIONS: u32 = TARGETS | 1 << ADDRTYPE | 1 << XT_MATCH;
-    /// Those that are targets.
-    pub(crate) const TARGETS: u32 =
-        1 << REJECT | 1 << LOG | 1 << NFLOG | 1 << MARK | 1 << CONNMARK | 1 << XT_TARGET;
-    /// Holds. If a later op fails the ops go on `low` bytes from here; 0: the
-    /// rule fails.
-    pub(crate) const OTHERWISE: u8 = 11;
-    /// As `TEST`, on a random number.
-    pub(crate) const RANDOM: u8 = 12;
-    /// Each packet counts one up, from `low` on to 0, where it matches. `mask`
-    /// is the place in the state map.
-    pub(crate) const NTH: u8 = 13;
-    /// Takes the packet's length from what is left. `mask` is the place in
-    /// the state map.
-    pub(crate) const QUOTA: u8 = 14;
-    /// Four bytes of the packet, `mask` bytes behind a place: the IP header
-    /// if `what` is 0, the transport header if it is 1; if it is 2, as far
-    /// behind the last one's place as what the last one has found says. They
-    /// become what is found. Where they are cut off the op fails; if `low` is
-    /// not 0 the packet is dropped.
-    pub(crate) const PAYLOAD: u8 = 15;
-    /// What is found is masked with `mask`, shifted left by `low`, then right
-    /// by `span`.
-    pub(crate) const SHIFT: u8 = 16;
-    /// One of the other groups of who opened the socket is `low` or up to
-    /// `span` more.
-    pub(crate) const GROUPS: u8 = 17;
-    /// The wall clock. The payload is a `struct xt_time_info`.
-    pub(crate) const TIME: u8 = 18;
-    /// What a connection has counted. The payload is a `struct
-    /// xt_connbytes_info`.
-    pub(crate) const CONNBYTES: u8 = 19;
-    /// The helper that expected a connection. The payload is a `struct
-    /// xt_helper_info`.
-    pub(crate) const HELPER: u8 = 20;
-    /// What is found becomes the bit of that number.
-    pub(crate) const BIT: u8 = 21;
-    /// A table of addresses. `what`: bits of [`super::recent`], and above
-    /// them the table's number. `mask`: the bits of an address that count;
-    /// `low`: how many times; `span`: how many ticks ago.
-    pub(crate) const RECENT: u8 = 22;
-    /// A table of rates. `what`: bits of [`super::hashlimit`], and above them
-    /// the table's number. `low` and `span`: the bits of both addresses that
-    /// count. The payload is a [`super::LimitRates`].
-    pub(crate) const HASHLIMIT: u8 = 23;
-}
-
 /// What is done with an address: `XT_RECENT_*`, and more of our own.
 pub(crate) mod recent {
     pub(crate) const CHECK: u8 = 1 << 0;

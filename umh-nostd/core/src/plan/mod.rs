@@ -21,6 +21,7 @@
 
 mod index;
 mod key;
+mod listing;
 mod lower;
 
 pub(crate) use index::{
@@ -297,6 +298,14 @@ impl<'t> Ruleset<'t> {
     /// The table.
     pub fn table(&self) -> &Table<'t> {
         self.table
+    }
+
+    /// What the data map of these rules, which is `data`, says of them.
+    pub fn listing<'a>(&'a self, data: &'a [u8]) -> listing::Listing<'a> {
+        listing::Listing {
+            ruleset: self,
+            data,
+        }
     }
 
     pub(crate) fn num_entries(&self) -> u32 {

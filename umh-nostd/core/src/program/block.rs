@@ -14,8 +14,15 @@ pub(crate) struct Block(pub(super) &'static [Template]);
 macro_rules! block {
     ($($item:expr),* $(,)?) => {{
         const ITEMS: &[$crate::program::asm::Item] = &[$($item),*];
-        const LEN: usize = $crate::program::block::count(ITEMS);
-        const CODE: [$crate::program::asm::Template; LEN] = $crate::program::block::flatten(ITEMS);
+        block_of!(ITEMS)
+    }};
+}
+
+/// A block of a constant list of items.
+macro_rules! block_of {
+    ($items:expr) => {{
+        const LEN: usize = $crate::program::block::count($items);
+        const CODE: [$crate::program::asm::Template; LEN] = $crate::program::block::flatten($items);
         $crate::program::block::Block(&CODE)
     }};
 }

@@ -14,7 +14,6 @@
 //! ops        what its record leaves open
 //! recent     one of these, with tables of addresses
 //! hashlimit  one of these, with tables of rates
-//! connection another two, with what connections carry
 //! time       another, with the wall clock
 //! act        counters, verdicts, jumps and returns
 //! ```
@@ -28,11 +27,12 @@ mod block;
 mod act;
 mod asm;
 mod assembler;
-mod connection;
 mod frame;
 mod hashlimit;
+mod listing;
 mod ops;
 mod packet;
+mod prelude;
 mod recent;
 mod search;
 mod time;
@@ -42,16 +42,13 @@ pub use hashlimit::COLLECT_LEN;
 
 use crate::abi::Hook;
 use crate::errno::{Errno, Result};
-use crate::ir::{FIELDS, Field, action, kind};
+use crate::ir::op::{Ends, OPS, OpKind, Reads};
+use crate::ir::{FIELDS, Field, action};
 use crate::plan::{COUNTERS, GROUP, IN_FRAME, Ruleset, data};
 use crate::target::kernel;
-use asm::{
-    Cond, Label, Need, Needs, Param, Reg, Shared, add_imm, call_kfunc, jump_if_imm,
-    jump_when_tired, mov, mov_imm, unless, when,
-};
 use assembler::Assembler;
-use block::Block;
 use kernel::FACTS;
+use prelude::*;
 
 /// Instructions that any program fits into.
 pub const PROGRAM_MAX: usize = 4096;
@@ -337,10 +334,10 @@ static SHARED: [Block; shared::COUNT] = [
     ops::STATE_AT_R5,
     ops::KEEP_R4,
     ops::READ,
-    connection::STARTS,
-    connection::FOLLOWED,
-    connection::EXTRAS,
-    connection::EXTRA,
+    ops::STARTS,
+    ops::FOLLOWED,
+    ops::EXTRAS,
+    ops::EXTRA,
     packet::OWNER,
     packet::LENGTH,
     packet::PACKET_DATA,
@@ -486,21 +483,24 @@ fn needs(ruleset: &Ruleset<'_>, hook: Hook) -> Needs {
         fields |= 1 << Field::MacLast as u32;
     }
     let groups = fields & (1 << Field::InGroup as u32 | 1 << Field::OutGroup as u32) != 0;
+    let has =
+        |those: &dyn Fn(&OpKind) -> bool| OPS.iter().any(|op| op.is_in(uses.kinds) && those(op));
+    let compare = has(&|op| op.ends == Ends::Compares);
     let others = [
         (need::TRANSPORT, uses.transport),
         (need::INTERFACES, incoming || outgoing || groups),
         (need::INCOMING, incoming),
         (need::OUTGOING, outgoing),
         (need::NAT, uses.nat),
-        (need::OPS, uses.kinds & !kind::TARGETS != 0),
+        (need::OPS, has(&|op| !op.is_target())),
         (need::FAILED, uses.kinds != 0),
         (
             need::STATE,
-            uses.kinds & kind::FUNCTIONS != 0 || fields & 1 << Field::Socket as u32 != 0,
+            has(&|op| op.calls) || fields & 1 << Field::Socket as u32 != 0,
         ),
-        (need::TARGETS, uses.kinds & kind::TARGETS != 0),
-        (need::COMPARE, uses.kinds & ops::COMPARE != 0),
-        (need::ANSWER, uses.kinds & ops::ANSWER != 0),
+        (need::TARGETS, has(&OpKind::is_target)),
+        (need::COMPARE, compare),
+        (need::ANSWER, compare || has(&|op| op.ends == Ends::Answers)),
         (need::INDEX, ruleset.index().is_used()),
         (need::DEEP, ruleset.deep_places() != 0),
         (need::ITERATOR, !ruleset.machine().kernel.has_may_goto()),
@@ -510,7 +510,7 @@ fn needs(ruleset: &Ruleset<'_>, hook: Hook) -> Needs {
             need::SOCK_NET,
             ruleset.machine().kernel.fact(kernel::SOCK_NET) >= 0,
         ),
-        (need::PAYLOAD, uses.kinds & ops::PAYLOADS != 0),
+        (need::PAYLOAD, has(&|op| op.reads == Reads::Packet)),
     ];
     let others = others
         .iter()

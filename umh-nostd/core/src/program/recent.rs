@@ -115,6 +115,13 @@ pub(super) const SLOT_AT: Block = block![
 ];
 
 impl Builder<'_> {
+    /// recent, unless hashlimit comes with it.
+    pub(super) fn addresses_alone(&mut self) {
+        if self.ruleset.uses().kinds & 1 << kind::HASHLIMIT == 0 {
+            self.tables();
+        }
+    }
+
     /// recent, and hashlimit, which it shares its start and end with.
     pub(super) fn tables(&mut self) {
         let kinds = self.ruleset.uses().kinds;

@@ -9,18 +9,11 @@
 
 use core::mem::offset_of;
 
-use super::asm::{
-    Cond, Item, Label, Reg, Size, add, add_imm, and_imm, bind, call, div_imm, insert, jump,
-    jump_if, jump_if_imm, load, modulo_imm, mov, mul_imm, rsh, store, sub, sub_imm,
-};
-use super::kernel::{CLOCK_AHEAD, CLOCK_STRIDE, CLOCKS, TASK_CLOCK};
 use super::ops::PAYLOAD;
-use super::{frame, label, shared};
+use super::prelude::*;
 use crate::abi::xt::{TIME_CONTIGUOUS as CONTIGUOUS, Time};
 use crate::ir::kind;
-
-use Reg::{Fp, R0, R1, R2, R3, R4, R5};
-use Size::{B1, B4, B8};
+use crate::target::kernel::{CLOCK_AHEAD, CLOCK_STRIDE, CLOCKS, TASK_CLOCK};
 
 /// Helper function `bpf_get_current_task_btf`.
 const TASK: i32 = 158;
@@ -41,7 +34,6 @@ const CONTIGUOUS_OR_NOT: Label = Label::local(1);
 const ON_THAT_DAY: Label = Label::local(2);
 
 pub(super) const TIME: &[Item] = &[
-    bind(Label::op(kind::TIME)),
     call(TASK),
     load(B8, R1, R0, 0).at(TASK_CLOCK),
     load(B8, R1, R1, 0).at(CLOCKS),
@@ -60,10 +52,12 @@ pub(super) const TIME: &[Item] = &[
     // R0 = seconds since 1970
     div_imm(R0, NANOSECONDS),
     insert(shared::THIS_OP),
+    // A part of its own, for tests.
+    when(need::op(kind::TIME), CALENDAR),
 ];
 
 /// At which the op at R2 is asked whether the rule holds at R0.
-pub(super) const CALENDAR: &[Item] = &[
+const CALENDAR: &[Item] = &[
     load(B4, R3, R2, DATE),
     jump_if(R0, Cond::Lt, R3, label::NOT),
     load(B4, R3, R2, DATE + 4),
@@ -131,9 +125,7 @@ mod tests {
 
     use zerocopy::IntoBytes;
 
-    use super::super::asm::{Insn, exit, mov_imm, when};
     use super::super::assembler::Assembler;
-    use super::super::need;
     use super::*;
 
     /// The calendar as a program of its own: the moment and the rule are in its

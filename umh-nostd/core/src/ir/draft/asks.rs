@@ -7,7 +7,8 @@
 use zerocopy::IntoBytes;
 
 use super::{Draft, Part, inverted};
-use crate::ir::record::{Op, class, kind};
+use crate::ir::kind;
+use crate::ir::record::{Op, class};
 use crate::ir::test::{Field, Test};
 
 /// Makes a port one that no packet has.

@@ -6,7 +6,8 @@
 //! questions go on when a later one fails.
 
 use super::Draft;
-use crate::ir::record::{Op, kind};
+use crate::ir::kind;
+use crate::ir::record::Op;
 use crate::ir::test::{Field, Test};
 
 /// From where questions that fail go on, as long as it is not known to where:

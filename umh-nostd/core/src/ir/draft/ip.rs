@@ -12,7 +12,8 @@ use crate::abi::{
     IPT_INV_VIA_OUT, IptIp,
 };
 use crate::bytes::read;
-use crate::ir::record::{Op, Pattern, class, kind};
+use crate::ir::kind;
+use crate::ir::record::{Op, Pattern, class};
 use crate::ir::test::{Field, Question, Test};
 
 impl Draft<'_, '_> {

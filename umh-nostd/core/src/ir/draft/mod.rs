@@ -26,8 +26,9 @@ pub use asks::Transport;
 pub(crate) use asks::{BOTH_PORTS, Payload};
 pub(crate) use branch::Jump;
 
+use super::op::kind;
 use super::output::{Output, SHARED_GUARD};
-use super::record::{OP, Op, Record, class, flag, kind};
+use super::record::{OP, Op, Record, class, flag};
 use super::test::{Field, Predicate, Question, Test};
 use crate::abi::IptIp;
 use crate::errno::{Errno, Result};

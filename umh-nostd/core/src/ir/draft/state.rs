@@ -8,8 +8,9 @@ use zerocopy::IntoBytes;
 
 use super::{Draft, inverted};
 use crate::errno::{Errno, Result};
+use crate::ir::kind;
 use crate::ir::named::Named;
-use crate::ir::record::{BUCKET, Bucket, LimitRates, Op, kind};
+use crate::ir::record::{BUCKET, Bucket, LimitRates, Op};
 use crate::ir::test::Field;
 
 impl<'a> Draft<'_, 'a> {

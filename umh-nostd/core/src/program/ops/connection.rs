@@ -1,38 +1,80 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! What connections carry besides their addresses and state.
+//! Ops that ask the connection.
 //!
-//! Owns: nf_ct_ext_find, and the matches that use it: connbytes_mt and
-//! helper_mt.
+//! Owns: conntrack_mt's parts of a connection, nf_ct_ext_find, and the matches
+//! that use it: connbytes_mt and helper_mt.
 
 use core::mem::offset_of;
 
-use super::asm::{
-    Cond, Item, Label, Reg, Size, add, add_imm, and, bind, call_kfunc, div, insert, jump, jump_if,
-    jump_if_imm, load, lsh_imm, mov, mov_imm, mov_wide, neg, rsh_imm, store, sub, sub_imm, upper,
-    xor, xor_imm,
-};
-use super::block::Block;
-use super::kernel::{
+use super::{JIFFIES, PAYLOAD, WHAT};
+use crate::abi::xt::{ConnBytes, Helper};
+use crate::program::prelude::*;
+use crate::target::kernel::{
     CAST, COUNTERS, CT_EXTRAS, CT_MASTER, EXTRA_COUNTERS, HELPER_NAME, PAIR, WORD,
 };
-use super::ops::PAYLOAD;
-use super::{frame, label, shared};
-use crate::abi::xt::{ConnBytes, Helper};
-use crate::ir::kind;
-
-use Reg::{Fp, R0, R1, R2, R3, R4, R5};
-use Size::{B1, B8};
 
 const FROM: i16 = PAYLOAD + offset_of!(ConnBytes, count) as i16;
 const TO: i16 = FROM + 8;
-const WHAT: i16 = PAYLOAD + offset_of!(ConnBytes, what) as i16;
+const COUNTED: i16 = PAYLOAD + offset_of!(ConnBytes, what) as i16;
 const DIRECTION: i16 = PAYLOAD + offset_of!(ConnBytes, direction) as i16;
 const NAME: i16 = PAYLOAD + offset_of!(Helper, name) as i16;
 
 const A: Label = Label::local(0);
 
+/// conntrack_mt, where there is no connection.
+pub(super) const CONNECTION: &[Item] = &[
+    load(B8, R1, Fp, frame::CONNECTION),
+    jump_if_imm(R1, Cond::Ne, 0, label::HOLDS),
+    jump(label::NOT),
+];
+
+/// R1 = 32 bits of the connection; R0 is where they are.
+pub(in crate::program) const CONNECTION_PART: Block = block![
+    load(B8, R1, Fp, frame::CONNECTION),
+    load(B2, R3, R2, WHAT),
+    add(R1, R3),
+    mov_imm(R2, 0).imm(WORD),
+    call_kfunc(CAST),
+    load(B4, R1, R0, 0),
+];
+
+/// R1 is compared as the op says, which a call has made R2 forget.
+pub(in crate::program) const COMPARE_PART: Block = block![
+    load(B8, R3, Fp, frame::OP),
+    map_value(R2, Map::Data, param::OPS),
+    add(R2, R3),
+    jump(label::COMPARE),
+];
+
+pub(super) const CT_WORD: &[Item] = &[
+    insert(shared::CONNECTION_PART),
+    insert(shared::COMPARE_PART),
+];
+
+pub(super) const CT_PORT: &[Item] = &[
+    insert(shared::CONNECTION_PART),
+    swap(R1, 16),
+    insert(shared::COMPARE_PART),
+];
+
+/// nf_ct_expires
+pub(super) const CT_EXPIRES: &[Item] = &[
+    insert(shared::CONNECTION_PART),
+    store(B8, Fp, frame::SAVED, R1),
+    call(JIFFIES),
+    load(B8, R1, Fp, frame::SAVED),
+    sub32(R1, R0),
+    mov32(R2, R1),
+    rsh32_imm(R2, 31),
+    jump_if_imm(R2, Cond::Eq, 0, A),
+    mov_imm(R1, 0),
+    bind(A),
+    div32_imm(R1, 0).imm(param::HZ),
+    insert(shared::COMPARE_PART),
+];
+
 /// R1 = where a pointer is becomes the pointer. Goes to NO if that is NULL.
-pub(super) const FOLLOWED: Block = block![
+pub(in crate::program) const FOLLOWED: Block = block![
     mov_imm(R2, 0).imm(PAIR),
     call_kfunc(CAST),
     load(B8, R1, R0, 0),
@@ -41,14 +83,14 @@ pub(super) const FOLLOWED: Block = block![
 
 /// R1 = a connection becomes the address of what else it carries, which is
 /// SAVED, too.
-pub(super) const EXTRAS: Block = block![
+pub(in crate::program) const EXTRAS: Block = block![
     add_imm(R1, 0).imm(CT_EXTRAS),
     insert(shared::FOLLOWED),
     store(B8, Fp, frame::SAVED, R1),
 ];
 
 /// R1 = where the place of one of these is becomes its address.
-pub(super) const EXTRA: Block = block![
+pub(in crate::program) const EXTRA: Block = block![
     mov_imm(R2, 0).imm(WORD),
     call_kfunc(CAST),
     load(B1, R1, R0, 0),
@@ -58,7 +100,6 @@ pub(super) const EXTRA: Block = block![
 ];
 
 pub(super) const CONNBYTES: &[Item] = &[
-    bind(Label::op(kind::CONNBYTES)),
     load(B8, R1, Fp, frame::CONNECTION),
     insert(shared::EXTRAS),
     add_imm(R1, 0).imm(EXTRA_COUNTERS),
@@ -82,7 +123,7 @@ pub(super) const CONNBYTES: &[Item] = &[
     bind(A),
     // R1 = what is asked for; without a packet their average is 0, as is what
     // a division by zero gives.
-    load(B1, R3, R2, WHAT),
+    load(B1, R3, R2, COUNTED),
     mov(R1, R4),
     jump_if_imm(R3, Cond::Eq, 0, A),
     mov(R1, R5),
@@ -104,7 +145,6 @@ pub(super) const CONNBYTES: &[Item] = &[
 /// The helper's name must start the rule's. It has 16 bytes, and zeros from
 /// its end on.
 pub(super) const HELPER: &[Item] = &[
-    bind(Label::op(kind::HELPER)),
     load(B8, R1, Fp, frame::CONNECTION),
     jump_if_imm(R1, Cond::Eq, 0, label::NO),
     add_imm(R1, 0).imm(CT_MASTER),
@@ -134,7 +174,7 @@ const ONES: u64 = 0x0101_0101_0101_0101;
 
 /// Goes to NO if the bytes of R4 are not those of R3, up to the first that is
 /// 0 there. R5 is [`ONES`]; R1 and R3 do not survive.
-pub(super) const STARTS: Block = block![
+pub(in crate::program) const STARTS: Block = block![
     xor(R4, R3),
     // R1 = the highest bit of the lowest byte that is 0, and perhaps of some
     // above it
