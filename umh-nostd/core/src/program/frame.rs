@@ -12,69 +12,119 @@
 //! and no two places may be known to be equal, which they are if a value is
 //! copied from one to the other.
 //!
-//! The numbers below are offsets from the end of the stack frame, which has
-//! 512 bytes, 16 of which the verifier may take for `may_goto`, and 32 for the
-//! function that collects what hashlimit does not need any more.
+//! [`Frame`] is what the program's part of the stack frame looks like; the
+//! constants are where its parts are, counted from the end of the stack frame,
+//! which is what [`Reg::Fp`](super::asm::Reg::Fp) is.
 
-/// Return positions on the stack now, 8 bytes.
-pub(super) const DEPTH: i16 = -8;
-/// The bits of the class word that count, 8 bytes.
-pub(super) const KEEPS: i16 = -16;
-/// What a guard does with the packet: 0 lets it pass, 1 lets the rule fail,
-/// 2 drops it. Two numbers of 4 bytes: for the whole header, for the ports.
-pub(super) const GUARDS: i16 = -24;
-/// Where the transport header starts, 8 bytes.
-pub(super) const TRANSPORT_AT: i16 = -32;
-/// Address of the packet's data, 8 bytes, for the prologue alone.
-pub(super) const DATA: i16 = -40;
-/// In the same place, from the prologue's end on: which of the 64 words around
-/// the place in the list stand behind it and may have something, 0 for none or
-/// not known.
-pub(super) const SUMMARY: i16 = DATA;
-/// Address of the connection or 0, 8 bytes.
-pub(super) const CONNECTION: i16 = -48;
-/// Where the op at hand is, 8 bytes.
-pub(super) const OP: i16 = -56;
-/// A number that must survive a call, 8 bytes.
-pub(super) const SAVED: i16 = -64;
-/// Where the op after it is, 0 for none, 8 bytes.
-pub(super) const NEXT_OP: i16 = -72;
-/// For the prologue alone, in the same place.
-pub(super) const SCRATCH: i16 = NEXT_OP;
-/// Whether the op at hand inverts, 8 bytes.
-pub(super) const INVERT: i16 = -80;
-/// Credits gained that could not be stored yet, 8 bytes.
-pub(super) const GAINED: i16 = -88;
-/// Place in the TCP options, 8 bytes.
-pub(super) const OPTION_AT: i16 = -96;
-/// Where the TCP options end, 8 bytes.
-pub(super) const OPTIONS_END: i16 = -104;
-/// The `Field`s, 24 times 4 bytes.
-pub(super) const FIELDS: i16 = -200;
-/// Names of the interfaces, incoming and outgoing, 16 bytes each.
-pub(super) const NAMES: i16 = -232;
-/// A few bytes copied from the packet, 16 bytes.
-pub(super) const HEADER: i16 = -248;
-/// A dynptr, 16 bytes.
-pub(super) const DYNPTR: i16 = -264;
-/// Where the ops go on after one that fails, 0 if the rule fails, 8 bytes.
-pub(super) const OTHERWISE: i16 = -272;
-/// The place that the last bytes of the packet were counted from, 8 bytes.
-pub(super) const PAYLOAD_AT: i16 = -280;
-/// An iterator, 8 bytes.
-pub(super) const ITERATOR: i16 = -288;
-/// Where this run keeps return positions that have no room here: the offset
-/// of its place in the state map and 1, or 0 if it has none, 8 bytes.
-pub(super) const PLACE: i16 = -304;
-/// The best rule that the index has found, 8 bytes.
-pub(super) const BEST: i16 = -312;
-/// Where the group at hand is, or the place in the list, 8 bytes.
-pub(super) const INDEX_AT: i16 = -320;
-/// Addresses of the rows of this packet, 8 bytes each.
-pub(super) const ROWS: i16 = -368;
-/// The hook that the packet is at (struct nf_hook_state), 8 bytes.
-pub(super) const STATE: i16 = -296;
-/// Return positions, 4 bytes each.
-pub(super) const RETURNS: i16 = -464;
-/// How many of them.
+use core::mem::offset_of;
+
+use crate::ir::FIELDS as NUM_FIELDS;
+use crate::plan::ROW_KEYS_MAX;
+
+/// Bytes of a stack frame.
+const STACK: usize = 512;
+/// What the verifier may take of it for `may_goto`.
+const MAY_GOTO: usize = 16;
+/// What the function takes that collects entries of hashlimit: frames of calls
+/// add up.
+const COLLECT: usize = 32;
+const _: () = assert!(size_of::<Frame>() + MAY_GOTO + COLLECT <= STACK);
+/// How many return positions there is room for.
 pub(super) const RETURNS_MAX: i32 = 24;
+
+/// The program's part of the stack frame.
+#[repr(C)]
+struct Frame {
+    /// Return positions.
+    returns: [u32; RETURNS_MAX as usize],
+    /// Addresses of the rows of this packet.
+    rows: [u64; ROW_KEYS_MAX],
+    /// Where the group at hand is, or the place in the list.
+    index_at: u64,
+    /// The best rule that the index has found.
+    best: u64,
+    /// Where this run keeps return positions that have no room here: the
+    /// offset of its place in the state map and 1, or 0 if it has none.
+    place: u64,
+    /// The hook that the packet is at (struct nf_hook_state).
+    state: u64,
+    /// An iterator.
+    iterator: u64,
+    /// The place that the last bytes of the packet were counted from.
+    payload_at: u64,
+    /// Where the ops go on after one that fails, 0 if the rule fails.
+    otherwise: u64,
+    /// A dynptr.
+    dynptr: [u64; 2],
+    /// A few bytes copied from the packet.
+    header: [u8; 16],
+    /// Names of the interfaces, incoming and outgoing.
+    names: [[u8; 16]; 2],
+    /// The `Field`s.
+    fields: [u32; NUM_FIELDS],
+    /// Where the TCP options end.
+    options_end: u64,
+    /// Place in the TCP options.
+    option_at: u64,
+    /// Credits gained that could not be stored yet.
+    gained: u64,
+    /// Whether the op at hand inverts.
+    invert: u64,
+    /// Where the op after it is, 0 for none. For the prologue: anything.
+    next_op: u64,
+    /// A number that must survive a call.
+    saved: u64,
+    /// Where the op at hand is.
+    op: u64,
+    /// Address of the connection or 0.
+    connection: u64,
+    /// For the prologue: address of the packet's data. From its end on: which of
+    /// the 64 words around the place in the list stand behind it and may have
+    /// something, 0 for none or not known.
+    data: u64,
+    /// Where the transport header starts.
+    transport_at: u64,
+    /// What a guard does with the packet: 0 lets it pass, 1 lets the rule fail,
+    /// 2 drops it. For the whole header, and for the ports.
+    guards: [u32; 2],
+    /// The bits of the class word that count.
+    keeps: u64,
+    /// Return positions on the stack now.
+    depth: u64,
+}
+
+/// Where a part of the frame is, counted from its end.
+macro_rules! place {
+    ($part:ident) => {
+        offset_of!(Frame, $part) as i16 - size_of::<Frame>() as i16
+    };
+}
+
+pub(super) const DEPTH: i16 = place!(depth);
+pub(super) const KEEPS: i16 = place!(keeps);
+pub(super) const GUARDS: i16 = place!(guards);
+pub(super) const TRANSPORT_AT: i16 = place!(transport_at);
+pub(super) const DATA: i16 = place!(data);
+pub(super) const SUMMARY: i16 = place!(data);
+pub(super) const CONNECTION: i16 = place!(connection);
+pub(super) const OP: i16 = place!(op);
+pub(super) const SAVED: i16 = place!(saved);
+pub(super) const NEXT_OP: i16 = place!(next_op);
+pub(super) const SCRATCH: i16 = place!(next_op);
+pub(super) const INVERT: i16 = place!(invert);
+pub(super) const GAINED: i16 = place!(gained);
+pub(super) const OPTION_AT: i16 = place!(option_at);
+pub(super) const OPTIONS_END: i16 = place!(options_end);
+pub(super) const FIELDS: i16 = place!(fields);
+pub(super) const NAMES: i16 = place!(names);
+pub(super) const HEADER: i16 = place!(header);
+pub(super) const DYNPTR: i16 = place!(dynptr);
+pub(super) const OTHERWISE: i16 = place!(otherwise);
+pub(super) const PAYLOAD_AT: i16 = place!(payload_at);
+pub(super) const ITERATOR: i16 = place!(iterator);
+pub(super) const STATE: i16 = place!(state);
+pub(super) const PLACE: i16 = place!(place);
+pub(super) const BEST: i16 = place!(best);
+pub(super) const INDEX_AT: i16 = place!(index_at);
+pub(super) const ROWS: i16 = place!(rows);
+pub(super) const RETURNS: i16 = place!(returns);
