@@ -50,6 +50,13 @@ use assembler::Assembler;
 use kernel::FACTS;
 use prelude::*;
 
+#[cfg(not(target_endian = "little"))]
+compile_error!(
+    "headers are read in network order and swapped, addresses and keys in the maps are not"
+);
+#[cfg(not(target_pointer_width = "64"))]
+compile_error!("pointers of the kernel's structures are read as 8 bytes");
+
 /// Instructions that any program fits into.
 pub const PROGRAM_MAX: usize = 4096;
 
