@@ -128,6 +128,8 @@ impl Form {
         let ab = matches!(config.shape, Shape::Sources | Shape::Ports);
         let many = config.count == MANY;
         match config.hook {
+            // `filter` has no rules there.
+            Hook::PreRouting | Hook::PostRouting => Vec::new(),
             Hook::LocalOut => vec![Kind::Flow],
             Hook::LocalIn if self == Self::Short && !many => vec![Kind::Flow],
             Hook::LocalIn => vec![Kind::Flow, Kind::Random],

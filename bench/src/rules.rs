@@ -9,7 +9,7 @@
 use std::fmt::{self, Display, Write};
 use std::net::Ipv4Addr;
 
-use umh_core::abi::Hook;
+use umh_core::abi::{FILTER, Hook};
 
 /// Addresses that share their first bits.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -99,9 +99,11 @@ pub(crate) struct Rule {
 /// The names that nft and iptables have for the built-in chains.
 pub(crate) fn chain_name(hook: Hook) -> &'static str {
     match hook {
+        Hook::PreRouting => "PREROUTING",
         Hook::LocalIn => "INPUT",
         Hook::Forward => "FORWARD",
         Hook::LocalOut => "OUTPUT",
+        Hook::PostRouting => "POSTROUTING",
     }
 }
 
@@ -210,7 +212,7 @@ impl Rules {
     /// For `iptables-restore`.
     pub(crate) fn iptables(&self) -> String {
         let mut text = String::from("*filter\n");
-        for hook in Hook::ALL {
+        for hook in FILTER.each_hook() {
             text += &format!(":{} ACCEPT [0:0]\n", chain_name(hook));
         }
         for (name, _) in &self.chains {
@@ -271,7 +273,7 @@ impl Rules {
     /// The same three hooks that iptables' filter table has.
     fn nft(&self, before: &str, rules: &str) -> String {
         let mut text = format!("flush ruleset\ntable ip filter {{\n{before}");
-        for hook in Hook::ALL {
+        for hook in FILTER.each_hook() {
             let name = chain_name(hook).to_lowercase();
             let rules = if hook == self.hook { rules } else { "" };
             text += &format!(

@@ -20,7 +20,7 @@ use bpfilter_tests::client::wire::{Reply, Request};
 use bpfilter_tests::programs;
 use bpfilter_tests::world::namespace::{open_tun, run};
 use umh_core::abi::Hook;
-use umh_core::abi::{Counters, GetEntries};
+use umh_core::abi::{Counters, FILTER, GetEntries};
 
 use crate::rules::Rules;
 use crate::shapes::Shape;
@@ -216,8 +216,8 @@ impl Stage {
         let links = match config.peer {
             Peer::Empty => inside(&namespace, || {
                 let program = programs::load_empty()?;
-                let links = Hook::ALL.map(|hook| programs::attach(&program, hook));
-                links.into_iter().collect()
+                let hooks = FILTER.each_hook();
+                hooks.map(|hook| programs::attach(&program, hook)).collect()
             })?,
             _ => Vec::new(),
         };
@@ -272,8 +272,8 @@ impl Stage {
     pub(crate) fn table(&mut self, place: usize) -> io::Result<Blob> {
         let Station { config, number, .. } = self.stations[place];
         let side = self.host(config.peer).enter(number)?;
-        let info = info_of(&side.call(&get_info("filter")).bytes);
-        let mut outcome = side.call(&get_entries("filter", info.size));
+        let info = info_of(&side.call(&get_info(FILTER.name)).bytes);
+        let mut outcome = side.call(&get_entries(FILTER.name, info.size));
         if outcome.ret != 0 {
             return Err(io::Error::from_raw_os_error(outcome.errno));
         }

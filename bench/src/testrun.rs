@@ -12,7 +12,7 @@ use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use bpfilter_tests::blob::Blob;
-use bpfilter_tests::programs::{self, Programs, cpus};
+use bpfilter_tests::programs::{self, Programs, cpus, place};
 use umh_core::abi::Hook;
 
 use crate::measure::Median;
@@ -90,13 +90,13 @@ impl Bench {
         let over_empty = |packet: &[u8]| -> io::Result<f64> {
             Ok(hot(program, hook, packet)? - hot(&self.empty, hook, packet)?)
         };
-        let verified = programs.log[hook.number() - 1]
+        let verified = programs.log[place(hook)]
             .split_once("processed ")
             .and_then(|(_, rest)| rest.split(' ').next()?.parse().ok())
             .unwrap_or(0);
         let entries = table.header.num_entries as usize;
         Ok(Alone {
-            instructions: programs.instructions[hook.number() - 1],
+            instructions: programs.instructions[place(hook)],
             verified,
             load: programs.took[1],
             plan: programs.took[0],

@@ -66,7 +66,7 @@ fn ask(system: &Fake, is_set: u32, cmd: u32, addr: u64, len: u32) -> i32 {
 fn table_can_be_had(system: &mut Fake) {
     system.noise.clear();
     system.fail_after.set(None);
-    let mut memory = b"filter".to_vec();
+    let mut memory = umh_core::abi::FILTER.name.as_bytes().to_vec();
     memory.resize(84, 0);
     system.memory.replace(memory.clone());
     assert_eq!(ask(system, 0, msg::IPT_SO_GET_INFO, BASE, 84), 0);

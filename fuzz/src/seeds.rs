@@ -5,10 +5,11 @@
 use std::path::Path;
 
 use bpfilter_tests::blob::any_bytes::{HELPFUL, from_request};
-use bpfilter_tests::blob::{add_counters, get_entries, get_info, get_revision};
 use bpfilter_tests::blob::generate;
-use bpfilter_tests::replace_checks::{self, base};
+use bpfilter_tests::blob::{add_counters, get_entries, get_info, get_revision};
 use bpfilter_tests::client::sockopt::GET_REVISION_MATCH;
+use bpfilter_tests::replace_checks::{self, base};
+use umh_core::abi::FILTER;
 
 fn main() -> std::io::Result<()> {
     let folder = std::env::args().nth(1).expect("a folder");
@@ -38,10 +39,10 @@ fn main() -> std::io::Result<()> {
         (
             "add_counters",
             1,
-            add_counters("filter", &[(1, 2); 4]).bytes,
+            add_counters(FILTER.name, &[(1, 2); 4]).bytes,
         ),
-        ("info", 2, get_info("filter").bytes),
-        ("entries", 3, get_entries("filter", 632).bytes),
+        ("info", 2, get_info(FILTER.name).bytes),
+        ("entries", 3, get_entries(FILTER.name, 632).bytes),
         (
             "revision",
             4,
@@ -57,7 +58,7 @@ fn main() -> std::io::Result<()> {
     }
     // REPLACE, then ADD_COUNTERS behind it in the same memory.
     let replace = base().bytes();
-    let counters = add_counters("filter", &[(1, 2); 9]).bytes;
+    let counters = add_counters(FILTER.name, &[(1, 2); 9]).bytes;
     let mut both = request(
         &[(0, 0), (1, replace.len() as i16), (0, 0)],
         &[replace, counters].concat(),

@@ -13,7 +13,7 @@ use std::slice;
 use std::sync::OnceLock;
 
 use umh_core::abi::Hook;
-use umh_core::abi::{Counters, Replace};
+use umh_core::abi::{Counters, FILTER, Replace};
 use umh_core::arena::Arena;
 use umh_core::ir::LimitRates;
 use umh_core::ir::named::{NAMED_MAX, Named, NamedTables, Shape};
@@ -283,7 +283,7 @@ impl Programs {
         let mut log = Vec::new();
         let mut instructions = [0; 3];
         let mut all_insns = Vec::new();
-        for (hook, instructions) in Hook::ALL.into_iter().zip(&mut instructions) {
+        for (hook, instructions) in FILTER.each_hook().zip(&mut instructions) {
             let mut insns = vec![Insn::default(); PROGRAM_MAX];
             let len = program::build(&ruleset, hook, &mut insns).map_err(error)?;
             insns.truncate(len);
@@ -332,12 +332,12 @@ impl Programs {
 
     /// The descriptor of a hook's program.
     pub fn program(&self, hook: Hook) -> &OwnedFd {
-        &self.programs[hook.number() - 1]
+        &self.programs[place(hook)]
     }
 
     /// The instructions of a hook's program, a line each.
     pub fn text(&self, hook: Hook) -> String {
-        let insns = self.insns[hook.number() - 1].iter().enumerate();
+        let insns = self.insns[place(hook)].iter().enumerate();
         insns.map(|(at, insn)| format!("{at}: {insn}\n")).collect()
     }
 
@@ -398,6 +398,11 @@ impl Programs {
         }
         sums
     }
+}
+
+/// Which of the table's hooks this one is.
+pub fn place(hook: Hook) -> usize {
+    FILTER.hook_index(hook).expect("a hook of the table")
 }
 
 /// Puts a packet, given from its IP header on, through a program as if at a

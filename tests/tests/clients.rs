@@ -14,6 +14,7 @@
 use bpfilter_tests::blob::add_counters;
 use bpfilter_tests::client::side::Pair;
 use bpfilter_tests::oracle::judge;
+use umh_core::abi::FILTER;
 
 fn pair() -> Pair {
     Pair::new(env!("CARGO_BIN_EXE_rawclient"))
@@ -161,7 +162,7 @@ fn counters_are_kept_and_zeroed() {
     // Four policies and ends, the head, three rules: counters as traffic
     // would leave them.
     let counters: Vec<(u64, u64)> = (1..=9).map(|i| (i, i * 1500)).collect();
-    let outcome = pair.call(&add_counters("filter", &counters));
+    let outcome = pair.call(&add_counters(FILTER.name, &counters));
     assert_eq!(outcome.errno, 0);
     sequence(
         &mut pair,

@@ -22,7 +22,7 @@ use bpfilter_tests::replace_checks::data::hashlimit::Hashlimit;
 use bpfilter_tests::world::namespace::{run, unshare};
 use fastrand::Rng;
 use umh_core::abi::Hook;
-use umh_core::abi::{FILTER_VALID_HOOKS, Replace, VERDICT_ACCEPT, VERDICT_DROP};
+use umh_core::abi::{FILTER, Replace, VERDICT_ACCEPT, VERDICT_DROP};
 use umh_core::ir::LimitRates;
 
 fn load(rule: &str) -> Programs {
@@ -42,7 +42,7 @@ fn load_all(rules: &str) -> Programs {
     let info = live.info();
     let header = Replace {
         name: info.name,
-        valid_hooks: FILTER_VALID_HOOKS,
+        valid_hooks: FILTER.valid_hooks(),
         num_entries: info.num_entries,
         size: info.size,
         hook_entry: info.hook_entry,

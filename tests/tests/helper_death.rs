@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use bpfilter_tests::blob::{Extension, Rule, Table, Target, add_counters, get_entries, get_info};
 use bpfilter_tests::client::side::{Pair, Side, scratch};
-use umh_core::abi::VERDICT_DROP;
+use umh_core::abi::{FILTER, VERDICT_DROP};
 
 const RAWCLIENT: &str = env!("CARGO_BIN_EXE_rawclient");
 
@@ -47,19 +47,19 @@ fn between_raw_calls() {
     let mut killed = Vec::new();
     let mut kill = |pair: &Pair| killed.push(kill_helper(&pair.bpfilter));
 
-    pair.call(&get_info("filter"));
+    pair.call(&get_info(FILTER.name));
     for round in 0..3u64 {
         kill(&pair);
         blob.header.num_counters = if round == 0 { 4 } else { 5 };
         assert_eq!(pair.call(&blob.call()).errno, 0);
         kill(&pair);
         let counters: Vec<(u64, u64)> = (1..=5).map(|i| (i + round, i << 33)).collect();
-        assert_eq!(pair.call(&add_counters("filter", &counters)).errno, 0);
+        assert_eq!(pair.call(&add_counters(FILTER.name, &counters)).errno, 0);
         kill(&pair);
-        assert_eq!(pair.call(&get_info("filter")).errno, 0);
+        assert_eq!(pair.call(&get_info(FILTER.name)).errno, 0);
         kill(&pair);
         let size = blob.header.size;
-        assert_eq!(pair.call(&get_entries("filter", size)).errno, 0);
+        assert_eq!(pair.call(&get_entries(FILTER.name, size)).errno, 0);
         // A refused request, too.
         kill(&pair);
         let mut wrong = blob.clone();
@@ -155,7 +155,7 @@ fn between_the_calls_of_a_client() {
     let rules = "*filter\n:INPUT DROP [5:6]\n:user - [0:0]\n[1:2] -A INPUT -p tcp -m tcp --dport 22 -j user\n\
                  [3:4] -A user -m limit --limit 5/sec -j ACCEPT\nCOMMIT\n";
     // The first call starts the helper that the client's first call kills.
-    pair.call(&get_info("filter"));
+    pair.call(&get_info(FILTER.name));
     let mut before = 0;
     // The calls that each line makes at least.
     for (calls, line, input) in [

@@ -17,7 +17,7 @@ use bpfilter_tests::blob::{
 };
 use bpfilter_tests::client::side::{Pair, Side, settled_rss, status};
 use bpfilter_tests::client::wire::{Reply, Request};
-use umh_core::abi::{VERDICT_ACCEPT, VERDICT_DROP};
+use umh_core::abi::{FILTER, VERDICT_ACCEPT, VERDICT_DROP};
 
 const RAWCLIENT: &str = env!("CARGO_BIN_EXE_rawclient");
 
@@ -63,7 +63,7 @@ fn fifty_thousand_rules() {
     // Read, counted and replaced.
     pair.same_table();
     let counters = vec![(1, 60); blob.header.num_entries as usize];
-    assert_eq!(pair.call(&add_counters("filter", &counters)).errno, 0);
+    assert_eq!(pair.call(&add_counters(FILTER.name, &counters)).errno, 0);
     pair.same_table();
     blob.header.num_counters = blob.header.num_entries;
     assert_eq!(pair.call(&blob.call()).errno, 0);
@@ -87,7 +87,7 @@ fn two_namespaces_have_two_tables() {
     let first = pair.same_table();
     pair.same(&Request::Unshare);
     assert_eq!(
-        info_of(&pair.call(&get_info("filter")).bytes).num_entries,
+        info_of(&pair.call(&get_info(FILTER.name)).bytes).num_entries,
         4
     );
     assert_eq!(pair.call(&many_rules(5).call()).errno, 0);
@@ -99,7 +99,7 @@ fn two_namespaces_have_two_tables() {
         pair.same(&Request::Enter(1));
         assert_eq!(pair.same_table(), second);
     }
-    let added = pair.call(&add_counters("filter", &[(1, 2); 9]));
+    let added = pair.call(&add_counters(FILTER.name, &[(1, 2); 9]));
     assert_eq!(added.errno, 0);
     pair.same(&Request::Enter(0));
     assert_eq!(pair.same_table(), first, "the others' counters");
@@ -113,7 +113,10 @@ fn it_holds_nothing_between_requests() {
     let mut blob = many_rules(100);
     blob.header.num_counters = 4;
     assert_eq!(side.call(&blob.call()).errno, 0);
-    assert_eq!(side.call(&get_entries("filter", blob.header.size)).errno, 0);
+    assert_eq!(
+        side.call(&get_entries(FILTER.name, blob.header.size)).errno,
+        0
+    );
     let helper = side.helper().expect("a helper");
     let mut held: Vec<_> = std::fs::read_dir(format!("/proc/{helper}/fd"))
         .expect("a process")
@@ -158,9 +161,9 @@ fn a_thousand_namespaces_leave_nothing() {
     let mut blob = many_rules(1);
     blob.header.num_counters = 4;
     let calls = vec![
-        get_info("filter"),
+        get_info(FILTER.name),
         blob.call(),
-        get_entries("filter", blob.header.size),
+        get_entries(FILTER.name, blob.header.size),
     ];
     let visit = |side: &mut Side, count| {
         let reply = side.ask(&Request::Visit(calls.clone(), count));
@@ -184,7 +187,7 @@ fn a_thousand_namespaces_leave_nothing() {
             "bpfilter-run holds {} descriptors, {run_fds} before",
             descriptors(side.pid())
         );
-        side.call(&get_info("filter"));
+        side.call(&get_info(FILTER.name));
         std::thread::sleep(Duration::from_millis(100));
     }
     println!("helper: {rss} KiB before a thousand namespaces, {rss_after} KiB after them");

@@ -16,7 +16,7 @@ use bpfilter_tests::blob::{
 use bpfilter_tests::client::side::Side;
 use bpfilter_tests::client::sockopt::{Call, GET_REVISION_MATCH, Outcome};
 use bpfilter_tests::client::wire::{Reply, Request};
-use umh_core::abi::VERDICT_DROP;
+use umh_core::abi::{FILTER, VERDICT_DROP};
 
 fn bpfilter() -> Side {
     Side::bpfilter(env!("CARGO_BIN_EXE_rawclient"))
@@ -40,8 +40,8 @@ fn blob(rules: usize, current: u32) -> Blob {
 
 /// Number of entries and all of them, which must be there to be had.
 fn state(side: &mut Side) -> (u32, Vec<u8>) {
-    let info = info_of(&succeeds(side, &get_info("filter")).bytes);
-    let entries = succeeds(side, &get_entries("filter", info.size)).bytes;
+    let info = info_of(&succeeds(side, &get_info(FILTER.name)).bytes);
+    let entries = succeeds(side, &get_entries(FILTER.name, info.size)).bytes;
     (info.num_entries, entries)
 }
 
@@ -62,10 +62,10 @@ fn outcome(reply: Reply) -> Outcome {
 fn calls(entries: u32, size: u32) -> Vec<Call> {
     let counters = vec![(0, 0); entries as usize];
     vec![
-        get_info("filter"),
-        get_entries("filter", size),
+        get_info(FILTER.name),
+        get_entries(FILTER.name, size),
         get_revision(GET_REVISION_MATCH, "tcp", 0),
-        add_counters("filter", &counters),
+        add_counters(FILTER.name, &counters),
         blob(800, entries).call(),
     ]
 }

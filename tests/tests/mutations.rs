@@ -20,7 +20,7 @@ use bpfilter_tests::oracle::judge::{self, Verdict};
 use bpfilter_tests::{blob::generate, cases};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use umh_core::table::is_filter;
+use umh_core::abi::{FILTER, Family, TableSpec};
 use umh_core::target::Host;
 
 const RAWCLIENT: &str = env!("CARGO_BIN_EXE_rawclient");
@@ -93,7 +93,7 @@ fn the_helper_judges_as_the_kernel_does() {
         prop_assume!(!mutant.is_refused());
 
         // Another table is ip_tables' own affair, which has all extensions.
-        let asked = match is_filter(&mutant.header().name) {
+        let asked = match TableSpec::served(Family::Ipv4, &mutant.header().name).is_some() {
             true => mutant.without_unknown(&host),
             false => mutant.clone(),
         };
@@ -121,7 +121,7 @@ fn any_table_comes_back_with_its_counters() {
         let counters: Vec<_> = (0..blob.header.num_entries as usize)
             .map(|entry| counters[entry % counters.len()])
             .collect();
-        let added = pair.call(&blob::add_counters("filter", &counters));
+        let added = pair.call(&blob::add_counters(FILTER.name, &counters));
         prop_assert_eq!(added.errno, 0);
         let before = pair.same_table();
         // Loaded once more as it was given back: only counters start anew,

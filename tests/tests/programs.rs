@@ -9,7 +9,7 @@
 use bpfilter_tests::blob::{Rule, Table, Target};
 use bpfilter_tests::programs::{Programs, kernel};
 use umh_core::abi::Hook;
-use umh_core::abi::{VERDICT_ACCEPT, VERDICT_DROP};
+use umh_core::abi::{FILTER, VERDICT_ACCEPT, VERDICT_DROP};
 
 /// A UDP packet.
 fn udp(source: [u8; 4], destination_port: u16) -> Vec<u8> {
@@ -27,7 +27,7 @@ fn udp(source: [u8; 4], destination_port: u16) -> Vec<u8> {
 fn pristine() {
     let blob = Table::default().blob();
     let programs = Programs::load(&blob.header, &blob.entries).unwrap();
-    for hook in Hook::ALL {
+    for hook in FILTER.each_hook() {
         let run = programs.run(hook, &udp([10, 0, 0, 1], 53), 1000).unwrap();
         println!(
             "{hook:?} {run:?} {} {}",

@@ -26,7 +26,7 @@ use bpfilter_tests::rules::edited::Edited;
 use bpfilter_tests::world::namespace::{run, unshare};
 use fastrand::Rng;
 use umh_core::abi::Hook as CoreHook;
-use umh_core::abi::{GetInfo, Replace, VERDICT_ACCEPT, VERDICT_DROP, VERDICT_RETURN};
+use umh_core::abi::{FILTER, GetInfo, Replace, VERDICT_ACCEPT, VERDICT_DROP, VERDICT_RETURN};
 
 /// The packets of a case, some of them damaged, each with the hooks it is
 /// put through.
@@ -73,12 +73,13 @@ fn judge(
     let mut evaluator = Evaluator::new(Table::parse(&info, entries), 0, host.hz);
     let mut before = programs.counters();
     for bytes in packets {
-        for hook in CoreHook::ALL {
+        for hook in FILTER.each_hook() {
             let at = PacketAt {
                 hook: match hook {
                     CoreHook::LocalIn => Hook::LocalIn,
                     CoreHook::Forward => Hook::Forward,
                     CoreHook::LocalOut => Hook::LocalOut,
+                    CoreHook::PreRouting | CoreHook::PostRouting => unreachable!("{hook:?}"),
                 },
                 bytes,
                 // What the kernel's test run makes of any hook.

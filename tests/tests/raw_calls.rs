@@ -21,7 +21,7 @@ use bpfilter_tests::client::sockopt::{
 };
 use bpfilter_tests::oracle::judge;
 use bpfilter_tests::replace_checks::{CURRENT, requests};
-use umh_core::abi::{IPT_F_GOTO, VERDICT_ACCEPT, VERDICT_DROP};
+use umh_core::abi::{FILTER, IPT_F_GOTO, VERDICT_ACCEPT, VERDICT_DROP};
 
 /// Both sides, at a fresh table.
 fn pair() -> Pair {
@@ -43,8 +43,8 @@ fn expect(pair: &mut Pair, errno: i32, call: &Call) -> Outcome {
 /// GET_INFO and GET_ENTRIES agree. Returns the number of entries.
 #[track_caller]
 fn state(pair: &mut Pair) -> u32 {
-    let info = info_of(&expect(pair, 0, &get_info("filter")).bytes);
-    expect(pair, 0, &get_entries("filter", info.size));
+    let info = info_of(&expect(pair, 0, &get_info(FILTER.name)).bytes);
+    expect(pair, 0, &get_entries(FILTER.name, info.size));
     info.num_entries
 }
 
@@ -84,7 +84,7 @@ fn some_rules() -> Blob {
 fn a_fresh_table_is_the_same() {
     let mut pair = pair();
     for kind in [Kind::Raw, Kind::Udp, Kind::Tcp] {
-        let mut call = get_info("filter");
+        let mut call = get_info(FILTER.name);
         call.socket = kind;
         expect(&mut pair, 0, &call);
     }
@@ -95,7 +95,7 @@ fn a_fresh_table_is_the_same() {
 fn get_info_errors() {
     let mut pair = pair();
     for len in [0, 1, 32, 83, 85, 100, 0x7fff_ffff, 0x8000_0000, u32::MAX] {
-        expect(&mut pair, libc::EINVAL, &get_info("filter").len(len));
+        expect(&mut pair, libc::EINVAL, &get_info(FILTER.name).len(len));
     }
     for place in [
         Place::Address(0),
@@ -105,25 +105,25 @@ fn get_info_errors() {
         Place::Address(u64::MAX),
         Place::ReadOnly,
     ] {
-        expect(&mut pair, libc::EFAULT, &get_info("filter").at(place));
+        expect(&mut pair, libc::EFAULT, &get_info(FILTER.name).at(place));
         // The length is looked at first.
         expect(
             &mut pair,
             libc::EINVAL,
-            &get_info("filter").at(place).len(83),
+            &get_info(FILTER.name).at(place).len(83),
         );
     }
-    expect(&mut pair, 0, &get_info("filter").at(Place::Guarded));
+    expect(&mut pair, 0, &get_info(FILTER.name).at(Place::Guarded));
     for table in ["", "f", "filte", "filterr", "FILTER", "broute", "arp"] {
         expect(&mut pair, libc::ENOENT, &get_info(table));
         expect(&mut pair, libc::ENOENT, &get_info(table).at(Place::Guarded));
     }
     // The memory ends within the structure: the name can be read, the answer
     // not written.
-    let mut short = get_info("filter");
+    let mut short = get_info(FILTER.name);
     short.bytes.truncate(40);
     expect(&mut pair, libc::EFAULT, &short.len(84).at(Place::Guarded));
-    let mut shorter = get_info("filter");
+    let mut shorter = get_info(FILTER.name);
     shorter.bytes.truncate(31);
     expect(&mut pair, libc::EFAULT, &shorter.len(84).at(Place::Guarded));
     assert_eq!(state(&mut pair), 4);
@@ -132,11 +132,11 @@ fn get_info_errors() {
 #[test]
 fn get_info_takes_a_c_string() {
     let mut pair = pair();
-    let mut call = get_info("filter");
+    let mut call = get_info(FILTER.name);
     call.bytes[7..].fill(0xaa);
     expect(&mut pair, 0, &call);
     // A name that fills its field ends at its last byte all the same.
-    let mut call = get_info("filter");
+    let mut call = get_info(FILTER.name);
     call.bytes[..32].fill(b'f');
     expect(&mut pair, libc::ENOENT, &call);
 }
@@ -156,7 +156,7 @@ fn tables_that_bpfilter_leaves_alone() {
 #[test]
 fn get_entries_errors() {
     let mut pair = pair();
-    let good = get_entries("filter", 632);
+    let good = get_entries(FILTER.name, 632);
     for len in [0, 1, 39, 40, 671, 673, 0x7fff_ffff, 0x8000_0000, u32::MAX] {
         expect(&mut pair, libc::EINVAL, &good.clone().len(len));
     }
@@ -164,7 +164,7 @@ fn get_entries_errors() {
     // The table is looked for before its size is compared.
     expect(&mut pair, libc::ENOENT, &get_entries("nobody", 0));
     for size in [0, 1, 631, 633, 640, 1 << 20] {
-        expect(&mut pair, libc::EAGAIN, &get_entries("filter", size));
+        expect(&mut pair, libc::EAGAIN, &get_entries(FILTER.name, size));
     }
     for place in [
         Place::Address(0),
@@ -197,8 +197,8 @@ fn get_entries_errors() {
 fn get_entries_leaves_alone_what_the_kernel_leaves_alone() {
     let mut pair = pair();
     load(&mut pair, some_rules());
-    let info = info_of(&expect(&mut pair, 0, &get_info("filter")).bytes);
-    let mut call = get_entries("filter", info.size);
+    let info = info_of(&expect(&mut pair, 0, &get_info(FILTER.name)).bytes);
+    let mut call = get_entries(FILTER.name, info.size);
     call.bytes[40..].fill(0x5a);
     let kernel = pair.kernel.call(&call);
     let bpfilter = pair.bpfilter.call(&call);
@@ -265,7 +265,7 @@ fn options_and_levels_that_are_not_ours() {
     // The same numbers elsewhere mean something else.
     for level in [libc::SOL_SOCKET, libc::SOL_IPV6, libc::SOL_UDP] {
         for option in 64..68 {
-            let mut call = get_info("filter");
+            let mut call = get_info(FILTER.name);
             call.level = level;
             call.option = option;
             for set in [false, true] {
@@ -321,9 +321,9 @@ fn replace_gives_the_old_counters_back() {
     let counters: Vec<(u64, u64)> = (0..u64::from(entries))
         .map(|i| (i * 3 + 1, i << 40 | 7))
         .collect();
-    expect(&mut pair, 0, &add_counters("filter", &counters));
+    expect(&mut pair, 0, &add_counters(FILTER.name, &counters));
     state(&mut pair);
-    expect(&mut pair, 0, &add_counters("filter", &counters));
+    expect(&mut pair, 0, &add_counters(FILTER.name, &counters));
     state(&mut pair);
 
     // A refused REPLACE leaves rules, counters and the buffer alone.
@@ -417,7 +417,7 @@ fn replace_names_its_table() {
 fn add_counters_errors() {
     let mut pair = pair();
     let four = [(1, 2), (3, 4), (5, 6), (u64::MAX, u64::MAX)];
-    let good = add_counters("filter", &four);
+    let good = add_counters(FILTER.name, &four);
     for len in [0, 1, 39, 40, 41, 55, 103, 105, 120, 0x7fff_ffff, u32::MAX] {
         expect(&mut pair, libc::EINVAL, &good.clone().len(len));
     }
@@ -426,12 +426,16 @@ fn add_counters_errors() {
         call.bytes[32..36].copy_from_slice(&u32::to_ne_bytes(count));
         expect(&mut pair, libc::EINVAL, &call);
     }
-    expect(&mut pair, libc::EINVAL, &add_counters("filter", &[]));
-    expect(&mut pair, libc::EINVAL, &add_counters("filter", &four[..3]));
+    expect(&mut pair, libc::EINVAL, &add_counters(FILTER.name, &[]));
     expect(
         &mut pair,
         libc::EINVAL,
-        &add_counters("filter", &[(0, 0); 5]),
+        &add_counters(FILTER.name, &four[..3]),
+    );
+    expect(
+        &mut pair,
+        libc::EINVAL,
+        &add_counters(FILTER.name, &[(0, 0); 5]),
     );
     expect(&mut pair, libc::ENOENT, &add_counters("nobody", &four));
     expect(&mut pair, libc::ENOENT, &add_counters("nobody", &four[..3]));
@@ -501,14 +505,14 @@ fn odd_tables_that_are_accepted() {
 fn options_have_a_direction() {
     let mut pair = pair();
     // 64 and 65 mean one thing to set and another to get.
-    let info = get_info("filter");
+    let info = get_info(FILTER.name);
     let mut call = Call::set(REPLACE, info.bytes.clone());
     expect(&mut pair, libc::EINVAL, &call);
     call = Call::get(GET_INFO, some_rules().bytes());
     expect(&mut pair, libc::EINVAL, &call);
-    call = Call::get(GET_ENTRIES, add_counters("filter", &[(1, 1); 4]).bytes);
+    call = Call::get(GET_ENTRIES, add_counters(FILTER.name, &[(1, 1); 4]).bytes);
     pair.call(&call);
-    call = Call::set(ADD_COUNTERS, get_entries("filter", 632).bytes);
+    call = Call::set(ADD_COUNTERS, get_entries(FILTER.name, 632).bytes);
     pair.call(&call);
     assert_eq!(state(&mut pair), 4);
 }

@@ -19,6 +19,7 @@ use std::path::Path;
 use bpfilter_tests::blob::{add_counters, get_entries, get_info, info_of};
 use bpfilter_tests::client::side::{Pair, Side};
 use bpfilter_tests::oracle::judge;
+use umh_core::abi::FILTER;
 
 /// Name and text of each file, and the extensions for which it is refused.
 fn files() -> Vec<(String, String, Vec<String>)> {
@@ -42,8 +43,8 @@ fn files() -> Vec<(String, String, Vec<String>)> {
 
 /// What GET_ENTRIES says.
 fn table(side: &mut Side) -> Vec<u8> {
-    let info = info_of(&side.call(&get_info("filter")).bytes);
-    side.call(&get_entries("filter", info.size)).bytes
+    let info = info_of(&side.call(&get_info(FILTER.name)).bytes);
+    side.call(&get_entries(FILTER.name, info.size)).bytes
 }
 
 /// Loads rules on both sides and takes them through everything that keeps
@@ -67,11 +68,11 @@ fn round_trip(pair: &mut Pair, name: &str, rules: &str) {
     assert_eq!(save(pair, "-c"), saved, "{name}");
 
     // Counters as traffic would leave them, then an edit, which keeps them.
-    let info = info_of(&pair.call(&get_info("filter")).bytes);
+    let info = info_of(&pair.call(&get_info(FILTER.name)).bytes);
     let counters: Vec<(u64, u64)> = (1..=u64::from(info.num_entries))
         .map(|i| (i, i * 60))
         .collect();
-    let added = pair.call(&add_counters("filter", &counters));
+    let added = pair.call(&add_counters(FILTER.name, &counters));
     assert_eq!(added.errno, 0, "{name}");
     for line in [
         "iptables -I INPUT 1 -s 192.0.2.1 -j DROP",

@@ -16,8 +16,8 @@ use umh_core::ir::named::Shape;
 use umh_core::program::Insn;
 use umh_core::target::Machine;
 
-/// Where in the caller's memory something lies: an allegation, and a number
-/// of this process's only by accident. Only the kernel may follow it.
+/// An address in the caller's address space, as the caller gives it: untrusted,
+/// and without a meaning in this process. Only the kernel may follow it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct UserAddr(pub u64);
 

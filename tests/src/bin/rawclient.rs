@@ -16,6 +16,7 @@ use bpfilter_tests::client::sockopt::{
     Call, Hex, Outcome, Place, Prepared, errno_name, errno_of_name,
 };
 use bpfilter_tests::{client::sockopt, client::wire, replace_checks};
+use umh_core::abi::FILTER;
 
 const USAGE: &str = "\
 usage: rawclient info [TABLE]               GET_INFO, printed field by field
@@ -38,9 +39,9 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match words.as_slice() {
-        ["info"] => info("filter"),
+        ["info"] => info(FILTER.name),
         ["info", table] => info(table),
-        ["entries"] => entries("filter"),
+        ["entries"] => entries(FILTER.name),
         ["entries", table] => entries(table),
         ["revision", kind, name, revision] => revision_of(kind, name, revision),
         ["loop", count] => repeat(count),
@@ -128,7 +129,7 @@ fn revision_of(kind: &str, name: &str, revision: &str) -> io::Result<()> {
 
 fn repeat(count: &str) -> io::Result<()> {
     let count: u32 = count.parse().map_err(io::Error::other)?;
-    let call = Call::get(sockopt::GET_INFO, named("filter", 84));
+    let call = Call::get(sockopt::GET_INFO, named(FILTER.name, 84));
     let first = made(&call)?;
     // One socket and one buffer: what is timed is the call.
     let prepared = Prepared::new(&call)?;
@@ -162,7 +163,7 @@ fn expect(errno: &str, direction: &str, option: &str, len: &str, rest: &[&str]) 
         "kernel" => Place::Address(0xffff_ffff_8100_0000),
         _ => return Err(io::Error::other("which place?")),
     };
-    let table = rest.get(1).copied().unwrap_or("filter");
+    let table = rest.get(1).copied().unwrap_or(FILTER.name);
     // Lengths beyond any table only go over the call, not into memory.
     let bytes = named(table, len.min(1 << 20) as usize);
     let call = match direction {

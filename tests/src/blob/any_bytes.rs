@@ -5,8 +5,7 @@
 //! never panics, and what it takes keeps the promises of [`Table`]. The
 //! entry for a fuzzer, and for properties.
 
-use umh_core::abi::Hook;
-use umh_core::abi::{FILTER_VALID_HOOKS, Replace};
+use umh_core::abi::{FILTER, Replace};
 use umh_core::arena::Arena;
 use umh_core::ir::named::{NAMED_MAX, Named, NamedTables};
 use umh_core::table::{self, Table, Target, Verdict};
@@ -33,8 +32,8 @@ pub fn replace(data: &[u8]) {
         header.size = entries.len() as u32;
     }
     if choice(1) {
-        header.name[..7].copy_from_slice(b"filter\0");
-        header.valid_hooks = FILTER_VALID_HOOKS;
+        header.name = FILTER.padded_name();
+        header.valid_hooks = FILTER.valid_hooks();
         header.num_counters = 4;
     }
     let host = Host {
@@ -93,7 +92,7 @@ fn promises(table: &Table<'_>) {
         }
     }
     assert_eq!(table.entries().count(), count as usize, "all can be read");
-    for hook in Hook::ALL {
+    for hook in FILTER.each_hook() {
         let start = table.entry(table.hook_entry(hook)).expect("a start");
         assert_ne!(start.comefrom & hook.mask(), 0, "a hook reaches its start");
         let policy = table.entry(table.underflow(hook)).expect("a policy");

@@ -8,8 +8,8 @@
 use std::fmt;
 
 use umh_core::abi::{
-    ALIGN, Counters, EXTENSION_NAME_LEN, Entry, ExtensionHeader, FILTER_VALID_HOOKS, GetEntries,
-    GetInfo, IPT_F_GOTO, IptIp, NUM_HOOKS, Replace, TABLE_NAME_LEN, VERDICT_ACCEPT, VERDICT_RETURN,
+    ALIGN, Counters, EXTENSION_NAME_LEN, Entry, ExtensionHeader, FILTER, GetEntries, GetInfo,
+    IPT_F_GOTO, IptIp, NUM_HOOKS, Replace, TABLE_NAME_LEN, VERDICT_ACCEPT, VERDICT_RETURN,
 };
 use zerocopy::{FromBytes, FromZeros, IntoBytes};
 
@@ -252,8 +252,8 @@ impl Blob {
     fn empty() -> Self {
         Self {
             header: Replace {
-                name: padded::<TABLE_NAME_LEN>("filter"),
-                valid_hooks: FILTER_VALID_HOOKS,
+                name: FILTER.padded_name(),
+                valid_hooks: FILTER.valid_hooks(),
                 num_entries: 0,
                 size: 0,
                 hook_entry: [0; NUM_HOOKS],

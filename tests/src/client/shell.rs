@@ -8,6 +8,7 @@
 use crate::blob::{get_entries, get_info, info_of};
 use crate::client::side::{Pair, Side};
 use crate::client::wire::Ran;
+use umh_core::abi::FILTER;
 
 /// Under bpfilter-run /proc/net/ip_tables_names is the kernel's own, which
 /// does not list a table that it was never asked for: hence `-t filter`.
@@ -58,7 +59,7 @@ impl Pair {
     /// Reads the table on both sides: they must agree to the byte.
     #[track_caller]
     pub fn same_table(&mut self) -> Vec<u8> {
-        let info = info_of(&self.call(&get_info("filter")).bytes);
-        self.call(&get_entries("filter", info.size)).bytes
+        let info = info_of(&self.call(&get_info(FILTER.name)).bytes);
+        self.call(&get_entries(FILTER.name, info.size)).bytes
     }
 }

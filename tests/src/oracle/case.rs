@@ -11,7 +11,7 @@ use std::fmt;
 use std::io;
 
 use fastrand::Rng;
-use umh_core::abi::{Counters, GetEntries, GetInfo};
+use umh_core::abi::{Counters, FILTER, GetEntries, GetInfo};
 
 use crate::blob::{counters_of, get_entries, get_info, info_of};
 use crate::client::sockopt::{Prepared, errno_name};
@@ -143,12 +143,12 @@ pub struct Live {
 impl Live {
     /// Looks at the table that is loaded now.
     pub fn open() -> io::Result<Self> {
-        let outcome = Prepared::new(&get_info("filter"))?.outcome();
+        let outcome = Prepared::new(&get_info(FILTER.name))?.outcome();
         if outcome.ret != 0 {
             return Err(io::Error::from_raw_os_error(outcome.errno));
         }
         let info = info_of(&outcome.bytes);
-        let call = Prepared::new(&get_entries("filter", info.size))?;
+        let call = Prepared::new(&get_entries(FILTER.name, info.size))?;
         Ok(Self { info, call })
     }
 

@@ -7,7 +7,7 @@
 //! extensions that it has and bpfilter has not ([`Mutant::without_unknown`]).
 
 use umh_core::abi::ExtensionKind;
-use umh_core::abi::{EXTENSION_NAME_LEN, ExtensionHeader, GetInfo, Replace, VERDICT_QUEUE};
+use umh_core::abi::{EXTENSION_NAME_LEN, ExtensionHeader, FILTER, GetInfo, Replace, VERDICT_QUEUE};
 use umh_core::arena::Arena;
 use umh_core::errno::Errno;
 use umh_core::extension::registry;
@@ -240,15 +240,15 @@ pub fn verdict_of(mut call: impl FnMut(&Call) -> Outcome, mutant: &Mutant) -> Ve
     if outcome.ret != 0 {
         return Verdict::Refused(outcome.errno);
     }
-    let info = blob::info_of(&call(&blob::get_info("filter")).bytes);
-    let entries = call(&blob::get_entries("filter", info.size));
+    let info = blob::info_of(&call(&blob::get_info(FILTER.name)).bytes);
+    let entries = call(&blob::get_entries(FILTER.name, info.size));
     Verdict::Loaded(Box::new(info), entries.bytes[40..].to_vec())
 }
 
 /// Empties a side's table: 4 entries are left. Cases that start from there do
 /// not depend on the ones before, and can be shrunk.
 pub fn empty(side: &mut Side) {
-    let info = blob::info_of(&side.call(&blob::get_info("filter")).bytes);
+    let info = blob::info_of(&side.call(&blob::get_info(FILTER.name)).bytes);
     if info.num_entries == 4 {
         return;
     }

@@ -22,11 +22,6 @@ impl<'a> Arena<'a> {
         Self { rest: bytes }
     }
 
-    /// Bytes that are left.
-    pub fn left(&self) -> usize {
-        self.rest.len()
-    }
-
     /// A slice of `count` elements, or ENOMEM.
     pub fn slice<T>(&mut self, count: usize) -> Result<&'a mut [T]>
     where

@@ -14,7 +14,7 @@ pub(crate) fn read<T: FromBytes>(bytes: &[u8], at: usize) -> Option<T> {
     Some(value)
 }
 
-/// The structure at the start, EINVAL if it is not all there or not aligned.
+/// The structure at the start; EINVAL if `bytes` is too short or not aligned.
 pub(crate) fn refer<T: FromBytes + KnownLayout + Immutable>(bytes: &[u8]) -> Result<&T> {
     let (value, _) = T::ref_from_prefix(bytes).map_err(|_| Errno::EINVAL)?;
     Ok(value)

@@ -4,7 +4,7 @@
 use umh_core::abi::{Counters, CountersInfo};
 use umh_core::command::OptLen;
 use umh_core::errno::{Errno, Result};
-use umh_core::table::image::{Header, Image, VERSION};
+use umh_core::table::image::{Header, Image};
 use zerocopy::{FromBytes, IntoBytes};
 
 use super::Caller;
@@ -78,7 +78,6 @@ fn pristine_generation<S: System>(
     let mut draft = system.draft(size_of::<Header>() + image.bytes().len())?;
     let (head, entries) = Header::mut_from_prefix(&mut draft).map_err(|_| Errno::EIO)?;
     *head = Header {
-        version: VERSION,
         rows,
         ..*image.header()
     };

@@ -6,7 +6,6 @@
 
 use bpfilter_msgfmt::HOOKS;
 use heapless::Vec;
-use umh_core::abi::Hook;
 use umh_core::errno::{Errno, Result};
 use umh_core::ir::named::NAMED_MAX;
 use umh_core::plan::{Plan, Room, Unplanned};
@@ -62,13 +61,12 @@ pub(super) fn compile<S: System>(
     let mut memory = system.memory(PROGRAM_MAX * size_of::<Insn>())?;
     let (room, _) =
         <[Insn]>::mut_from_prefix_with_elems(&mut memory, PROGRAM_MAX).map_err(|_| Errno::EIO)?;
-    let mut load = |hook| {
+    let mut programs = Vec::<S::Handle, HOOKS>::new();
+    for hook in table.spec().each_hook() {
         let len = program::build(&ruleset, hook, room)?;
-        system.load(room.get_mut(..len).ok_or(Errno::EIO)?, &maps)
-    };
-    Ok([
-        load(Hook::LocalIn)?,
-        load(Hook::Forward)?,
-        load(Hook::LocalOut)?,
-    ])
+        let program = system.load(room.get_mut(..len).ok_or(Errno::EIO)?, &maps)?;
+        programs.push(program).map_err(|_| Errno::EIO)?;
+    }
+    // The generation has a program for each hook of the tables that are served.
+    programs.into_array().map_err(|_| Errno::EIO)
 }

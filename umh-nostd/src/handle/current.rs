@@ -7,7 +7,7 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use umh_core::abi::Counters;
+use umh_core::abi::{Counters, TableSpec};
 use umh_core::errno::{Errno, Result};
 use umh_core::table::image::Image;
 use umh_core::table::pristine::Pristine;
@@ -26,7 +26,7 @@ pub(super) struct Current<S: System> {
 }
 
 impl<S: System> Current<S> {
-    pub(super) fn open(system: &S) -> Result<Self> {
+    pub(super) fn open(system: &S, table: &TableSpec) -> Result<Self> {
         let committed = match system.recover()? {
             Some(generation) => {
                 let image = system.image(&generation.table)?;
@@ -36,14 +36,14 @@ impl<S: System> Current<S> {
         };
         Ok(Self {
             committed,
-            pristine: Pristine::new(),
+            pristine: Pristine::new(table)?,
         })
     }
 
     pub(super) fn image(&self) -> Result<Image<'_>> {
         match &self.committed {
             Some((_, bytes)) => Image::parse(bytes),
-            None => Ok(self.pristine.image()),
+            None => self.pristine.image(),
         }
     }
 

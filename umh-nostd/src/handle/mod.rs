@@ -14,16 +14,20 @@ mod replace;
 mod stream;
 
 use bpfilter_msgfmt::{Reply, Request};
-use umh_core::abi::{CountersInfo, GetEntries, GetRevision, Replace, TABLE_NAME_LEN};
+use umh_core::abi::{
+    CountersInfo, Family, GetEntries, GetRevision, Replace, TABLE_NAME_LEN, TableSpec,
+};
 use umh_core::command::Command;
 use umh_core::errno::{Errno, Result};
-use umh_core::table::is_filter;
 use umh_core::target::Machine;
 use zerocopy::{FromBytes, IntoBytes};
 
 use current::Current;
 
 use crate::system::{System, Tid, UserAddr};
+
+/// The kernel half passes on options of level SOL_IP alone.
+const FAMILY: Family = Family::Ipv4;
 
 /// The caller's memory around its `optval`.
 struct Caller<'a, S> {
@@ -82,12 +86,11 @@ fn carry_out<S: System>(system: &S, request: &Request) -> Result<()> {
     if let Command::GetRevision(kind) = command {
         return extensions::get_revision(&caller, kind, header);
     }
-    // For every table but `filter` the kernel's ip_tables, if there is one,
-    // gets the call and has the last word on it.
-    if !header.first_chunk().is_some_and(is_filter) {
-        return Err(Errno::ENOPROTOOPT);
-    }
-    let current = Current::open(system)?;
+    // For every table that is not served the kernel's ip_tables, if there is
+    // one, gets the call and has the last word on it.
+    let name = header.first_chunk().ok_or(Errno::EIO)?;
+    let table = TableSpec::served(FAMILY, name).ok_or(Errno::ENOPROTOOPT)?;
+    let current = Current::open(system, table)?;
     let image = current.image()?;
     match command {
         Command::Ping | Command::GetRevision(_) => Ok(()),

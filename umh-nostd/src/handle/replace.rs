@@ -12,7 +12,7 @@ use umh_core::arena::Arena;
 use umh_core::command::OptLen;
 use umh_core::errno::{Errno, Result};
 use umh_core::ir::named::{Named, NamedTables};
-use umh_core::table::image::{self, Image, VERSION};
+use umh_core::table::image::{self, Image};
 use umh_core::table::{Table, check_header};
 use umh_core::target::{Features, Machine};
 use zerocopy::{FromBytes, IntoBytes};
@@ -91,14 +91,13 @@ fn build<S: System>(
         }
     }
     *head = image::Header {
-        version: VERSION,
         rows,
         num_entries: info.num_entries,
         size: info.size,
         num_named: table.named().len() as u32,
-        pad: 0,
         hook_entry: info.hook_entry,
         underflow: info.underflow,
+        ..image::Header::of(table.spec())
     };
     table.into_entries();
     drop(work);

@@ -2,14 +2,15 @@
 //! The request handler over a fake system.
 #![expect(
     clippy::indexing_slicing,
-    reason = "a test that indexes wrongly shall fail"
+    clippy::unwrap_used,
+    reason = "a test fails by a panic"
 )]
 
 use std::mem::offset_of;
 use std::sync::atomic::Ordering;
 
 use bpfilter_msgfmt as msg;
-use umh_core::abi::{Counters, CountersInfo, GetEntries, GetInfo, GetRevision, Replace};
+use umh_core::abi::{Counters, CountersInfo, FILTER, GetEntries, GetInfo, GetRevision, Replace};
 use umh_core::table::pristine::Pristine;
 use zerocopy::FromZeros;
 
@@ -38,6 +39,10 @@ fn named(name: &str, size: usize) -> Vec<u8> {
     bytes
 }
 
+fn pristine() -> Pristine {
+    Pristine::new(&FILTER).unwrap()
+}
+
 #[test]
 fn ping() {
     assert_eq!(ask(&Fake::default(), 0, msg::CMD_PING, 0), 0);
@@ -46,7 +51,7 @@ fn ping() {
 
 #[test]
 fn info_of_the_pristine_table() {
-    let system = Fake::new(&named("filter", size_of::<GetInfo>()));
+    let system = Fake::new(&named(FILTER.name, size_of::<GetInfo>()));
     assert_eq!(
         ask(&system, 0, msg::IPT_SO_GET_INFO, size_of::<GetInfo>()),
         0
@@ -64,12 +69,12 @@ fn info_of_the_pristine_table() {
         )),
         Some((0xe, hooks, hooks, 4, 632))
     );
-    assert!(memory.starts_with(b"filter\0"));
+    assert!(memory.starts_with(&FILTER.padded_name()));
 }
 
 #[test]
 fn entries_of_the_pristine_table() {
-    let mut bytes = named("filter", 40 + 632);
+    let mut bytes = named(FILTER.name, 40 + 632);
     bytes[32..36].copy_from_slice(&632u32.to_ne_bytes());
     let system = Fake::new(&bytes);
     assert_eq!(ask(&system, 0, msg::IPT_SO_GET_ENTRIES, bytes.len()), 0);
@@ -104,7 +109,7 @@ fn entries_of_the_pristine_table() {
 fn errors_in_the_kernels_order() {
     let info = size_of::<GetInfo>();
     let nat = Fake::new(&named("nat", 96));
-    let filter = Fake::new(&named("filter", info));
+    let filter = Fake::new(&named(FILTER.name, info));
     // Length before address before name.
     assert_eq!(
         ask(&nat, 0, msg::IPT_SO_GET_INFO, info - 1),
@@ -162,7 +167,7 @@ fn replace(system: &Fake, num_counters: u32) -> i32 {
 
 /// The same, and something else that is different.
 fn replace_with(system: &Fake, num_counters: u32, edit: impl Fn(&mut [u8])) -> i32 {
-    let info = Pristine::new().image().info();
+    let info = pristine().image().unwrap().info();
     let mut header = Replace::new_zeroed();
     header.name = info.name;
     header.valid_hooks = info.valid_hooks;
@@ -172,7 +177,7 @@ fn replace_with(system: &Fake, num_counters: u32, edit: impl Fn(&mut [u8])) -> i
     header.underflow = info.underflow;
     header.num_counters = num_counters;
     header.counters = BASE + OUT as u64;
-    let mut blob = Pristine::new().image().bytes().to_vec();
+    let mut blob = pristine().image().unwrap().bytes().to_vec();
     blob[144..148].copy_from_slice(&(-1i32).to_ne_bytes());
     edit(&mut blob);
     let len = caller_with(system, &[header.as_bytes(), &blob]);
@@ -181,7 +186,7 @@ fn replace_with(system: &Fake, num_counters: u32, edit: impl Fn(&mut [u8])) -> i
 
 fn add_counters(system: &Fake, counters: &[Counters]) -> i32 {
     let mut header = CountersInfo::new_zeroed();
-    header.name = Pristine::new().image().info().name;
+    header.name = pristine().image().unwrap().info().name;
     header.num_counters = counters.len() as u32;
     let len = caller_with(system, &[header.as_bytes(), counters.as_bytes()]);
     ask(system, 1, msg::IPT_SO_SET_ADD_COUNTERS, len)
@@ -190,7 +195,7 @@ fn add_counters(system: &Fake, counters: &[Counters]) -> i32 {
 /// The entries as GET_ENTRIES gives them.
 fn entries(system: &Fake) -> Vec<u8> {
     let mut header = GetEntries::new_zeroed();
-    header.name = Pristine::new().image().info().name;
+    header.name = pristine().image().unwrap().info().name;
     header.size = 632;
     let len = caller_with(system, &[header.as_bytes(), &[0; 632]]);
     assert_eq!(ask(system, 0, msg::IPT_SO_GET_ENTRIES, len), 0);
@@ -259,7 +264,7 @@ fn replace_changes_the_table_and_keeps_it() {
             .all(|byte| *byte == 0)
     );
     assert_eq!(system.memory.borrow()[OUT + 64], 0xcc);
-    let mut expected = Pristine::new().image().bytes().to_vec();
+    let mut expected = pristine().image().unwrap().bytes().to_vec();
     expected[144..148].copy_from_slice(&(-1i32).to_ne_bytes());
     assert_eq!(entries(&system), expected);
     assert_eq!(system.held(), 0);
@@ -467,7 +472,7 @@ fn a_hostile_caller() {
                 (0, msg::IPT_SO_GET_ENTRIES, size_of::<GetEntries>() + 632)
             }
             _ => {
-                caller_with(&system, &[&named("filter", size_of::<GetInfo>())]);
+                caller_with(&system, &[&named(FILTER.name, size_of::<GetInfo>())]);
                 (0, msg::IPT_SO_GET_INFO, size_of::<GetInfo>())
             }
         };
@@ -491,7 +496,7 @@ fn a_hostile_caller() {
             bad += 1
         }
         system.noise.clear();
-        caller_with(&system, &[&named("filter", size_of::<GetInfo>())]);
+        caller_with(&system, &[&named(FILTER.name, size_of::<GetInfo>())]);
         assert_eq!(
             ask(&system, 0, msg::IPT_SO_GET_INFO, size_of::<GetInfo>()),
             0

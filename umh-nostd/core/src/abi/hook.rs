@@ -1,20 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The places in the network stack where rules are asked.
 
-/// A hook of the filter table.
+/// A hook of an internet protocol, `NF_INET_*`.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Hook {
+    /// `NF_INET_PRE_ROUTING`, the PREROUTING chain.
+    PreRouting = 0,
     /// `NF_INET_LOCAL_IN`, the INPUT chain.
     LocalIn = 1,
     /// `NF_INET_FORWARD`, the FORWARD chain.
     Forward = 2,
     /// `NF_INET_LOCAL_OUT`, the OUTPUT chain.
     LocalOut = 3,
+    /// `NF_INET_POST_ROUTING`, the POSTROUTING chain.
+    PostRouting = 4,
 }
 
 impl Hook {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 3] = [Self::LocalIn, Self::Forward, Self::LocalOut];
+    pub const ALL: [Self; super::NUM_HOOKS] = [
+        Self::PreRouting,
+        Self::LocalIn,
+        Self::Forward,
+        Self::LocalOut,
+        Self::PostRouting,
+    ];
 
     /// `NF_INET_*`.
     pub const fn number(self) -> usize {

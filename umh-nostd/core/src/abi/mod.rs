@@ -3,12 +3,16 @@
 //!
 //! Owns: the structures of `include/uapi/linux/netfilter/x_tables.h` and
 //! `netfilter_ipv4/ip_tables.h`, field for field. Plain data: a value of one
-//! of these types is an allegation of the caller's, checked by `table`.
+//! of these types is untrusted caller data, which `table` checks.
 
+mod family;
 mod hook;
+mod tables;
 pub mod xt;
 
+pub use family::{EntryLayout, Family};
 pub use hook::Hook;
+pub use tables::{FILTER, TABLES, TableKind, TableSpec};
 
 /// `XT_TABLE_MAXNAMELEN`: bytes of a table name, its NUL included.
 pub const TABLE_NAME_LEN: usize = 32;
@@ -20,9 +24,6 @@ pub const IFNAMSIZ: usize = 16;
 pub const NUM_HOOKS: usize = 5;
 /// Every structure inside a table starts at a multiple of this.
 pub const ALIGN: usize = 8;
-
-/// The filter table's hooks as a mask of `1 << NF_INET_*`.
-pub const FILTER_VALID_HOOKS: u32 = 1 << 1 | 1 << 2 | 1 << 3;
 
 /// Declares plain structures of the binary interface; the size is asserted.
 macro_rules! layout {

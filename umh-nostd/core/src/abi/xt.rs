@@ -10,7 +10,8 @@ use super::layout;
 layout! {
     /// `struct xt_connbytes_info`.
     ConnBytes: 24 {
-        /// Least and most; the other way round it is what must not be.
+        /// Least and most; if the least is greater, the numbers between them are
+        /// those that do not match.
         count: [u64; 2],
         /// `XT_CONNBYTES_*`: packets, bytes, bytes of an average packet.
         what: u8,

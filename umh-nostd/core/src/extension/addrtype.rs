@@ -4,8 +4,7 @@
 use zerocopy::IntoBytes;
 
 use super::{Extension, Rule, function};
-use crate::abi::Hook;
-use crate::abi::layout;
+use crate::abi::{Hook, layout};
 use crate::bytes::refer;
 use crate::errno::{Errno, Result};
 use crate::ir::{Draft, kind};
@@ -65,8 +64,9 @@ fn check_1(rule: &Rule<'_>, data: &[u8]) -> Result<()> {
     let addrtype = refer::<AddrType1>(data)?;
     let limit_in = addrtype.flags & LIMIT_IN != 0;
     let limit_out = addrtype.flags & LIMIT_OUT != 0;
-    let reached = |hook: Hook| rule.hooks & hook.mask() != 0;
-    if (limit_in && (limit_out || reached(Hook::LocalOut))) || (limit_out && reached(Hook::LocalIn))
+    let reached = |hooks: [Hook; 2]| hooks.iter().any(|hook| rule.hooks & hook.mask() != 0);
+    if (limit_in && (limit_out || reached([Hook::LocalOut, Hook::PostRouting])))
+        || (limit_out && reached([Hook::PreRouting, Hook::LocalIn]))
     {
         return Err(Errno::EINVAL);
     }

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! connbytes: how much a connection has transferred (xt_connbytes.c).
 
-use super::{Extension, Family, Rule};
+use super::{Extension, Rule};
 use crate::abi::xt::ConnBytes;
 use crate::bytes::refer;
 use crate::errno::{Errno, Result};
-use crate::ir::{Draft, kind};
+use crate::ir::{Draft, Untracked, kind};
 use crate::target::Features;
 
 pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
-    family: Family::Any,
+    family: None,
     needs: Features::CONNTRACK
         .with(Features::CONNECTION_EXTRAS)
         .with(Features::ACCOUNTING),
@@ -29,6 +29,8 @@ fn check(_: &Rule<'_>, data: &[u8]) -> Result<()> {
 
 /// connbytes_mt
 fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
-    draft.connection(false, |draft| draft.question(kind::CONNBYTES, data, false));
+    draft.connection(Untracked::Fails, |draft| {
+        draft.question(kind::CONNBYTES, data, false);
+    });
     Ok(())
 }

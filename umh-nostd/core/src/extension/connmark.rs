@@ -3,11 +3,11 @@
 //! and connections (xt_connmark.c).
 
 use super::mark::Mark;
-use super::{Extension, Family, Rule, function};
+use super::{Extension, Rule, function};
 use crate::abi::layout;
 use crate::bytes::refer;
 use crate::errno::{Errno, Result};
-use crate::ir::{Draft, Field, Test, kind};
+use crate::ir::{Draft, Field, Test, Untracked, kind};
 use crate::target::Features;
 
 layout! {
@@ -39,7 +39,7 @@ const MARKS: Extension = Extension {
 pub(super) const EXTENSIONS: [Extension; 3] = [
     Extension {
         revision: 1,
-        family: Family::Any,
+        family: None,
         needs: Features::CONNECTION_MARKS.with(Features::CONNTRACK),
         lower: connection_mark,
         // `struct xt_connmark_mtinfo1` is laid out as xt_mark_mtinfo1.
@@ -61,9 +61,10 @@ pub(super) const EXTENSIONS: [Extension; 3] = [
 /// connmark_tg_check_v2
 fn check_2(_: &Rule<'_>, data: &[u8]) -> Result<()> {
     let mark = refer::<ConnMark>(data)?;
-    match mark.shift_right <= 1 && mark.shift_bits < 32 {
-        true => Ok(()),
-        false => Err(Errno::EINVAL),
+    if mark.shift_right <= 1 && mark.shift_bits < 32 {
+        Ok(())
+    } else {
+        Err(Errno::EINVAL)
     }
 }
 
@@ -84,8 +85,9 @@ fn lower_1(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
 fn connection_mark(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
     let mark = refer::<Mark>(data)?;
     let offset = draft.machine().kernel.connection_mark();
-    draft.connection(false, |draft| {
-        // The kernel xors the truth with the number.
+    draft.connection(Untracked::Fails, |draft| {
+        // The kernel xors the result, 0 or 1, with this number: from 2 on the
+        // match holds whatever the result.
         if mark.invert < 2 {
             let test = Test::equal(Field::Connection, mark.mask, mark.mark);
             draft.connection_word(offset, test.invert_if(mark.invert != 0));

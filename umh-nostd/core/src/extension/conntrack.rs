@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! conntrack: what connection tracking knows of a packet (xt_conntrack.c).
 
-use super::{Extension, Family};
+use super::Extension;
 use crate::abi::layout;
 use crate::bytes::{read, refer};
 use crate::errno::{Errno, Result};
-use crate::ir::{CT_NAT, CT_ORIGINAL, CT_UNTRACKED, Draft, Field, Test, kind};
+use crate::ir::{CT_NAT, CT_ORIGINAL, CT_UNTRACKED, Draft, Field, Test, Untracked, kind};
 use crate::target::kernel::{
     CT_STATUS, CT_TIMEOUT, CT_TUPLES, TUPLE_DPORT, TUPLE_DST, TUPLE_PROTO, TUPLE_SPORT, TUPLE_SRC,
     TUPLE_STRIDE,
@@ -78,7 +78,7 @@ pub(super) const EXTENSIONS: [Extension; 3] =
 const fn revision<const SIZE: usize>(revision: u8) -> Extension {
     Extension {
         revision,
-        family: Family::Any,
+        family: None,
         needs: Features::CONNTRACK,
         lower,
         ..Extension::matching::<[u8; SIZE]>("conntrack")
@@ -114,7 +114,13 @@ fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
     if common.flags & DETAILS == 0 && asked(STATE) {
         return Ok(());
     }
-    draft.connection(asked(STATE), |draft| {
+    // A packet without a connection has a state, and no details.
+    let untracked = if asked(STATE) {
+        Untracked::Holds
+    } else {
+        Untracked::Fails
+    };
+    draft.connection(untracked, |draft| {
         let mut ask = |flag, part, test| detail(draft, common, flag, part, test);
         ask(
             DIRECTION,

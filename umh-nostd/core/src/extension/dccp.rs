@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! dccp: ports and packet types of DCCP (xt_dccp.c).
 //!
-//! Refused: options, which nobody asks for.
+//! Refused: options.
 
 use super::{Extension, Rule};
 use crate::abi::layout;
 use crate::bytes::refer;
 use crate::errno::{Errno, Result};
-use crate::ir::{Draft, Field, Payload, Test};
+use crate::ir::{CutOff, Draft, Field, Payload, Test};
 
 layout! {
     /// `struct xt_dccp_info`.
@@ -60,7 +60,7 @@ fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
     draft.header_with_ports(flags, invert, dccp.source, dccp.destination);
     if dccp.flags & TYPE != 0 {
         // Four bits of byte 8, above the lowest one.
-        draft.payload_word(Payload::Transport, 8, false);
+        draft.payload_word(Payload::Transport, 8, CutOff::Fails);
         draft.shift(0x1e00_0000, 0, 25);
         draft.bit();
         let test = Test::any_of(Field::Found, dccp.types.into());

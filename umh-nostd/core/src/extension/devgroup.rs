@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! devgroup: the groups of the interfaces (xt_devgroup.c).
 
-use super::{Extension, Family, Rule};
-use crate::abi::Hook;
-use crate::abi::layout;
+use super::{Extension, Rule};
+use crate::abi::{Hook, layout};
 use crate::bytes::refer;
 use crate::errno::{Errno, Result};
 use crate::ir::{Draft, Field, Test};
@@ -36,7 +35,7 @@ pub const INV_DESTINATION: u32 = 0x8;
 const MASK: u32 = 0xf;
 
 pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
-    family: Family::Any,
+    family: None,
     needs: Features::DEVICE_GROUPS,
     check,
     lower,
@@ -45,10 +44,12 @@ pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
 
 fn check(rule: &Rule<'_>, data: &[u8]) -> Result<()> {
     let group = refer::<DevGroup>(data)?;
-    let asked_at = |flag: u32, hook: Hook| group.flags & flag != 0 && rule.hooks & hook.mask() != 0;
+    let asked_at = |flag: u32, hooks: [Hook; 2]| {
+        group.flags & flag != 0 && hooks.iter().any(|hook| rule.hooks & hook.mask() != 0)
+    };
     if group.flags & !MASK != 0
-        || asked_at(SOURCE, Hook::LocalOut)
-        || asked_at(DESTINATION, Hook::LocalIn)
+        || asked_at(SOURCE, [Hook::LocalOut, Hook::PostRouting])
+        || asked_at(DESTINATION, [Hook::PreRouting, Hook::LocalIn])
     {
         return Err(Errno::EINVAL);
     }

@@ -8,7 +8,7 @@ use super::{Extension, Rule};
 use crate::abi::{IPT_INV_PROTO, layout};
 use crate::bytes::refer;
 use crate::errno::{Errno, Result};
-use crate::ir::{Draft, Field, Payload, Test};
+use crate::ir::{CutOff, Draft, Field, Payload, Test};
 
 layout! {
     /// `struct xt_ecn_info`.
@@ -58,8 +58,8 @@ fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
     }
     if ecn.operation & (ECE | CWR) != 0 {
         // The whole header, of which the second word is wanted.
-        draft.payload_word(Payload::Transport, 16, false);
-        draft.payload_word(Payload::Transport, 12, false);
+        draft.payload_word(Payload::Transport, 16, CutOff::Fails);
+        draft.payload_word(Payload::Transport, 12, CutOff::Fails);
         for (flag, bit) in [(ECE, 0x40 << 16), (CWR, 0x80 << 16)] {
             if ecn.operation & flag != 0 {
                 let test = Test::any_of(Field::Found, bit);

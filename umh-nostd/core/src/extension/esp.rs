@@ -5,7 +5,7 @@ use super::{Extension, Rule};
 use crate::abi::layout;
 use crate::bytes::refer;
 use crate::errno::{Errno, Result};
-use crate::ir::{Draft, Field, Payload, Test, Transport};
+use crate::ir::{CutOff, Draft, Field, Payload, Test, Transport};
 
 layout! {
     /// `struct xt_esp` and `struct ipt_ah`.
@@ -60,7 +60,7 @@ fn lower(draft: &mut Draft<'_, '_>, data: &[u8], offset: u32) -> Result<()> {
     let spi = refer::<Spi>(data)?;
     let [first, last] = spi.spis;
     draft.transport(Transport::Whole);
-    draft.payload_word(Payload::Transport, offset, false);
+    draft.payload_word(Payload::Transport, offset, CutOff::Fails);
     draft.detail_field(Test::between(Field::Found, first, last).invert_if(spi.invert != 0));
     Ok(())
 }

@@ -5,7 +5,7 @@
 
 use core::mem::offset_of;
 
-use super::{Extension, Family, Rule};
+use super::{Extension, Rule};
 use crate::abi::layout;
 use crate::bytes::refer;
 use crate::errno::{Errno, Result};
@@ -38,30 +38,28 @@ layout! {
 const SCALE: u32 = 10_000;
 
 pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
-    family: Family::Any,
+    family: None,
     user_size: offset_of!(Limit, previous) as u16,
     check,
     lower,
     ..Extension::matching::<Limit>("limit")
 }];
 
-/// A bucket as the kernel sets it up.
+/// A token bucket as the kernel sets it up.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Bucket {
+struct TokenBucket {
     /// Credits at the start.
-    pub credit: u32,
+    credit: u32,
     /// Most credits there can be.
-    pub cap: u32,
+    cap: u32,
     /// Credits that a packet costs.
-    pub cost: u32,
-    /// Credits that a tick brings.
-    pub per_tick: u32,
+    cost: u32,
 }
 
-impl Bucket {
-    /// The bucket for `data` on a kernel of `hz` ticks a second; ERANGE where
+impl TokenBucket {
+    /// The token bucket for `data` on a kernel of `hz` ticks a second; ERANGE where
     /// the kernel's 32 bits overflow.
-    pub fn new(data: &[u8], hz: u32) -> Result<Self> {
+    fn new(data: &[u8], hz: u32) -> Result<Self> {
         let limit = refer::<Limit>(data)?;
         let per_tick = limit_per_tick(hz);
         let per_second = hz.wrapping_mul(per_tick);
@@ -78,13 +76,12 @@ impl Bucket {
             credit: full,
             cap,
             cost,
-            per_tick,
         })
     }
 }
 
 fn check(rule: &Rule<'_>, data: &[u8]) -> Result<()> {
-    Bucket::new(data, rule.host.hz).map(|_| ())
+    TokenBucket::new(data, rule.host.hz).map(|_| ())
 }
 
 /// user2credits
@@ -99,6 +96,6 @@ fn credits(user: u32, per_second: u32) -> u32 {
 
 /// limit_mt
 fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
-    let bucket = Bucket::new(data, draft.machine().host.hz)?;
+    let bucket = TokenBucket::new(data, draft.machine().host.hz)?;
     draft.limit(bucket.credit, bucket.cap, bucket.cost)
 }

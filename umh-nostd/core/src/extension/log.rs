@@ -30,8 +30,9 @@ pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
 /// log_tg_check
 fn check(_: &Rule<'_>, data: &[u8]) -> Result<()> {
     let log = refer::<Log>(data)?;
-    match log.level < 8 && log.prefix.last() == Some(&0) {
-        true => Ok(()),
-        false => Err(Errno::EINVAL),
+    if log.level < 8 && log.prefix.last() == Some(&0) {
+        Ok(())
+    } else {
+        Err(Errno::EINVAL)
     }
 }

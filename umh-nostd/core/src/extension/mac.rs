@@ -2,8 +2,7 @@
 //! mac: the Ethernet source address (xt_mac.c).
 
 use super::Extension;
-use crate::abi::Hook;
-use crate::abi::layout;
+use crate::abi::{Hook, layout};
 use crate::bytes::refer;
 use crate::errno::Result;
 use crate::ir::{Draft, Field, MAC_PRESENT, Test};
@@ -22,8 +21,7 @@ layout! {
 }
 
 pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
-    // PREROUTING too, which no rule of this table is reached from.
-    hooks: (Hook::LocalIn.mask() | Hook::Forward.mask() | 1) as u8,
+    hooks: (Hook::PreRouting.mask() | Hook::LocalIn.mask() | Hook::Forward.mask()) as u8,
     needs: Features::LINK_LAYER,
     lower,
     ..Extension::matching::<Mac>("mac")
@@ -50,7 +48,8 @@ fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
                 draft.detail_field(last);
             });
         }
-        // The kernel xors the truth with the number.
+        // The kernel xors the result, 0 or 1, with this number: from 2 on the
+        // match holds whatever the result.
         _ => draft.require(present),
     }
     Ok(())

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! mark and MARK: the packet's mark (xt_mark.c).
 
-use super::{Extension, Family, function};
+use super::{Extension, function};
 use crate::abi::layout;
 use crate::bytes::refer;
 use crate::errno::Result;
@@ -33,7 +33,7 @@ layout! {
 pub(super) const EXTENSIONS: [Extension; 2] = [
     Extension {
         revision: 1,
-        family: Family::Any,
+        family: None,
         lower,
         ..Extension::matching::<Mark>("mark")
     },

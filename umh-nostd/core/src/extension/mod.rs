@@ -56,30 +56,22 @@ pub mod u32_match;
 pub mod udp;
 pub(crate) mod x_tables;
 
-use crate::abi::{ALIGN, ExtensionKind, IPT_INV_PROTO, IptIp};
+use crate::abi::{
+    ALIGN, EXTENSION_NAME_LEN, ExtensionKind, Family, IPT_INV_PROTO, IptIp, TableKind, TableSpec,
+};
 use crate::bytes::c_string;
 use crate::errno::{Errno, Result};
 use crate::ir::Draft;
 use crate::ir::named::Named;
 use crate::target::{Features, Host};
 
-/// For whom the kernel registers an extension. It decides what a caller
-/// hears who asks REPLACE for a revision that does not exist.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Family {
-    /// `NFPROTO_IPV4`: ENOENT.
-    Ipv4,
-    /// `NFPROTO_UNSPEC`: EPROTOTYPE.
-    Any,
-}
-
 /// The rule that an extension stands in.
 #[derive(Clone, Copy, Debug)]
 pub struct Rule<'a> {
     /// The kernel that the rule is for.
     pub host: &'a Host,
-    /// The table's name.
-    pub table: &'a [u8],
+    /// The table, if it is one that is served.
+    pub table: Option<&'a TableSpec>,
     /// What the rule asks of the IP header.
     pub ip: &'a IptIp,
     /// Mask of the hooks that reach it: `1 << NF_INET_*`.
@@ -92,23 +84,27 @@ type Check = fn(&Rule<'_>, &[u8]) -> Result<()>;
 /// What an extension asks of packets: the port of its `match` function.
 type Lower = fn(&mut Draft<'_, '_>, &[u8]) -> Result<()>;
 
-/// The table that a rule names, as the rule wants it. The data of the match is
-/// at an offset of all entries.
+/// The named table that a rule asks for, as the rule wants it to be. The match's
+/// data is at an offset of all entries.
 type Names = fn(&Extension, &mut [u8], usize) -> Result<Named>;
 
-/// Bytes that an extension's name has room in here, with a NUL.
-pub(crate) const NAME_LEN: usize = 10;
+/// The longest name that can be registered: in the name's field of a checked
+/// rule a NUL follows it, and then a number and the index in the registry.
+pub(crate) const NAME_MAX: usize =
+    EXTENSION_NAME_LEN - 1 - size_of::<u32>() - size_of::<registry::RegistryIndex>();
 
 /// The registration of one revision of a match or target.
 #[derive(Clone, Copy, Debug)]
 pub struct Extension {
     /// Match or target.
     pub kind: ExtensionKind,
-    name: [u8; NAME_LEN],
+    name: &'static str,
     /// Its revision.
     pub revision: u8,
-    /// For whom the kernel has it.
-    pub family: Family,
+    /// The only family that the kernel registers it for, `None` for all
+    /// (`NFPROTO_UNSPEC`). It decides what a caller hears who asks REPLACE for a
+    /// revision that does not exist.
+    pub family: Option<Family>,
     /// Bytes of its data, without the padding to a multiple of [`ALIGN`].
     pub size: u16,
     /// Bytes of its data that are given back; the rest reads as zero.
@@ -116,6 +112,8 @@ pub struct Extension {
     /// The extension of that name and revision in x_tables is preferred where
     /// there is one: it does more.
     pub prefers_x_tables: bool,
+    /// The only table whose rules may use it, `None` for all.
+    pub table: Option<TableKind>,
     /// The only hooks that may reach it, 0 for all.
     pub hooks: u8,
     /// The only protocol whose rules may use it, 0 for all.
@@ -130,23 +128,17 @@ pub struct Extension {
 
 impl Extension {
     /// A match of revision 0 with `T` as its data, for all rules.
-    #[allow(clippy::indexing_slicing, reason = "run by the compiler alone")]
-    const fn matching<T>(name: &str) -> Self {
-        let (from, mut to) = (name.as_bytes(), [0; NAME_LEN]);
-        let mut index = 0;
-        while index < from.len() {
-            to[index] = from[index];
-            index += 1;
-        }
-        assert!(index < NAME_LEN && size_of::<T>() <= u16::MAX as usize);
+    const fn matching<T>(name: &'static str) -> Self {
+        assert!(name.len() <= NAME_MAX && size_of::<T>() <= u16::MAX as usize);
         Self {
             kind: ExtensionKind::Match,
-            name: to,
+            name,
             revision: 0,
-            family: Family::Ipv4,
+            family: Some(Family::Ipv4),
             size: size_of::<T>() as u16,
             user_size: size_of::<T>() as u16,
             prefers_x_tables: false,
+            table: None,
             hooks: 0,
             protocol: 0,
             needs: Features::NONE,
@@ -157,7 +149,7 @@ impl Extension {
     }
 
     /// A target of revision 0 with `T` as its data, for all rules.
-    const fn target<T>(name: &str) -> Self {
+    const fn target<T>(name: &'static str) -> Self {
         Self {
             kind: ExtensionKind::Target,
             ..Self::matching::<T>(name)
@@ -165,17 +157,20 @@ impl Extension {
     }
 
     /// Its name, without a NUL.
-    pub fn name(&self) -> &[u8] {
-        c_string(&self.name).unwrap_or_default()
+    pub fn name(&self) -> &'static [u8] {
+        self.name.as_bytes()
     }
 
     /// xt_check_match and xt_check_target: whether it may stand in `rule`
     /// with `data`.
     pub fn check(&self, rule: &Rule<'_>, data: &[u8]) -> Result<()> {
+        let this_table = rule.table.map(|table| table.kind);
+        let other_table = self.table.is_some() && self.table != this_table;
         let other_hook = self.hooks != 0 && rule.hooks & !u32::from(self.hooks) != 0;
         let other_protocol = self.protocol != 0
             && (u16::from(self.protocol) != rule.ip.proto || rule.ip.invflags & IPT_INV_PROTO != 0);
         if data.len() != usize::from(self.size).next_multiple_of(ALIGN)
+            || other_table
             || other_hook
             || other_protocol
         {
@@ -195,24 +190,26 @@ fn check_proc_name(name: &[u8]) -> Result<()> {
     }
 }
 
-/// Takes any data.
+/// The check of an extension that takes any data.
 fn anything(_: &Rule<'_>, _: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// What a function of the kernel half does, given the rule's data as it is.
+/// The lowering of an extension that is a function of the kernel half, with the
+/// rule's data as its argument.
 fn function<const KIND: u8>(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
     draft.function(KIND, data);
     Ok(())
 }
 
-/// A question that an op of a kind answers, given the rule's data as it is.
+/// The lowering of a match that is one op, with the rule's data as its payload.
 fn question<const KIND: u8>(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
     draft.question(KIND, data, false);
     Ok(())
 }
 
-/// No packet is ever asked: a verdict, or what no kernel has the features for.
+/// The lowering of the standard and the ERROR target, which no rule calls: they
+/// are actions of its record.
 fn refused(_: &mut Draft<'_, '_>, _: &[u8]) -> Result<()> {
     Err(Errno::ENOENT)
 }

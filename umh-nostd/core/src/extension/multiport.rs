@@ -96,7 +96,8 @@ fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
         count += 1;
     }
     draft.transport(Transport::Ports);
-    // The kernel xors the truth with the number.
+    // The kernel xors the result, 0 or 1, with this number: from 2 on the
+    // match holds whatever the result.
     if multiport.invert > 1 {
         return Ok(());
     }

@@ -39,8 +39,9 @@ pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
 /// nflog_tg_check
 fn check(_: &Rule<'_>, data: &[u8]) -> Result<()> {
     let nflog = refer::<NfLog>(data)?;
-    match nflog.flags & !FLAGS == 0 && nflog.prefix.last() == Some(&0) {
-        true => Ok(()),
-        false => Err(Errno::EINVAL),
+    if nflog.flags & !FLAGS == 0 && nflog.prefix.last() == Some(&0) {
+        Ok(())
+    } else {
+        Err(Errno::EINVAL)
     }
 }

@@ -2,8 +2,7 @@
 //! owner: who sent a packet of this machine (xt_owner.c).
 
 use super::{Extension, Rule};
-use crate::abi::Hook;
-use crate::abi::layout;
+use crate::abi::{Hook, layout};
 use crate::bytes::refer;
 use crate::errno::{Errno, Result};
 use crate::ir::{Draft, Field, Jump, SOCKET_FILE, SOCKET_PRESENT, Test};
@@ -41,8 +40,7 @@ const MASK: u8 = 0x0f;
 
 pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
     revision: 1,
-    // POSTROUTING too, which no rule of this table is reached from.
-    hooks: (Hook::LocalOut.mask() | 1 << 4) as u8,
+    hooks: (Hook::LocalOut.mask() | Hook::PostRouting.mask()) as u8,
     needs: Features::SOCKETS,
     check,
     lower,
@@ -72,8 +70,8 @@ fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
     let asked = |flag| owner.flags & flag != 0;
     let inverted = |flag| owner.invert & flag != 0;
     let other = owner.flags ^ owner.invert;
-    // Without a socket, or without an open file, nobody is asked further: the
-    // rule holds if all that is asked is inverted, or nothing is.
+    // Without a socket, or without an open file, nothing else is asked: the rule
+    // holds if everything that it asks for is inverted, or it asks for nothing.
     let mut ends = [Jump::NONE; 2];
     let [no_socket, no_file] = &mut ends;
     if other == 0 {
@@ -97,17 +95,17 @@ fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
     }
     if asked(GID) {
         let group = Test::between(Field::Group, owner.gid_min, owner.gid_max);
-        match (asked(SUPPLEMENTARY), inverted(GID)) {
-            (false, invert) => draft.detail_field(group.invert_if(invert)),
-            (true, true) => {
-                draft.detail_field(group.invert_if(true));
-                draft.groups(&group.invert_if(true));
-            }
+        if !asked(SUPPLEMENTARY) {
+            draft.detail_field(group.invert_if(inverted(GID)));
+        } else if inverted(GID) {
+            draft.detail_field(group.invert_if(true));
+            draft.groups(&group.invert_if(true));
+        } else {
             // One of them: not all of them fail.
-            (true, false) => draft.not_all(|draft| {
+            draft.not_all(|draft| {
                 draft.detail_field(group.invert_if(true));
                 draft.groups(&group.invert_if(true));
-            }),
+            });
         }
     }
     draft.here(ends);

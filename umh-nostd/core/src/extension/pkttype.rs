@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! pkttype: unicast, broadcast, multicast (xt_pkttype.c).
 
-use super::{Extension, Family};
+use super::Extension;
 use crate::abi::layout;
 use crate::bytes::refer;
 use crate::errno::Result;
@@ -18,7 +18,7 @@ layout! {
 }
 
 pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
-    family: Family::Any,
+    family: None,
     lower,
     ..Extension::matching::<PktType>("pkttype")
 }];

@@ -7,12 +7,12 @@
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use super::{
-    Extension, Family, addrtype, comment, connbytes, connmark, conntrack, cpu, dccp, devgroup,
-    dscp, ecn, error, esp, hashlimit, helper, icmp, iprange, length, limit, log, mac, mark,
-    multiport, nflog, owner, pkttype, quota, realm, recent, reject, sctp, standard, state,
-    statistic, tcp, tcpmss, time, tos, ttl, u32_match, udp, x_tables,
+    Extension, addrtype, comment, connbytes, connmark, conntrack, cpu, dccp, devgroup, dscp, ecn,
+    error, esp, hashlimit, helper, icmp, iprange, length, limit, log, mac, mark, multiport, nflog,
+    owner, pkttype, quota, realm, recent, reject, sctp, standard, state, statistic, tcp, tcpmss,
+    time, tos, ttl, u32_match, udp, x_tables,
 };
-use crate::abi::{EXTENSION_NAME_LEN, ExtensionKind};
+use crate::abi::{EXTENSION_NAME_LEN, ExtensionKind, Family};
 use crate::bytes::c_string;
 use crate::errno::{Errno, Result};
 use crate::target::{Features, Host};
@@ -100,14 +100,16 @@ fn enforced(
         .filter(move |(_, found)| found.kind == kind && features.contains(found.needs))
 }
 
-/// Names what `host` cannot enforce.
+/// Tells the name of each extension that `host` cannot enforce.
 pub fn lacking(host: &Host, tell: &mut dyn FnMut(&'static [u8])) {
     let mut last = &[][..];
     for extension in &REGISTRY {
         // The revisions of one stand together.
-        let needs = match extension.prefers_x_tables {
-            true if host.features.contains(Features::X_TABLES) => Features::NONE,
-            _ => extension.needs,
+        let by_kernel = extension.prefers_x_tables && host.features.contains(Features::X_TABLES);
+        let needs = if by_kernel {
+            Features::NONE
+        } else {
+            extension.needs
         };
         if !host.features.contains(needs) && extension.name() != last {
             last = extension.name();
@@ -141,20 +143,20 @@ const _: () = assert!(REGISTERED <= RegistryIndex::X_TABLES.0 as usize);
 enum Found {
     /// The revision that was asked for.
     Exactly(RegistryIndex, &'static Extension),
-    /// Another revision, for whom the kernel has it.
-    Other(Family),
+    /// Another revision, and the only family that has it.
+    Other(Option<Family>),
     /// None of that name.
     Nothing,
 }
 
 fn search(host: &Host, kind: ExtensionKind, name: &[u8], revision: u8) -> Found {
     let mut found = Found::Nothing;
-    for (place, extension) in enforced(host, kind) {
+    for (index, extension) in enforced(host, kind) {
         if extension.name() != name {
             continue;
         }
         if extension.revision == revision {
-            return Found::Exactly(place, extension);
+            return Found::Exactly(index, extension);
         }
         found = Found::Other(extension.family);
     }
@@ -170,10 +172,10 @@ pub(crate) fn find(
 ) -> Result<(RegistryIndex, &'static Extension)> {
     let name = c_string(name).ok_or(Errno::EINVAL)?;
     match search(host, kind, name, revision) {
-        Found::Exactly(place, extension) => Ok((place, extension)),
+        Found::Exactly(index, extension) => Ok((index, extension)),
         // The kernel looks among IPv4's own first, and forgets what it saw.
-        Found::Other(Family::Any) => Err(Errno::EPROTOTYPE),
-        Found::Other(Family::Ipv4) | Found::Nothing => Err(Errno::ENOENT),
+        Found::Other(None) => Err(Errno::EPROTOTYPE),
+        Found::Other(Some(_)) | Found::Nothing => Err(Errno::ENOENT),
     }
 }
 

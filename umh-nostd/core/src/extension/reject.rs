@@ -2,7 +2,7 @@
 //! REJECT: the packet is answered and dropped (ipt_REJECT.c).
 
 use super::{Extension, Rule, function};
-use crate::abi::{FILTER_VALID_HOOKS, IPT_INV_PROTO};
+use crate::abi::{Hook, IPT_INV_PROTO, TableKind};
 use crate::bytes::read;
 use crate::errno::{Errno, Result};
 use crate::ir::kind;
@@ -18,7 +18,8 @@ const TCP_RESET: u32 = 7;
 /// The data, `struct ipt_reject_info`, is the kind of answer. One that does
 /// not exist is no error, and no answer.
 pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
-    hooks: FILTER_VALID_HOOKS as u8,
+    table: Some(TableKind::Filter),
+    hooks: (Hook::LocalIn.mask() | Hook::Forward.mask() | Hook::LocalOut.mask()) as u8,
     needs: Features::REJECT,
     check,
     lower: function::<{ kind::REJECT }>,
@@ -29,7 +30,6 @@ pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
 fn check(rule: &Rule<'_>, data: &[u8]) -> Result<()> {
     let tcp = rule.ip.proto == IPPROTO_TCP && rule.ip.invflags & IPT_INV_PROTO == 0;
     match read(data, 0) {
-        _ if rule.table != b"filter" => Err(Errno::EINVAL),
         None | Some(ECHOREPLY) => Err(Errno::EINVAL),
         Some(TCP_RESET) if !tcp => Err(Errno::EINVAL),
         Some(_) => Ok(()),

@@ -9,7 +9,7 @@ use super::Extension;
 use crate::abi::layout;
 use crate::bytes::refer;
 use crate::errno::Result;
-use crate::ir::{Draft, Field, Payload, Test};
+use crate::ir::{CutOff, Draft, Field, Payload, Test};
 
 layout! {
     /// `struct xt_tcpmss_match_info`.
@@ -37,15 +37,16 @@ pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
 /// tcpmss_mt
 fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
     let mss = refer::<TcpMss>(data)?;
-    let test = match mss.min > mss.max {
+    let test = if mss.min > mss.max {
         // No size is that big.
-        true => Test::equal(Field::Found, u32::MAX, 0x10000),
-        false => Test::between(Field::Found, mss.min.into(), mss.max.into()),
+        Test::equal(Field::Found, u32::MAX, 0x10000)
+    } else {
+        Test::between(Field::Found, mss.min.into(), mss.max.into())
     };
     // The whole header, or the packet is dropped.
-    draft.payload_word(Payload::Transport, 16, true);
-    // The kernel xors the truth with the number: from 2 on nothing but a
-    // broken header counts.
+    draft.payload_word(Payload::Transport, 16, CutOff::Drops);
+    // The kernel xors the result, 0 or 1, with this number: from 2 on the match
+    // holds whatever the result, unless the header is broken.
     let test = test.invert_if(mss.invert != 0);
     if mss.invert < 2 {
         draft.tcp_option(MSS, &test);

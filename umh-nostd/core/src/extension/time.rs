@@ -5,7 +5,7 @@
 //! kernel's time zone, which no program can read; if it changed the rule would
 //! go on with the old one.
 
-use super::{Extension, Family, Rule, question};
+use super::{Extension, Rule, question};
 use crate::abi::xt::{TIME_CONTIGUOUS, Time};
 use crate::bytes::refer;
 use crate::errno::{Errno, Result};
@@ -18,7 +18,7 @@ const LOCAL_TZ: u8 = 1 << 0;
 const LAST_SECOND: u32 = 24 * 60 * 60 - 1;
 
 pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
-    family: Family::Any,
+    family: None,
     needs: Features::CLOCK,
     prefers_x_tables: true,
     check,

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! u32: words anywhere in the packet, with a little arithmetic (xt_u32.c).
 
-use super::{Extension, Family, Rule};
+use super::{Extension, Rule};
 use crate::abi::layout;
 use crate::bytes::read;
 use crate::errno::{Errno, Result};
-use crate::ir::{Draft, Field, Jump, Payload, Test};
+use crate::ir::{CutOff, Draft, Field, Jump, Payload, Test};
 
 /// `XT_U32_MAXSIZE` + 1.
 const MAX: usize = 11;
@@ -59,7 +59,7 @@ const COUNTS: usize = 2 * VALUES;
 const TEST: usize = COUNTS + 4;
 
 pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
-    family: Family::Any,
+    family: None,
     check,
     lower,
     ..Extension::matching::<[u8; MAX * TEST + 4]>("u32")
@@ -96,7 +96,8 @@ fn check(_: &Rule<'_>, data: &[u8]) -> Result<()> {
 /// u32_mt and u32_match_it
 fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
     let tail: Tail = read(data, MAX * TEST).ok_or(Errno::EINVAL)?;
-    // The kernel xors the truth with the number.
+    // The kernel xors the result, 0 or 1, with this number: from 2 on the
+    // match holds whatever the result.
     if tail.invert > 1 {
         return Ok(());
     }
@@ -109,7 +110,7 @@ fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
     }
     for ((test, counts), [not_found, found]) in tests(data)?.zip(others.as_chunks_mut::<2>().0) {
         let start: Location = read(test, 0).ok_or(Errno::EINVAL)?;
-        draft.payload_word(Payload::Network, start.number, false);
+        draft.payload_word(Payload::Network, start.number, CutOff::Fails);
         for Location {
             number, operation, ..
         } in locations(test, counts).skip(1)
@@ -118,7 +119,7 @@ fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
                 AND => draft.shift(number, 0, 0),
                 LEFT => draft.shift(u32::MAX, number, 0),
                 RIGHT => draft.shift(u32::MAX, 0, number),
-                AT => draft.payload_word(Payload::Found, number, false),
+                AT => draft.payload_word(Payload::Found, number, CutOff::Fails),
                 _ => {}
             }
         }

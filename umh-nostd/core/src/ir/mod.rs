@@ -23,7 +23,7 @@ mod ranges;
 mod record;
 mod test;
 
-pub(crate) use draft::{BOTH_PORTS, Jump, Packets, Payload};
+pub(crate) use draft::{BOTH_PORTS, CutOff, Jump, Packets, Payload, Untracked};
 pub use draft::{Draft, Transport};
 pub use op::LONGEST_OP;
 pub(crate) use op::kind;

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Rules as the search program reads them.
 //!
-//! Owns: the layout of a rule's [`Record`] and of the [`Op`]s that finish
-//! what its record leaves open, and the word that a packet is boiled down to.
+//! Owns: the layout of a rule's [`Record`] and of its [`Op`]s, and of the class
+//! word of a packet.
 //!
-//! A packet is two 64-bit numbers: its addresses as they stand in the
-//! header, and a *class word*. A record is a ternary match over both: where
-//! a mask bit is set the packet's bit must be the wanted one. That decides
-//! most rules, interfaces and inversions included, in two comparisons; only
-//! what does not fit into the class word is left to ops.
+//! A program reduces a packet to its *descriptor*, two 64-bit numbers: the
+//! addresses as they stand in the header, and a *class word*. A record is a
+//! ternary match over both: where a mask bit is set, the packet's bit must be the
+//! wanted one. That decides most rules, interfaces and inversions included, in
+//! two comparisons. What does not fit into the class word is asked by ops.
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
@@ -30,8 +30,8 @@ pub struct Record {
     pub class: u64,
     /// Where the ops for most packets start, 0 for none.
     pub ops: u32,
-    /// Where the ops for an odd packet start, see [`class::ODD_KEEPS`].
-    pub odd_ops: u32,
+    /// Where the ops for a malformed packet start, see [`class::MALFORMED_KEEPS`].
+    pub malformed_ops: u32,
     /// What happens to a packet that matches: an [`Action`].
     pub action: u32,
     /// The first of the indexed rules that does not stand before this one.
@@ -60,13 +60,13 @@ pub mod class {
     pub const SOURCE_PORT: u32 = 32;
     /// Destination port in host order.
     pub const DESTINATION_PORT: u32 = 48;
-    /// An odd packet is one that some match must drop at once: its transport
+    /// A malformed packet is one that some match must drop at once: its transport
     /// header is cut off, or it is a TCP fragment that starts at byte 8. The
     /// rule that drops it is the first that asks for the header, so nothing
     /// that stands behind that question in a rule may keep the packet from
     /// being asked. For such a packet only these bits and the predicates of
     /// rules' IP parts count; all else is asked by ops, in order.
-    pub const ODD_KEEPS: u64 = PROTOCOL | FRAGMENT | NEVER;
+    pub const MALFORMED_KEEPS: u64 = PROTOCOL | FRAGMENT | NEVER;
 }
 
 /// What happens to a packet that a rule matches: the kind in the low three

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Questions to a packet, and those of them that are asked beforehand.
+//! Questions about a packet, and those that are answered once for all rules.
 //!
-//! Owns: [`Test`], the form that all stateless matches come down to, and
-//! [`Predicates`], the tests that are answered once for each packet, with a
-//! bit of the class word each, because they fit no other bits of it.
+//! Owns: [`Test`], the form that all matches without state come down to, and
+//! [`Predicates`]: questions that do not fit into the other bits of the class
+//! word, and have a bit of it each. A program answers them once for each packet,
+//! before it compares any rule.
 
 use heapless::Vec;
 
@@ -145,7 +146,7 @@ impl Test {
     }
 }
 
-/// A question that is asked beforehand.
+/// A question that is answered before any rule is compared.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Question {
     /// A test, not inverted.
@@ -154,12 +155,13 @@ pub enum Question {
     Interface(bool, Pattern),
 }
 
-/// A question, and which part of rules asks it.
+/// A question, and which part of the rules asks it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Predicate {
     /// The question.
     pub question: Question,
-    /// Rules ask it before all matches.
+    /// Rules ask it before their matches, so its answer counts for malformed
+    /// packets, too.
     pub ip_part: bool,
 }
 
@@ -167,18 +169,21 @@ pub struct Predicate {
 #[derive(Debug, Default)]
 pub struct Predicates {
     list: Vec<Predicate, { class::PREDICATES }>,
-    /// Some of the ranges that had no bit when they were asked for last.
+    /// Ranges that one rule has asked for so far, by a hash of five bits: they
+    /// get a predicate only if a second rule asks the same.
     once: [u32; 32],
 }
 
 impl Predicates {
-    /// The bit of a predicate; a new one gets the next bit that is free, a
-    /// range in a table with rows only if it is not the first time.
+    /// The bit of a predicate; a new one gets the next bit that is free. In a
+    /// table with `rows` a range that no other rule asks for gets none: rows tell
+    /// rules apart by it, too.
     pub(super) fn bit(&mut self, predicate: Predicate, rows: bool) -> Option<u64> {
         let index = match self.list.iter().position(|known| *known == predicate) {
             Some(index) => index,
             None => {
-                if let (true, Question::Test(test)) = (rows, predicate.question)
+                if rows
+                    && let Question::Test(test) = predicate.question
                     && Ranged::of(test.field as u16).is_some()
                 {
                     let range = test.low << 16 ^ test.span ^ 1;
@@ -201,10 +206,10 @@ impl Predicates {
         (class::PREDICATE as i32..).zip(&self.list)
     }
 
-    /// The bits that count for an odd packet.
-    pub(crate) fn odd_keeps(&self) -> u64 {
+    /// The bits that count for a malformed packet.
+    pub(crate) fn malformed_keeps(&self) -> u64 {
         self.iter()
             .filter(|(_, predicate)| predicate.ip_part)
-            .fold(class::ODD_KEEPS, |bits, (bit, _)| bits | 1 << bit)
+            .fold(class::MALFORMED_KEEPS, |bits, (bit, _)| bits | 1 << bit)
     }
 }

@@ -1,22 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The index: which rules a packet cannot match, without looking at them.
 //!
-//! Owns: choosing what is indexed how, and the index's part of the data map.
+//! Owns: which rules are indexed in which way, and the index's part of the data
+//! map.
 //!
-//! Rules that ask for the same bits (one mask of addresses, one of the class
-//! word) form a group, and a big group becomes a hash table: a packet's bits
-//! under the mask lead to a bucket of a few rules. What is in no group, or
-//! found its bucket full, is listed, in order. A short list is searched one by
-//! one, from the place that each record names.
+//! Rules whose records have the same masks (one of the addresses, one of the
+//! class word) form a group, and a big group becomes a hash table: a packet's
+//! bits under the masks lead to a bucket of a few rules (tuple-space search).
+//! A rule that is in no group, or whose bucket is full, is listed, in order. A
+//! short list is searched rule by rule, from the place that each record names.
 //!
-//! A longer list has *rows*: for some [`keys`](super::key), which are eight bits
-//! of a packet each, and for each value of such a key, one bit for each listed
-//! rule that tells whether the rule allows the value. What all rows of a packet
-//! have in common may match. In front of each row stand bits that tell which of
-//! its words are not zero, so that a search reads only few of them.
+//! A longer list has *rows* (aggregated bit vectors). A [`key`](super::key) is
+//! some eight bits of a packet. For some keys there is a row for each of their
+//! 256 values: one bit for each listed rule, set if the rule allows the value. A
+//! rule can match a packet only if its bit is set in the packet's row of every
+//! key. Each row starts with a summary, one bit for each of its words that is
+//! not zero, so that a search reads only few words.
 //!
-//! The index only leaves out: whatever it finds is held against its record.
-//! A rule that it leaves out asks for a bit that the packet has not got.
+//! The index only leaves out: whatever it finds is compared with its record. A
+//! rule that it leaves out asks for a bit that the packet does not have.
 
 use heapless::Vec;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
@@ -35,9 +37,9 @@ pub(crate) const HASH_BUCKET: usize = 4 * BUCKET_RULES;
 /// Bits of addresses and ports that rules of a group ask for, at least: with
 /// fewer, too many would meet in one bucket.
 const SELECTIVE: u32 = 12;
-/// Rules that make a group worth its while, if what is in no group is short.
+/// Rules that a group must have to get a hash table, if the list is short.
 const WORTH: u32 = 16;
-/// Where there are rows in any case a group must be this part of all rules, or
+/// Where the list has rows anyway, a group must be this part of all rules, or
 /// have so many: a hash and a bucket take as long as some words of the rows.
 const WORTH_BESIDE_ROWS: (u32, u32) = (8, 768);
 /// Short tables are searched without an index.
@@ -97,24 +99,26 @@ fn hash(addr: u64, class: u64) -> u64 {
     hash.wrapping_mul(c)
 }
 
-/// Finds the masks that most rules have: those of more than one rule in 32
-/// are sure to be among them.
+/// Counts what rules ask for, in one pass and bounded memory. It finds the masks
+/// that most rules have: those of more than one rule in 32 are sure to be among
+/// them (the algorithm of Misra and Gries).
 #[derive(Debug, Default)]
 pub(super) struct Survey {
     groups: Vec<Group, 32>,
     /// Rules.
     rules: u32,
-    /// Bits that rules ask for, by key; one that differs from rule to rule
-    /// counts [`TELLING`] times more.
+    /// How many bits rules ask for, by key; a bit in which rules differ counts
+    /// [`TELLING`] times more.
     asked: [u32; KEYS],
-    /// What rules are held against for that: the last one with a power of two
-    /// for a number.
+    /// The rule that others are compared with for that: the last one whose
+    /// number is a power of two.
     reference: Record,
     /// The same for ranges: the least value of the last rule, by key.
     least: [u32; KEYS],
 }
 
-/// What all rules ask for tells a packet of theirs from no other.
+/// A bit that all rules test alike cannot separate them; one in which they
+/// differ can, so it counts this many times more.
 const TELLING: u32 = 8;
 
 /// The 16 bytes of two words.
@@ -172,7 +176,7 @@ impl Survey {
             ..Group::default()
         };
         if self.groups.push(new).is_err() {
-            // Misra and Gries: each of the others loses one, too.
+            // No room: each of the others loses one, too.
             for group in &mut self.groups {
                 group.count -= 1;
             }
@@ -180,7 +184,7 @@ impl Survey {
         }
     }
 
-    /// The groups that are worth it, the biggest first.
+    /// Chooses what is indexed how, the biggest groups first.
     pub(super) fn groups(mut self) -> Index {
         let mut index = Index::default();
         let in_groups = self.groups.iter().map(|group| group.count);
@@ -196,8 +200,8 @@ impl Survey {
             if group.count < worth || index.groups.is_full() {
                 break;
             }
-            // Two buckets for a rule: few of them are full. The count is
-            // too low where rules have many masks; more of them are listed.
+            // Two buckets for each rule, so that few of them are full. Where
+            // rules have many masks the count is too low, and more are listed.
             let bits = (2 * group.count).next_power_of_two().trailing_zeros();
             let _ = index.groups.push(Group {
                 shift: 64 - bits,
@@ -208,7 +212,7 @@ impl Survey {
             index.hashed += group.count;
             let masks = bytes_of(group.addr_mask, group.class_mask);
             for (asked, mask) in self.asked.iter_mut().zip(masks) {
-                // Half of the bits differ, more or less.
+                // What those rules have added; about half of the bits differ.
                 let asked_by_it = mask.count_ones() * group.count * (1 + TELLING / 2);
                 *asked = asked.saturating_sub(asked_by_it);
             }
@@ -217,7 +221,7 @@ impl Survey {
         index
     }
 
-    /// The rows for what is in no group, for the keys that rules ask most.
+    /// The rows of the list, for the keys by which its rules differ most.
     fn rows(&mut self, hashed: u32) -> Option<Rows> {
         let listed = self.rules.saturating_sub(hashed);
         let capacity = (listed + hashed / 8) as usize + super::SENTINELS;
@@ -277,7 +281,8 @@ impl Rows {
         context: Context<'_>,
     ) -> Option<()> {
         for (word, rules) in list.chunks(64).enumerate() {
-            // A rule's bit is set where its being in the row starts or ends.
+            // A rule allows runs of values: its bit is set at the first value of
+            // each run and at the one behind its last.
             let mut ends = [[0u64; 257]; ROW_KEYS_MAX];
             for (bit, &rule) in rules.iter().enumerate() {
                 let record = records.get(rule as usize)?;
@@ -354,9 +359,10 @@ impl Index {
 
     /// Bytes of the index of a table of `rules` rules.
     pub(crate) fn len(&self, rules: usize) -> usize {
-        match self.is_used() {
-            true => self.rows_at(rules) + self.rows().map_or(0, Rows::len),
-            false => 0,
+        if self.is_used() {
+            self.rows_at(rules) + self.rows().map_or(0, Rows::len)
+        } else {
+            0
         }
     }
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Eight bits of a packet, by which rules can be told apart.
+//! Keys: eight bits of a packet each, by which rules can be told apart.
 //!
 //! Owns: which keys there are, and which values of a key a rule allows: what
 //! its record asks of those bits, and what its ranges of ports, lengths and
 //! times to live (see [`crate::ir::Context`]) leave of them.
 //!
-//! A range has a key for its upper and its lower byte, and one for the eight
-//! bits in the middle: a narrow range that crosses a multiple of 256 allows few
-//! values of it.
+//! A number of 16 bits has three keys: its upper byte, its lower byte, and the
+//! eight bits in the middle, because a narrow range that crosses a multiple of 256
+//! allows few values of those alone.
 
 use crate::ir::{Context, Field, Range, Ranged, Record, class};
 
@@ -175,9 +175,10 @@ pub(super) fn asks(key: u8, values: &Values) -> (u32, u32) {
     }
     // Where both bytes are given the middle has nothing to add.
     let middle = matches!(key, SOURCE_MIDDLE | DESTINATION_MIDDLE | LENGTH_MIDDLE);
-    match middle && count == 1 {
-        true => (0, least),
-        false => ((256 / count.clamp(1, 256)).ilog2(), least),
+    if middle && count == 1 {
+        (0, least)
+    } else {
+        ((256 / count.clamp(1, 256)).ilog2(), least)
     }
 }
 

@@ -36,8 +36,8 @@ pub(super) fn rule(output: &mut Output<'_>, entry: &Entry<'_>, malformed: bool) 
     // from the state of all others.
     let differs = malformed
         && entry.matches().next().is_some()
-        && record.class_mask & !output.predicates.odd_keeps() != 0;
-    record.odd_ops = if differs {
+        && record.class_mask & !output.predicates.malformed_keeps() != 0;
+    record.malformed_ops = if differs {
         let mut ignored = record;
         matches(output, entry, &mut ignored, Packets::Malformed, state_at)?
     } else {

@@ -54,8 +54,8 @@ pub(crate) const SENTINELS: usize = 4;
 pub(crate) mod data {
     /// Eight bytes of zero, which the verifier does not know to be zero.
     pub(crate) const ZERO: usize = 0;
-    /// The bits of the class word that count for an odd packet.
-    pub(crate) const ODD_KEEPS: usize = 8;
+    /// The bits of the class word that count for a malformed packet.
+    pub(crate) const MALFORMED_KEEPS: usize = 8;
     /// Which bit a power of two is, by the upper six bits of its product.
     pub(crate) const BIT_NUMBERS: usize = 64;
     /// The records.
@@ -165,7 +165,12 @@ impl<'t> Plan<'t> {
         for index in rules..rules + SENTINELS {
             write(head, data::RECORDS + index * RECORD, &sentinel).ok_or(Errno::EINVAL)?;
         }
-        write(head, data::ODD_KEEPS, &ruleset.predicates.odd_keeps()).ok_or(Errno::EINVAL)?;
+        write(
+            head,
+            data::MALFORMED_KEEPS,
+            &ruleset.predicates.malformed_keeps(),
+        )
+        .ok_or(Errno::EINVAL)?;
         for bit in 0..64u8 {
             let at = data::BIT_NUMBERS + (DE_BRUIJN << bit >> 58) as usize;
             write(head, at, &bit).ok_or(Errno::EINVAL)?;

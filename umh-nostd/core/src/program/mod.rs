@@ -418,7 +418,7 @@ pub fn build(ruleset: &Ruleset<'_>, hook: Hook, insns: &mut [Insn]) -> Result<us
     let table = ruleset.table();
     let rules = ruleset.num_entries() as usize;
     set(param::ZERO, data::ZERO);
-    set(param::ODD_KEEPS, data::ODD_KEEPS);
+    set(param::ODD_KEEPS, data::MALFORMED_KEEPS);
     set(param::RECORDS, data::RECORDS);
     set(param::OPS, ruleset.ops_at());
     set(param::LAST_OP, ruleset.last_op());

@@ -417,7 +417,7 @@ impl Builder<'_> {
                             load(B8, R3, Fp, frame::KEEPS),
                             jump_if_imm(R3, Cond::Eq, -1, READY),
                             bind(ODD),
-                            load(B4, R1, R2, offset_of!(Record, odd_ops) as i16),
+                            load(B4, R1, R2, offset_of!(Record, malformed_ops) as i16),
                             bind(READY)
                         ]
                     ),

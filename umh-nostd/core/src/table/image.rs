@@ -12,14 +12,13 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use super::TABLE_NAME;
-use crate::abi::{self, NUM_HOOKS};
+use crate::abi::{self, NUM_HOOKS, TableSpec};
 use crate::errno::{Errno, Result};
 use crate::ir::named::Named;
 
 /// Changes with every change of the layout, so that a helper never misreads
 /// what another version of it has left with the kernel half.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// What stands before the entries.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -35,17 +34,34 @@ pub struct Header {
     pub size: u32,
     /// Number of named tables.
     pub num_named: u32,
-    /// Zero.
-    pub pad: u32,
+    /// Which table it is, see [`TableSpec::numbered`].
+    pub table: u32,
     /// Offset of each hook's first entry.
     pub hook_entry: [u32; NUM_HOOKS],
     /// Offset of each hook's policy entry.
     pub underflow: [u32; NUM_HOOKS],
 }
 
+impl Header {
+    /// That of an empty image of `table`.
+    pub fn of(table: &TableSpec) -> Self {
+        Self {
+            version: VERSION,
+            rows: 0,
+            num_entries: 0,
+            size: 0,
+            num_named: 0,
+            table: table.number(),
+            hook_entry: [u32::MAX; NUM_HOOKS],
+            underflow: [u32::MAX; NUM_HOOKS],
+        }
+    }
+}
+
 /// A table image whose lengths agree.
 #[derive(Clone, Copy, Debug)]
 pub struct Image<'a> {
+    table: &'static TableSpec,
     header: &'a Header,
     entries: &'a [u8],
     named: &'a [Named],
@@ -63,20 +79,23 @@ impl<'a> Image<'a> {
         if header.version != VERSION {
             return Err(Errno::EIO);
         }
+        let table = TableSpec::numbered(header.table).ok_or(Errno::EIO)?;
         Ok(Self {
+            table,
             header,
             entries,
             named,
         })
     }
 
-    /// An image in two pieces that are known to agree.
-    pub(super) const fn new(header: &'a Header, entries: &'a [u8]) -> Self {
-        Self {
+    /// An image in two pieces, without named tables; EIO if they do not agree.
+    pub(super) fn new(header: &'a Header, entries: &'a [u8]) -> Result<Self> {
+        Ok(Self {
+            table: TableSpec::numbered(header.table).ok_or(Errno::EIO)?,
             header,
-            entries,
+            entries: entries.get(..header.size as usize).ok_or(Errno::EIO)?,
             named: &[],
-        }
+        })
     }
 
     /// The header.
@@ -109,8 +128,8 @@ impl<'a> Image<'a> {
     /// What GET_INFO answers.
     pub fn info(&self) -> abi::GetInfo {
         abi::GetInfo {
-            name: TABLE_NAME,
-            valid_hooks: abi::FILTER_VALID_HOOKS,
+            name: self.table.padded_name(),
+            valid_hooks: self.table.valid_hooks(),
             hook_entry: self.header.hook_entry,
             underflow: self.header.underflow,
             num_entries: self.header.num_entries,

@@ -7,7 +7,7 @@
 use core::mem::offset_of;
 
 use crate::abi::{EXTENSION_NAME_LEN, Entry, ExtensionHeader};
-use crate::extension::NAME_LEN;
+use crate::extension::NAME_MAX;
 use crate::extension::registry::RegistryIndex;
 
 /// Bytes of an entry before its matches and target.
@@ -37,5 +37,5 @@ pub(super) const REGISTRY_INDEX: usize = NAME + EXTENSION_NAME_LEN - size_of::<R
 /// Before it is the number by which a kernel extension is called, or that of
 /// the table that a match names.
 pub(super) const NUMBER: usize = REGISTRY_INDEX - size_of::<u32>();
-/// Names that are registered here leave room for both.
-const _: () = assert!(NAME + NAME_LEN <= NUMBER);
+/// Names that are registered here leave room for both, and a NUL.
+const _: () = assert!(NAME + NAME_MAX < NUMBER);

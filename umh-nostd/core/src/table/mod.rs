@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The filter table: from a caller's bytes to rules that can be trusted.
+//! A table: from untrusted caller data to rules that can be trusted.
 //!
 //! Owns: every check of REPLACE, in the order and with the errno of
 //! `net/ipv4/netfilter/ip_tables.c`:
@@ -33,31 +33,15 @@ pub use kernel_extensions::KernelExtensions;
 pub use offsets::check_header;
 pub use view::{Entry, Instance, Matches, Target, Verdict};
 
-use crate::abi::{FILTER_VALID_HOOKS, GetInfo, Hook, Replace, TABLE_NAME_LEN};
+use crate::abi::{Family, GetInfo, Hook, Replace, TableSpec};
 use crate::arena::Arena;
-use crate::bytes::c_string;
 use crate::errno::{Errno, Result};
 use crate::ir::named::{Named, NamedTables};
 use crate::target::{Features, Host};
 
-/// The table's name, padded with NULs.
-const TABLE_NAME: [u8; TABLE_NAME_LEN] = {
-    let mut name = [0; TABLE_NAME_LEN];
-    let (head, _) = name.split_at_mut(6);
-    head.copy_from_slice(b"filter");
-    name
-};
-
 /// Which entry of a table, counted from 0. Counters are found by it.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct EntryIndex(pub u32);
-
-/// Whether a name from a request is this table's.
-pub fn is_filter(name: &[u8; TABLE_NAME_LEN]) -> bool {
-    // The kernel puts a NUL at the end of the field before it looks.
-    let name = name.get(..TABLE_NAME_LEN - 1).unwrap_or_default();
-    c_string(name).unwrap_or(name) == b"filter"
-}
 
 /// A table that has passed every check of REPLACE.
 ///
@@ -69,6 +53,7 @@ pub fn is_filter(name: &[u8; TABLE_NAME_LEN]) -> bool {
 /// be reached from a hook.
 #[derive(Debug)]
 pub struct Table<'a> {
+    spec: &'static TableSpec,
     info: GetInfo,
     blob: &'a mut [u8],
     offsets: &'a [u32],
@@ -92,11 +77,13 @@ impl<'a> Table<'a> {
         mut named: NamedTables<'a>,
         kernel_extensions: KernelExtensions<'_>,
     ) -> Result<Self> {
+        // An unknown table is an error only after all rules.
+        let spec = TableSpec::served(Family::Ipv4, &header.name);
         let layout = offsets::check(header, blob, arena)?;
         reach::mark_source_chains(&layout, blob)?;
         let needs = rules::check(
             host,
-            header,
+            spec,
             layout.offsets,
             blob,
             &mut named,
@@ -107,18 +94,17 @@ impl<'a> Table<'a> {
         if header.num_counters > offsets::MAX_COUNTERS {
             return Err(Errno::ENOMEM);
         }
-        if !is_filter(&header.name) {
-            return Err(Errno::ENOENT);
-        }
-        if header.valid_hooks != FILTER_VALID_HOOKS {
+        let spec = spec.ok_or(Errno::ENOENT)?;
+        if header.valid_hooks != spec.valid_hooks() {
             return Err(Errno::EINVAL);
         }
         if header.num_counters != current_entries {
             return Err(Errno::EAGAIN);
         }
         Ok(Self {
+            spec,
             info: GetInfo {
-                name: TABLE_NAME,
+                name: spec.padded_name(),
                 valid_hooks: header.valid_hooks,
                 hook_entry: layout.hook_entry,
                 underflow: layout.underflow,
@@ -137,6 +123,11 @@ impl<'a> Table<'a> {
     /// `size` bytes: 4 for each entry that it has room for, and alignment.
     pub const fn work_len(size: usize) -> usize {
         size / offsets::MIN_ENTRY * 4 + 8
+    }
+
+    /// Which table it is.
+    pub fn spec(&self) -> &'static TableSpec {
+        self.spec
     }
 
     /// What GET_INFO says of this table.

@@ -9,8 +9,8 @@ use zerocopy::{FromBytes, transmute};
 
 use super::kernel_extensions::{self, KernelExtensions};
 use super::layout::{ENTRY, EXTENSION, NUMBER, REGISTRY_INDEX, TARGET_OFFSET};
-use crate::abi::{Entry, ExtensionHeader, ExtensionKind, Replace};
-use crate::bytes::{c_string, read, write};
+use crate::abi::{Entry, ExtensionHeader, ExtensionKind, TableSpec};
+use crate::bytes::{read, write};
 use crate::errno::{Errno, Result};
 use crate::extension::registry::{self, RegistryIndex};
 use crate::extension::{Extension, Rule};
@@ -31,7 +31,6 @@ type Known = Option<(
 /// The third pass.
 struct Rules<'a> {
     host: &'a Host,
-    table: &'a [u8],
     needs: Features,
     known: [Known; KNOWN],
 }
@@ -41,16 +40,14 @@ struct Rules<'a> {
 /// Returns what they need.
 pub(super) fn check(
     host: &Host,
-    header: &Replace,
+    table: Option<&TableSpec>,
     offsets: &[u32],
     blob: &mut [u8],
     named: &mut NamedTables<'_>,
     kernel_extensions: KernelExtensions<'_>,
 ) -> Result<Features> {
-    let table = header.name.split_last().map_or(&[][..], |(_, name)| name);
     let mut rules = Rules {
         host,
-        table: c_string(table).unwrap_or(table),
         needs: Features::NONE,
         known: [None; KNOWN],
     };
@@ -80,7 +77,7 @@ pub(super) fn check(
                     let (entry, _) = Entry::ref_from_prefix(bytes).map_err(|_| Errno::EINVAL)?;
                     let rule = Rule {
                         host,
-                        table: rules.table,
+                        table,
                         ip: &entry.ip,
                         hooks: entry.comefrom,
                     };

@@ -29,6 +29,24 @@ pub(crate) enum Payload {
 /// `xt_udp`, `xt_dccp` and `xt_sctp`.
 pub(crate) const BOTH_PORTS: u32 = 1 << 0 | 1 << 1;
 
+/// What becomes of a packet that ends before the bytes that a match reads.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum CutOff {
+    /// The rule fails.
+    Fails,
+    /// The packet is dropped.
+    Drops,
+}
+
+/// What a match on details of a connection makes of a packet without one.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Untracked {
+    /// The rule fails.
+    Fails,
+    /// The details count as held.
+    Holds,
+}
+
 /// How much of the transport header a match asks for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Transport {
@@ -56,7 +74,7 @@ impl Draft<'_, '_> {
             what,
             ..Op::default()
         });
-        // No odd packet passes it.
+        // No malformed packet passes it.
         self.done = self.is_malformed() && which == Transport::Whole;
     }
 
@@ -165,18 +183,18 @@ impl Draft<'_, '_> {
     }
 
     /// Four bytes of the packet become [`Field::Found`], see
-    /// [`kind::PAYLOAD`]. Where they are cut off the rule fails, or the packet
-    /// is dropped.
+    /// [`kind::PAYLOAD`].
     #[inline(never)]
-    pub(crate) fn payload_word(&mut self, from: Payload, offset: u32, must_be_there: bool) {
+    pub(crate) fn payload_word(&mut self, from: Payload, offset: u32, cut_off: CutOff) {
+        let drops = cut_off == CutOff::Drops;
         self.op(Op {
             kind: kind::PAYLOAD,
             what: from as u16,
             mask: offset,
-            low: must_be_there.into(),
+            low: drops.into(),
             ..Op::default()
         });
-        self.pure &= !must_be_there;
+        self.pure &= !drops;
     }
 
     /// What is found is masked, and shifted left, and right.
@@ -215,15 +233,17 @@ impl Draft<'_, '_> {
         self.test_op(kind::RANDOM, 0, &test.invert_if(invert));
     }
 
-    /// The rule holds only if connection tracking knows the packet. Without
-    /// a connection it fails, or the part of the match that `details` lowers
-    /// counts as held.
-    pub(crate) fn connection(&mut self, may_be_absent: bool, details: impl FnOnce(&mut Self)) {
+    /// The rule holds only if connection tracking knows the packet, and what
+    /// `details` asks of the connection holds.
+    pub(crate) fn connection(&mut self, absent: Untracked, details: impl FnOnce(&mut Self)) {
         if self.done {
             return;
         }
         self.uses_connection();
-        let absent = may_be_absent.then(|| self.or_else());
+        let absent = match absent {
+            Untracked::Fails => None,
+            Untracked::Holds => Some(self.or_else()),
+        };
         self.op(Op {
             kind: kind::CONNECTION,
             ..Op::default()

@@ -23,13 +23,15 @@ impl Draft<'_, '_> {
             u64::from(u32::from_ne_bytes(low)) | u64::from(u32::from_ne_bytes(high)) << 32
         };
         let inverted = |flag| ip.invflags & flag != 0;
-        let source = match inverted(IPT_INV_SRCIP) {
-            true => self.address_not(Field::Source, ip.src, ip.smsk),
-            false => (ip.smsk, ip.src),
+        let source = if inverted(IPT_INV_SRCIP) {
+            self.address_not(Field::Source, ip.src, ip.smsk)
+        } else {
+            (ip.smsk, ip.src)
         };
-        let destination = match inverted(IPT_INV_DSTIP) {
-            true => self.address_not(Field::Destination, ip.dst, ip.dmsk),
-            false => (ip.dmsk, ip.dst),
+        let destination = if inverted(IPT_INV_DSTIP) {
+            self.address_not(Field::Destination, ip.dst, ip.dmsk)
+        } else {
+            (ip.dmsk, ip.dst)
         };
         self.record.addr_mask = half(source.0, destination.0);
         self.record.addr = half(source.1, destination.1);
@@ -47,21 +49,26 @@ impl Draft<'_, '_> {
             inverted(IPT_INV_VIA_OUT),
         );
 
-        match (u8::try_from(ip.proto), inverted(IPT_INV_PROTO)) {
-            (Ok(0), _) => {}
-            (Ok(proto), false) => self.class(class::PROTOCOL, u64::from(proto)),
-            // No packet has such a protocol.
-            (Err(_), false) => self.class(class::NEVER, class::NEVER),
-            (_, true) => self.require(
+        match u8::try_from(ip.proto) {
+            // Any protocol, inverted or not.
+            Ok(0) => {}
+            _ if inverted(IPT_INV_PROTO) => self.require(
                 Test::equal(Field::Protocol, u32::MAX, u32::from(ip.proto)).invert_if(true),
             ),
+            Ok(proto) => self.class(class::PROTOCOL, u64::from(proto)),
+            // No packet has such a protocol.
+            Err(_) => self.class(class::NEVER, class::NEVER),
         }
-        match (ip.flags & IPT_F_FRAG != 0, inverted(IPT_INV_FRAG)) {
-            (false, false) => {}
-            (true, false) => self.class(class::FRAGMENT, class::FRAGMENT),
-            (true, true) => self.class(class::FRAGMENT, 0),
+        if ip.flags & IPT_F_FRAG != 0 {
+            let want = if inverted(IPT_INV_FRAG) {
+                0
+            } else {
+                class::FRAGMENT
+            };
+            self.class(class::FRAGMENT, want);
+        } else if inverted(IPT_INV_FRAG) {
             // An inversion of nothing: ip_tables fails such a rule.
-            (false, true) => self.class(class::NEVER, class::NEVER),
+            self.class(class::NEVER, class::NEVER);
         }
     }
 

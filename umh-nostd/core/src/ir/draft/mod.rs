@@ -23,7 +23,7 @@ mod ip;
 mod state;
 
 pub use asks::Transport;
-pub(crate) use asks::{BOTH_PORTS, Payload};
+pub(crate) use asks::{BOTH_PORTS, CutOff, Payload, Untracked};
 pub(crate) use branch::Jump;
 
 use super::op::kind;
@@ -40,7 +40,7 @@ use crate::target::Machine;
 /// drop: its transport header is cut off, or it is a TCP fragment that starts
 /// at byte 8. The rule that drops it is the first that asks for the header, so
 /// for it only bits that are asked before any match count
-/// ([`class::ODD_KEEPS`]); everything else is asked by ops, in order.
+/// ([`class::MALFORMED_KEEPS`]); everything else is asked by ops, in order.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Packets {
     /// Packets whose transport header is there, or which have none.
@@ -202,7 +202,7 @@ impl<'a> Draft<'_, 'a> {
         }
     }
 
-    /// Uses a predicate. For odd packets only those of the IP part count.
+    /// Uses a predicate. For malformed packets only those of the IP part count.
     fn ask_beforehand(&mut self, question: Question, invert: bool) -> bool {
         if !self.pure || (self.is_malformed() && self.part != Part::Ip) {
             return false;
