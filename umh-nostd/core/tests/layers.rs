@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The modules of the core use one another in one direction.
+//! The modules of the core use one another in one direction, and one file of
+//! them names the tables.
 //!
 //! The order is that of the `mod` lines in `src/lib.rs`: a module may use what
 //! stands above it there, and itself. This reads every source file and fails on
@@ -14,6 +15,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use umh_core::abi::TABLES;
 
 /// One word or sign of a source file, and its line.
 #[derive(Clone, Debug)]
@@ -270,19 +273,44 @@ fn faults(layers: &[String], below_src: &Path, source: &str) -> Vec<String> {
 
 #[test]
 fn every_module_uses_only_those_above_it() {
-    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let lib = src.join("lib.rs");
-    let layers = layers(&fs::read_to_string(&lib).expect("lib.rs"));
-    let mut files = Vec::new();
-    sources(&src, &mut files);
+    let lib = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lib.rs");
+    let layers = layers(&fs::read_to_string(lib).expect("lib.rs"));
+    let files = all_sources();
     assert!(layers.len() > 5 && files.len() > layers.len());
     let mut found = Vec::new();
-    for file in files.iter().filter(|file| **file != lib) {
-        let source = fs::read_to_string(file).expect("a source file");
-        let below_src = file.strip_prefix(&src).expect("a file of src");
-        found.extend(faults(&layers, below_src, &source));
+    for (file, source) in &files {
+        found.extend(faults(&layers, file, source));
     }
     assert!(found.is_empty(), "\n{}", found.join("\n"));
+}
+
+/// All source files but `lib.rs`, by their names below `src`.
+fn all_sources() -> Vec<(PathBuf, String)> {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&src, &mut files);
+    let below_src = |file: PathBuf| {
+        let source = fs::read_to_string(&file).expect("a source file");
+        let name = file.strip_prefix(&src).expect("a file of src");
+        (name.to_owned(), source)
+    };
+    let all = files.into_iter().map(below_src);
+    all.filter(|(name, _)| name != Path::new("lib.rs"))
+        .collect()
+}
+
+#[test]
+fn one_file_names_the_tables() {
+    for (file, source) in all_sources() {
+        let names = TABLES.iter().map(|table| format!("\"{}\"", table.name));
+        let named = names.filter(|name| source.contains(name.as_str())).count();
+        let expected = if file == Path::new("abi/tables.rs") {
+            TABLES.len()
+        } else {
+            0
+        };
+        assert_eq!(named, expected, "{}", file.display());
+    }
 }
 
 #[test]

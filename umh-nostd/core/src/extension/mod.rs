@@ -9,7 +9,7 @@
 //! Promises: what is registered is exactly what is enforced. An extension that
 //! needs a feature which this kernel does not have is unknown everywhere: to
 //! GET_REVISION, to REPLACE, and in /proc. What is unknown here may be an
-//! extension of x_tables, which the kernel half finds ([`x_tables`]).
+//! extension of x_tables, which the kernel half finds (`x_tables.rs`).
 
 pub mod addrtype;
 pub mod comment;

@@ -20,7 +20,7 @@ layout! {
         flag_mask: u8,
         /// Flags that must be set, of those that count.
         flags: u8,
-        /// What is inverted: [`BOTH_PORTS`], `INV_*`.
+        /// What is inverted: bits as of both ports, `INV_*`.
         invert: u8,
     }
 }

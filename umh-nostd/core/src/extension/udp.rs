@@ -14,7 +14,7 @@ layout! {
         source: [u16; 2],
         /// First and last destination port.
         destination: [u16; 2],
-        /// What is inverted: [`BOTH_PORTS`].
+        /// What is inverted: a bit for each port.
         invert: u8,
         /// Padding.
         pad: u8,

@@ -122,9 +122,9 @@ pub(crate) mod action {
 )]
 #[repr(C)]
 pub struct Op {
-    /// See [`super::kind`].
+    /// What is asked or done, one of the kinds below.
     pub kind: u8,
-    /// [`flag`].
+    /// Whether it is the rule's last, inverted, and how long it is.
     pub flags: u8,
     /// Depends on the kind.
     pub what: u16,

@@ -10,7 +10,7 @@
 //! A rule that is in no group, or whose bucket is full, is listed, in order. A
 //! short list is searched rule by rule, from the place that each record names.
 //!
-//! A longer list has *rows* (aggregated bit vectors). A [`key`](super::key) is
+//! A longer list has *rows* (aggregated bit vectors). A key (`key.rs`) is
 //! some eight bits of a packet. For some keys there is a row for each of their
 //! 256 values: one bit for each listed rule, set if the rule allows the value. A
 //! rule can match a packet only if its bit is set in the packet's row of every

@@ -34,8 +34,8 @@ impl fmt::Display for Listing<'_> {
                 record.action >> 3,
             )?;
             self.ops(f, "", record.ops)?;
-            if record.odd_ops != record.ops {
-                self.ops(f, " if malformed:", record.odd_ops)?;
+            if record.malformed_ops != record.ops {
+                self.ops(f, " if malformed:", record.malformed_ops)?;
             }
         }
         Ok(())
