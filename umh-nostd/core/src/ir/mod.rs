@@ -29,11 +29,12 @@ pub use op::LONGEST_OP;
 pub(crate) use op::kind;
 pub use output::Uses;
 pub(crate) use output::{Output, Sink};
-pub(crate) use ranges::{Context, Range, Ranged};
+pub(crate) use ranges::{Context, Range};
 pub use record::Bucket;
 pub use record::LimitRates;
 pub use record::{Action, OP, Op, Pattern, RECORD, Record, class};
 pub(crate) use record::{BUCKET, action, flag, hashlimit, recent};
+pub(crate) use test::Ranged;
 pub use test::{
     CT_INVALID, CT_NAT, CT_ORIGINAL, CT_PRESENT, CT_UNTRACKED, FIELDS, Field, MAC_PRESENT,
     Predicate, Predicates, Question, SOCKET_FILE, SOCKET_PRESENT, Test,

@@ -9,7 +9,7 @@
 
 use super::op::kind;
 use super::record::{OP, Op, Record, class, flag};
-use super::test::{Field, Predicates, Question, Test};
+use super::test::{Predicates, Question, Ranged, Test};
 use crate::bytes::read;
 
 /// The bits of the class word that stand for predicates.
@@ -17,36 +17,6 @@ const PREDICATES: u64 = ((1 << class::PREDICATES) - 1) << class::PREDICATE;
 
 /// First and last.
 pub(crate) type Range = [u16; 2];
-
-/// A field of which the index knows ranges.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Ranged {
-    /// [`Field::SourcePort`].
-    SourcePort,
-    /// [`Field::DestinationPort`].
-    DestinationPort,
-    /// [`Field::Length`].
-    Length,
-    /// [`Field::Ttl`].
-    Ttl,
-}
-
-impl Ranged {
-    /// The field of that number; `None` for all that have no ranges.
-    pub(crate) const fn of(field: u16) -> Option<Self> {
-        const SOURCE_PORT: u16 = Field::SourcePort as u16;
-        const DESTINATION_PORT: u16 = Field::DestinationPort as u16;
-        const LENGTH: u16 = Field::Length as u16;
-        const TTL: u16 = Field::Ttl as u16;
-        match field {
-            SOURCE_PORT => Some(Self::SourcePort),
-            DESTINATION_PORT => Some(Self::DestinationPort),
-            LENGTH => Some(Self::Length),
-            TTL => Some(Self::Ttl),
-            _ => None,
-        }
-    }
-}
 
 /// What the records of a table refer to.
 #[derive(Clone, Copy)]

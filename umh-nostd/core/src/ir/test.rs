@@ -8,7 +8,6 @@
 
 use heapless::Vec;
 
-use super::ranges::Ranged;
 use super::record::{Pattern, class};
 
 /// A number that is known of a packet. The program keeps them in an array
@@ -61,6 +60,36 @@ pub enum Field {
     Found = 21,
     /// Time to live before this machine has made it less, in 8 bits.
     TtlBefore = 22,
+}
+
+/// A field of which the index knows ranges.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Ranged {
+    /// [`Field::SourcePort`].
+    SourcePort,
+    /// [`Field::DestinationPort`].
+    DestinationPort,
+    /// [`Field::Length`].
+    Length,
+    /// [`Field::Ttl`].
+    Ttl,
+}
+
+impl Ranged {
+    /// The field of that number; `None` for all that have no ranges.
+    pub(crate) const fn of(field: u16) -> Option<Self> {
+        const SOURCE_PORT: u16 = Field::SourcePort as u16;
+        const DESTINATION_PORT: u16 = Field::DestinationPort as u16;
+        const LENGTH: u16 = Field::Length as u16;
+        const TTL: u16 = Field::Ttl as u16;
+        match field {
+            SOURCE_PORT => Some(Self::SourcePort),
+            DESTINATION_PORT => Some(Self::DestinationPort),
+            LENGTH => Some(Self::Length),
+            TTL => Some(Self::Ttl),
+            _ => None,
+        }
+    }
 }
 
 /// Fields that there is room for.
