@@ -71,3 +71,4 @@ fuzz: setup ## the fuzz targets, each for FUZZ_SECONDS=600
 bench: umh tools ## speed beside ip_tables and nft, as root; LONG=1: all of it, for docs/bench
 	@$(CARGO) build --quiet --release -p bpfilter-bench
 	@$(cargo_target)/release/bpfilter-bench $(if $(LONG),--long docs/bench)
+	@bench/instructions $(if $(LONG),docs/bench/instructions.md)

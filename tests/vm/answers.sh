@@ -6,7 +6,6 @@
 # bpfilter is loaded beside ip_tables.
 #
 # kernel: iptables
-# cpus: 2
 # where: host
 # timeout: 900
 
@@ -30,7 +29,7 @@ record() { # FILE
 modprobe=$(cat /proc/sys/kernel/modprobe)
 echo /bin/false >/proc/sys/kernel/modprobe
 record /tmp/ip_tables
-! pidof bpfilter_umh
+if pidof bpfilter_umh; then exit 1; fi
 echo $modprobe >/proc/sys/kernel/modprobe
 modprobe bpfilter
 record /tmp/bpfilter

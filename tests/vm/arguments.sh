@@ -26,7 +26,7 @@ for module in xt_NFQUEUE xt_connlimit xt_ipvs xt_physdev xt_string ts_bm ts_kmp;
 modprobe=$(cat /proc/sys/kernel/modprobe)
 echo >/proc/sys/kernel/modprobe
 packet-agent arguments $thin >/tmp/ip_tables
-! pidof bpfilter_umh
+if pidof bpfilter_umh; then exit 1; fi
 ip_tables=$(awk '{ print int($1) }' /proc/uptime)
 echo $modprobe >/proc/sys/kernel/modprobe
 modprobe bpfilter

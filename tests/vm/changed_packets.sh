@@ -6,7 +6,6 @@
 # through SYNPROXY.
 #
 # kernel: iptables
-# cpus: 2
 # where: host
 # timeout: 600
 
@@ -56,7 +55,7 @@ record() {
 		# The server leaves when the client has said all.
 		echo "$place: asked $(md5sum </tmp/asked) answered $(head -n 50 /tmp/answered | md5sum)"
 		# Nobody is there.
-		! ip netns exec client nc -w 2 $place 81
+		if ip netns exec client nc -w 2 $place 81; then exit 1; fi
 	done
 	# How many packets there are otherwise is a matter of time.
 	ip netns exec proxy iptables-save -c -t filter | grep -e SYNPROXY -e 'INVALID -j DROP'
@@ -67,7 +66,7 @@ record() {
 modprobe=$(cat /proc/sys/kernel/modprobe)
 echo /bin/false >/proc/sys/kernel/modprobe
 record >/tmp/ip_tables
-! pidof bpfilter_umh
+if pidof bpfilter_umh; then exit 1; fi
 ip_tables=$(awk '{ print int($1) }' /proc/uptime)
 echo $modprobe >/proc/sys/kernel/modprobe
 modprobe bpfilter

@@ -4,7 +4,6 @@
 # kernel that it is built for; the unit tests ask the kernel of this machine.
 #
 # kernel: iptables
-# cpus: 2
 # where: host
 # timeout: 600
 

@@ -5,7 +5,6 @@
 # chance. The same with ip_tables and with bpfilter beside it.
 #
 # kernel: iptables
-# cpus: 2
 # where: host
 # timeout: 180
 
@@ -107,7 +106,7 @@ record() {
 }
 
 record >/tmp/ip_tables
-! pidof bpfilter_umh
+if pidof bpfilter_umh; then exit 1; fi
 modprobe bpfilter
 record >/tmp/bpfilter
 pidof bpfilter_umh

@@ -5,7 +5,6 @@
 # before and after bpfilter is loaded beside ip_tables.
 #
 # kernel: iptables
-# cpus: 2
 # where: host
 # timeout: 900
 
@@ -22,7 +21,7 @@ for module in xt_NFQUEUE xt_connlimit xt_physdev xt_string ts_bm ts_kmp; do modp
 modprobe=$(cat /proc/sys/kernel/modprobe)
 echo /bin/false >/proc/sys/kernel/modprobe
 packet-agent answers 1000 24 >/tmp/ip_tables
-! pidof bpfilter_umh
+if pidof bpfilter_umh; then exit 1; fi
 echo $modprobe >/proc/sys/kernel/modprobe
 modprobe bpfilter
 packet-agent answers 1000 24 >/tmp/bpfilter
