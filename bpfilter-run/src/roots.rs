@@ -18,9 +18,10 @@
 //! the old one has been zero since, no counted run of the old one goes on or
 //! starts.
 
+use bpf_abi::Insn;
 use bpfilter_msgfmt::HOOKS;
 
-use crate::sys::bpf::{Instruction, WordIndex};
+use crate::sys::bpf::WordIndex;
 
 /// Slots of a set of programs.
 pub(crate) const SET: u32 = HOOKS as u32;
@@ -75,73 +76,57 @@ pub(crate) struct Maps {
     pub(crate) programs: i32,
 }
 
-const fn insn(code: u8, dst: u8, src: u8, offset: i16, constant: i32) -> Instruction {
-    let registers = if cfg!(target_endian = "little") {
-        src << 4 | dst
-    } else {
-        dst << 4 | src
-    };
-    Instruction {
-        code,
-        registers,
-        offset,
-        constant,
-    }
+const fn mov(dst: u8, src: u8) -> Insn {
+    Insn::new(0xbf, dst, src, 0, 0)
 }
 
-const fn mov(dst: u8, src: u8) -> Instruction {
-    insn(0xbf, dst, src, 0, 0)
+const fn add_imm(dst: u8, constant: i32) -> Insn {
+    Insn::new(0x07, dst, 0, 0, constant)
 }
 
-const fn mov_imm(dst: u8, constant: i32) -> Instruction {
-    insn(0xb7, dst, 0, 0, constant)
-}
-
-const fn add_imm(dst: u8, constant: i32) -> Instruction {
-    insn(0x07, dst, 0, 0, constant)
-}
-
-const fn load(dst: u8, src: u8) -> Instruction {
-    insn(0x61, dst, src, 0, 0)
-}
-
-const fn exit() -> Instruction {
-    insn(0x95, 0, 0, 0, 0)
+const fn load(dst: u8, src: u8) -> Insn {
+    Insn::new(0x61, dst, src, 0, 0)
 }
 
 /// The second half is the number's upper half, or an offset.
-const fn wide(dst: u8, pseudo: u8, low: i32, high: i32) -> [Instruction; 2] {
-    [insn(0x18, dst, pseudo, 0, low), insn(0x00, 0, 0, 0, high)]
+const fn wide(dst: u8, pseudo: u8, low: i32, high: i32) -> [Insn; 2] {
+    [
+        Insn::new(0x18, dst, pseudo, 0, low),
+        Insn::new(0x00, 0, 0, 0, high),
+    ]
 }
 
 /// `*INSIDE += by`, a full barrier.
-const fn count(by: i32) -> [Instruction; 2] {
+const fn count(by: i32) -> [Insn; 2] {
     const ADD_AND_FETCH: i32 = 0x01;
-    [mov_imm(R0, by), insn(0xc3, INSIDE, R0, 0, ADD_AND_FETCH)]
+    [
+        Insn::mov_imm(R0, by),
+        Insn::new(0xc3, INSIDE, R0, 0, ADD_AND_FETCH),
+    ]
 }
 
 impl Maps {
-    const fn word(self, dst: u8, word: WordIndex) -> [Instruction; 2] {
+    const fn word(self, dst: u8, word: WordIndex) -> [Insn; 2] {
         const PSEUDO_MAP_VALUE: u8 = 2;
         wide(dst, PSEUDO_MAP_VALUE, self.words, word.offset())
     }
 
     /// On in the slot INDEX; drops if it is empty.
-    fn tail_call(self) -> Vec<Instruction> {
+    fn tail_call(self) -> Vec<Insn> {
         const PSEUDO_MAP_FD: u8 = 1;
         const TAIL_CALL: i32 = 12;
         let [low, high] = wide(R2, PSEUDO_MAP_FD, self.programs, 0);
         vec![
             low,
             high,
-            insn(0x85, 0, 0, 0, TAIL_CALL),
-            mov_imm(R0, DROP),
-            exit(),
+            Insn::new(0x85, 0, 0, 0, TAIL_CALL),
+            Insn::mov_imm(R0, DROP),
+            Insn::EXIT,
         ]
     }
 
     /// The root program of a hook.
-    pub(crate) fn root(self, hook: u32) -> Vec<Instruction> {
+    pub(crate) fn root(self, hook: u32) -> Vec<Insn> {
         let mut text = vec![mov(CONTEXT, R1)];
         text.extend(self.word(R1, STATE));
         text.push(load(INDEX, R1));
@@ -150,19 +135,19 @@ impl Maps {
     }
 
     /// On where the state in INDEX says.
-    fn where_state_says(self, hook: u32) -> Vec<Instruction> {
+    fn where_state_says(self, hook: u32) -> Vec<Insn> {
         let mut on = vec![add_imm(INDEX, hook as i32 - SLOT as i32), mov(R1, CONTEXT)];
         on.extend(self.tail_call());
         // if INDEX == NONE, behind all that
-        let mut text = vec![insn(0x15, INDEX, 0, on.len() as i16, NONE as i32)];
+        let mut text = vec![Insn::new(0x15, INDEX, 0, on.len() as i16, NONE as i32)];
         text.extend(on);
-        text.extend([mov_imm(R0, ACCEPT), exit()]);
+        text.extend([Insn::mov_imm(R0, ACCEPT), Insn::EXIT]);
         text
     }
 
     /// The counted root of a hook, for the programs of a set; and where its
     /// function starts.
-    pub(crate) fn counted(self, set: u32, hook: u32) -> (Vec<Instruction>, usize) {
+    pub(crate) fn counted(self, set: u32, hook: u32) -> (Vec<Insn>, usize) {
         const PSEUDO_CALL: u8 = 1;
         let [down, down_too] = count(-1);
 
@@ -177,19 +162,19 @@ impl Maps {
         let mut run = vec![
             mov(R1, CONTEXT),
             mov(R2, SET_HERE),
-            insn(0x85, 0, PSEUDO_CALL, 0, 0),
+            Insn::new(0x85, 0, PSEUDO_CALL, 0, 0),
             mov(CONTEXT, R0),
             down,
             down_too,
             // The verifier does not know that this is what the program says.
             mov(R0, CONTEXT),
-            insn(0x57, R0, 0, 0, 1),
-            exit(),
+            Insn::new(0x57, R0, 0, 0, 1),
+            Insn::EXIT,
         ];
         // From behind the call to behind all that is not the function.
         let behind_call = run.len() - 3 + replaced.len();
         if let Some(call) = run.get_mut(2) {
-            call.constant = behind_call as i32;
+            call.imm = behind_call as i32;
         }
 
         let mut text = vec![mov(CONTEXT, R1)];
@@ -203,7 +188,7 @@ impl Maps {
         text.extend(self.word(R1, STATE));
         text.push(load(INDEX, R1));
         let state = state(set, true) as i32;
-        text.push(insn(0x55, INDEX, 0, run.len() as i16, state));
+        text.push(Insn::new(0x55, INDEX, 0, run.len() as i16, state));
         text.extend(run);
         text.extend(replaced);
         let start = text.len();

@@ -12,59 +12,42 @@ use std::ptr;
 use std::slice;
 use std::sync::OnceLock;
 
+use bpf_abi::attr::{BtfLoad, FuncInfo, LinkCreate, MapCreate, MapElem, ProgLoad, TestRun};
+use bpf_abi::{Command, Insn, map_type};
 use umh_core::abi::Hook;
 use umh_core::abi::{Counters, FILTER, Replace};
 use umh_core::arena::Arena;
 use umh_core::ir::LimitRates;
 use umh_core::ir::named::{NAMED_MAX, Named, NamedTables, Shape};
 use umh_core::plan::{Plan, Room, Unplanned};
-use umh_core::program::{self, COLLECT_LEN, Insn, Map, PROGRAM_MAX};
+use umh_core::program::{self, COLLECT_LEN, Map, PROGRAM_MAX};
 use umh_core::table::Table;
 use umh_core::target::btf::Btf;
 use umh_core::target::{Host, Kernel, Machine};
-use zerocopy::{FromBytes, IntoBytes};
+use zerocopy::{FromBytes, FromZeros, IntoBytes};
 
-/// `enum bpf_cmd`.
-const MAP_CREATE: i64 = 0;
-const MAP_LOOKUP_ELEM: i64 = 1;
-const MAP_UPDATE_ELEM: i64 = 2;
-const PROG_LOAD: i64 = 5;
-const BTF_LOAD: i64 = 18;
-const PROG_TEST_RUN: i64 = 10;
-const LINK_CREATE: i64 = 28;
-/// `BPF_MAP_TYPE_ARRAY`.
-const ARRAY: u32 = 2;
-/// `BPF_MAP_TYPE_HASH` and `BPF_F_NO_PREALLOC`.
-const HASH: u32 = 1;
-const NO_PREALLOC: u32 = 1;
-/// `BPF_F_MMAPABLE`.
-const MMAPABLE: u32 = 1 << 10;
-/// `BPF_PROG_TYPE_NETFILTER` and `BPF_NETFILTER`.
-const NETFILTER: u32 = 32;
-const ATTACH_NETFILTER: u32 = 45;
-
-/// bpf(2) with an attribute of 32-bit words.
-fn bpf(command: i64, attr: &[u32]) -> io::Result<i32> {
-    // SAFETY: `attr` is readable for the length that is given; the callers
-    // put only addresses into it that are valid for what the command does.
-    let ret = unsafe { libc::syscall(libc::SYS_bpf, command, attr.as_ptr(), size_of_val(attr)) };
+/// bpf(2). The attribute may be written to.
+fn bpf<T: FromBytes + IntoBytes>(command: Command, attr: &mut T) -> io::Result<i32> {
+    // SAFETY: `attr` is live, of the length that is given and takes any bytes;
+    // the callers put only addresses into it that are valid for what the
+    // command does.
+    let ret = unsafe { libc::syscall(libc::SYS_bpf, command as u32, attr, size_of::<T>()) };
     match ret {
         0.. => Ok(ret as i32),
         _ => Err(io::Error::last_os_error()),
     }
 }
 
-fn open(command: i64, attr: &[u32]) -> io::Result<OwnedFd> {
-    let fd = bpf(command, attr)?;
+fn open<T: FromBytes + IntoBytes>(command: Command, mut attr: T) -> io::Result<OwnedFd> {
+    let fd = bpf(command, &mut attr)?;
     // SAFETY: a successful call of these commands opens a descriptor, which
     // nobody else knows of.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// The two halves of an address.
-fn address<T>(pointer: *const T) -> [u32; 2] {
-    let address = pointer as u64;
-    [address as u32, (address >> 32) as u32]
+/// For an attribute that names memory.
+fn address<T>(pointer: *const T) -> u64 {
+    pointer.expose_provenance() as u64
 }
 
 /// A map of one value, and the value.
@@ -83,7 +66,15 @@ unsafe impl Sync for ValueMap {}
 
 impl ValueMap {
     fn new(len: usize) -> io::Result<Self> {
-        let fd = open(MAP_CREATE, &[ARRAY, 4, len as u32, 1, MMAPABLE])?;
+        let attr = MapCreate {
+            map_type: map_type::ARRAY,
+            key_size: 4,
+            value_size: len as u32,
+            max_entries: 1,
+            map_flags: bpf_abi::F_MMAPABLE,
+            ..MapCreate::new_zeroed()
+        };
+        let fd = open(Command::MapCreate, attr)?;
         // SAFETY: a new mapping at an address of the kernel's choice.
         let value = unsafe {
             libc::mmap(
@@ -126,18 +117,37 @@ impl Drop for ValueMap {
     }
 }
 
+/// Reads or writes the value of a key. They are as long as those of the map.
+fn element<K>(command: Command, map: &OwnedFd, key: &K, value: *mut u8) -> io::Result<()> {
+    let mut attr = MapElem {
+        map_fd: map.as_raw_fd(),
+        key: address(&raw const *key),
+        value: address(value),
+        ..MapElem::new_zeroed()
+    };
+    bpf(command, &mut attr).map(drop)
+}
+
 /// A map whose values start with a lock, which only programs see.
 fn named_map(shape: Shape) -> io::Result<OwnedFd> {
     let len = shape.value;
-    let (kind, key, entries, flags) = match shape.entries {
-        0 => (ARRAY, 4, 1, 0),
-        entries => (HASH, 16, entries, NO_PREALLOC),
+    let (map_type, key_size, max_entries, map_flags) = match shape.entries {
+        0 => (map_type::ARRAY, 4, 1, 0),
+        entries => (map_type::HASH, 16, entries, bpf_abi::F_NO_PREALLOC),
     };
-    let btf = types(key, len)?;
-    let mut attr = [0; 15];
-    attr[..5].copy_from_slice(&[kind, key, len as u32, entries, flags]);
-    attr[12..].copy_from_slice(&[btf.as_raw_fd() as u32, 1, 3]);
-    open(MAP_CREATE, &attr)
+    let btf = types(key_size, len)?;
+    let attr = MapCreate {
+        map_type,
+        key_size,
+        value_size: len as u32,
+        max_entries,
+        map_flags,
+        btf_fd: btf.as_raw_fd(),
+        btf_key_type_id: 1,
+        btf_value_type_id: 3,
+        ..MapCreate::new_zeroed()
+    };
+    open(Command::MapCreate, attr)
 }
 
 /// Types of a map whose value starts with a lock, and of a function.
@@ -151,8 +161,12 @@ fn types(key: u32, len: usize) -> io::Result<OwnedFd> {
     types.extend([1, 12 << 24, 4]);
     let mut bytes = types.as_bytes().to_vec();
     bytes.extend(b"\0bpf_spin_lock\0\0");
-    let [low, high] = address(bytes.as_ptr());
-    open(BTF_LOAD, &[low, high, 0, 0, bytes.len() as u32, 0])
+    let attr = BtfLoad {
+        btf: address(bytes.as_ptr()),
+        btf_size: bytes.len() as u32,
+        ..BtfLoad::new_zeroed()
+    };
+    open(Command::BtfLoad, attr)
 }
 
 /// What this machine's kernel says of itself.
@@ -290,19 +304,19 @@ impl Programs {
             let function = len - COLLECT_LEN.min(len);
             let mut has_function = false;
             for (at, insn) in insns.iter_mut().enumerate() {
-                let map = match insn.map() {
+                let map = match Map::of(insn) {
                     Some((Map::Data, _)) => &data.fd,
                     Some((Map::State, _)) => &state.fd,
                     Some((Map::Counters, _)) => &counters.fd,
                     Some((Map::Named, number)) => &named[number].0,
                     Some((Map::Collect, _)) => {
-                        insn.set_map(function as i32 - at as i32 - 1);
+                        insn.imm = function as i32 - at as i32 - 1;
                         has_function = true;
                         continue;
                     }
                     None => continue,
                 };
-                insn.set_map(map.as_raw_fd());
+                insn.imm = map.as_raw_fd();
             }
             *instructions = len;
             let (program, text) = load_program(&insns, has_function.then_some(function))?;
@@ -351,7 +365,7 @@ impl Programs {
     pub fn named(&self, number: usize) -> io::Result<Vec<u8>> {
         let (map, len) = &self.named[number];
         let mut value = vec![0; *len];
-        Self::element(MAP_LOOKUP_ELEM, map, value.as_mut_ptr())?;
+        element(Command::MapLookupElem, map, &0u32, value.as_mut_ptr())?;
         Ok(value)
     }
 
@@ -359,7 +373,7 @@ impl Programs {
     pub fn set_named(&self, number: usize, value: &mut [u8]) -> io::Result<()> {
         let (map, len) = &self.named[number];
         assert_eq!(value.len(), *len);
-        Self::element(MAP_UPDATE_ELEM, map, value.as_mut_ptr())
+        element(Command::MapUpdateElem, map, &0u32, value.as_mut_ptr())
     }
 
     /// The entry of a key in a table of rates.
@@ -367,22 +381,9 @@ impl Programs {
         let (map, len) = &self.named[number];
         let mut rates = LimitRates::default();
         assert!(*len <= size_of_val(&rates));
-        let [key_low, key_high] = address(key.as_ptr());
-        let [low, high] = address(rates.as_mut_bytes().as_mut_ptr());
-        let fd = map.as_raw_fd() as u32;
-        bpf(
-            MAP_LOOKUP_ELEM,
-            &[fd, 0, key_low, key_high, low, high, 0, 0],
-        )?;
+        let value = rates.as_mut_bytes().as_mut_ptr();
+        element(Command::MapLookupElem, map, &key, value)?;
         Ok(rates)
-    }
-
-    fn element(command: i64, map: &OwnedFd, value: *mut u8) -> io::Result<()> {
-        let key = 0u32;
-        let ([key_low, key_high], [low, high]) = (address(&raw const key), address(value));
-        let fd = map.as_raw_fd() as u32;
-        bpf(command, &[fd, 0, key_low, key_high, low, high, 0, 0])?;
-        Ok(())
     }
 
     /// The counters of all entries.
@@ -418,81 +419,69 @@ pub fn test_run(program: &OwnedFd, hook: Hook, packet: &[u8], repeat: u32) -> io
     let mut state = [0u64; 6];
     state.as_mut_bytes()[0] = hook.number() as u8;
     state.as_mut_bytes()[1] = libc::AF_INET as u8;
-    let [data_low, data_high] = address(bytes.as_ptr());
-    let [state_low, state_high] = address(state.as_ptr());
-    let mut attr = [0u32; 20];
-    attr[0] = program.as_raw_fd() as u32;
-    attr[2] = bytes.len() as u32;
-    attr[4] = data_low;
-    attr[5] = data_high;
-    attr[8] = repeat;
-    attr[10] = size_of_val(&state) as u32;
-    attr[12] = state_low;
-    attr[13] = state_high;
-    bpf(PROG_TEST_RUN, &attr)?;
-    // The kernel has written its results into the attribute.
-    let attr = std::hint::black_box(&attr);
-    // SAFETY: two words of the array, which the kernel may have changed.
-    let [verdict, ns] = [1, 9].map(|at| unsafe { ptr::read_volatile(&raw const attr[at]) });
+    let mut attr = TestRun {
+        prog_fd: program.as_raw_fd(),
+        data_size_in: bytes.len() as u32,
+        data_in: address(bytes.as_ptr()),
+        repeat,
+        ctx_size_in: size_of_val(&state) as u32,
+        ctx_in: address(state.as_ptr()),
+        ..TestRun::new_zeroed()
+    };
+    bpf(Command::ProgTestRun, &mut attr)?;
     Ok(Run {
-        accepted: verdict == 1,
-        ns,
+        accepted: attr.retval == 1,
+        ns: attr.duration,
     })
 }
 
 /// A program that accepts every packet: what a hook costs at least.
 pub fn load_empty() -> io::Result<OwnedFd> {
-    let insns = [(0xb7, 1), (0x95, 0)].map(|(code, imm)| Insn {
-        code,
-        imm,
-        ..Insn::default()
-    });
-    load_program(&insns, None).map(|(program, _)| program)
+    load_program(&[Insn::mov_imm(0, 1), Insn::EXIT], None).map(|(program, _)| program)
 }
 
 /// Attaches a program to a hook of this thread's network namespace, where
 /// ip_tables has its `filter`, for as long as the link is held.
 pub fn attach(program: &OwnedFd, hook: Hook) -> io::Result<OwnedFd> {
-    let mut attr = [0u32; 8];
-    attr[0] = program.as_raw_fd() as u32;
-    attr[2] = ATTACH_NETFILTER;
-    attr[4] = libc::AF_INET as u32;
-    attr[5] = hook.number() as u32;
-    open(LINK_CREATE, &attr)
+    let attr = LinkCreate {
+        prog_fd: program.as_raw_fd(),
+        attach_type: bpf_abi::ATTACH_NETFILTER,
+        pf: libc::AF_INET as u32,
+        hooknum: hook.number() as u32,
+        ..LinkCreate::new_zeroed()
+    };
+    open(Command::LinkCreate, attr)
 }
 
 /// Loads one program; an error has the verifier's words.
 fn load_program(insns: &[Insn], function: Option<usize>) -> io::Result<(OwnedFd, String)> {
     let license = c"GPL";
-    let [insns_low, insns_high] = address(insns.as_ptr());
-    let [license_low, license_high] = address(license.as_ptr());
     let btf = types(4, 4)?;
-    let mut functions = [0, 5, 0, 5u32];
-    let mut load = |log: &mut Vec<u8>, level: u32| {
-        let [log_low, log_high] = match level {
-            0 => [0, 0],
-            _ => address(log.as_mut_ptr()),
+    let functions = function.map(|function| {
+        [0, function as u32].map(|insn_off| FuncInfo {
+            insn_off,
+            type_id: 5,
+        })
+    });
+    let load = |log: &mut Vec<u8>, log_level: u32| {
+        let mut attr = ProgLoad {
+            prog_type: bpf_abi::PROG_TYPE_NETFILTER,
+            insn_cnt: insns.len() as u32,
+            insns: address(insns.as_ptr()),
+            license: address(license.as_ptr()),
+            log_level,
+            log_size: log.len() as u32,
+            log_buf: address(log.as_mut_ptr()),
+            expected_attach_type: bpf_abi::ATTACH_NETFILTER,
+            ..ProgLoad::new_zeroed()
         };
-        let mut attr = [0u32; 32];
-        attr[0] = NETFILTER;
-        attr[1] = insns.len() as u32;
-        attr[2] = insns_low;
-        attr[3] = insns_high;
-        attr[4] = license_low;
-        attr[5] = license_high;
-        attr[6] = level;
-        attr[7] = if level == 0 { 0 } else { log.len() as u32 };
-        attr[8] = log_low;
-        attr[9] = log_high;
-        attr[17] = ATTACH_NETFILTER;
-        if let Some(function) = function {
-            functions[2] = function as u32;
-            attr[18] = btf.as_raw_fd() as u32;
-            attr[19] = 8;
-            attr[20..22].copy_from_slice(&address(functions.as_ptr()));
-            attr[22] = 2;
+        if let Some(functions) = &functions {
+            attr.prog_btf_fd = btf.as_raw_fd();
+            attr.func_info_rec_size = size_of::<FuncInfo>() as u32;
+            attr.func_info = address(functions.as_ptr());
+            attr.func_info_cnt = functions.len() as u32;
         }
-        open(PROG_LOAD, &attr)
+        open(Command::ProgLoad, attr)
     };
     let text = |log: &[u8]| {
         let end = log.iter().position(|&byte| byte == 0).unwrap_or(log.len());

@@ -6,119 +6,27 @@ use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::ptr::NonNull;
 use std::sync::atomic::AtomicU32;
 
+use bpf_abi::attr::{BtfLoad, FuncInfo, LinkCreate, MapCreate, MapElem, ProgLoad};
+use bpf_abi::btf::{self, Int, Type, kind};
+use bpf_abi::{Command, Insn, map_type};
 use zerocopy::{FromZeros, Immutable, IntoBytes};
 
-const BPF_MAP_CREATE: libc::c_int = 0;
-const BPF_MAP_UPDATE_ELEM: libc::c_int = 2;
-const BPF_MAP_DELETE_ELEM: libc::c_int = 3;
-const BPF_PROG_LOAD: libc::c_int = 5;
-const BPF_BTF_LOAD: libc::c_int = 18;
-const BPF_LINK_CREATE: libc::c_int = 28;
-
-const BPF_MAP_TYPE_ARRAY: u32 = 2;
-const BPF_MAP_TYPE_PROG_ARRAY: u32 = 3;
-const BPF_MAP_TYPE_ARRAY_OF_MAPS: u32 = 12;
-const BPF_F_MMAPABLE: u32 = 1 << 10;
-const BPF_PROG_TYPE_NETFILTER: u32 = 32;
-const BPF_NETFILTER: u32 = 45;
 const NFPROTO_IPV4: u32 = 2;
-
-/// One instruction, as in `struct bpf_insn`.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, IntoBytes, Immutable)]
-#[repr(C)]
-pub(crate) struct Instruction {
-    /// Operation.
-    pub(crate) code: u8,
-    /// Source register in the high half, destination in the low one.
-    pub(crate) registers: u8,
-    /// Of a memory access or a jump.
-    pub(crate) offset: i16,
-    /// Constant.
-    pub(crate) constant: i32,
-}
-
-#[derive(FromZeros, IntoBytes, Immutable)]
-#[repr(C)]
-struct MapCreate {
-    map_type: u32,
-    key_size: u32,
-    value_size: u32,
-    max_entries: u32,
-    map_flags: u32,
-    inner_map_fd: i32,
-}
-
-#[derive(IntoBytes, Immutable)]
-#[repr(C)]
-struct Element {
-    map_fd: i32,
-    pad: u32,
-    key: u64,
-    value: u64,
-    flags: u64,
-}
-
-#[derive(FromZeros, IntoBytes, Immutable)]
-#[repr(C)]
-struct ProgLoad {
-    prog_type: u32,
-    insn_cnt: u32,
-    insns: u64,
-    license: u64,
-    log_level: u32,
-    log_size: u32,
-    log_buf: u64,
-    kern_version: u32,
-    prog_flags: u32,
-    prog_name: [u8; 16],
-    prog_ifindex: u32,
-    expected_attach_type: u32,
-    prog_btf_fd: i32,
-    func_info_rec_size: u32,
-    func_info: u64,
-    func_info_cnt: u32,
-    line_info_rec_size: u32,
-}
-
-#[derive(FromZeros, IntoBytes, Immutable)]
-#[repr(C)]
-struct BtfLoad {
-    btf: u64,
-    btf_log_buf: u64,
-    btf_size: u32,
-    btf_log_size: u32,
-    btf_log_level: u32,
-    pad: u32,
-}
-
-/// `struct bpf_func_info`.
-#[derive(IntoBytes, Immutable)]
-#[repr(C)]
-struct FuncInfo {
-    insn_off: u32,
-    type_id: u32,
-}
-
-#[derive(IntoBytes, Immutable)]
-#[repr(C)]
-struct LinkCreate {
-    prog_fd: i32,
-    target_fd: u32,
-    attach_type: u32,
-    flags: u32,
-    pf: u32,
-    hooknum: u32,
-    priority: i32,
-    netfilter_flags: u32,
-}
 
 /// # Safety
 ///
 /// The pointers that `command` takes from `attr` must be valid for it.
-unsafe fn bpf<T: IntoBytes + Immutable>(command: libc::c_int, attr: &T) -> io::Result<i64> {
+unsafe fn bpf<T: IntoBytes + Immutable>(command: Command, attr: &T) -> io::Result<i64> {
     // SAFETY: `attr` is live and of the length given, without padding; of the
     // commands used here none writes to it. The rest is the caller's promise.
-    let ret = unsafe { libc::syscall(libc::SYS_bpf, command, &raw const *attr, size_of::<T>()) };
+    let ret = unsafe {
+        libc::syscall(
+            libc::SYS_bpf,
+            command as u32,
+            &raw const *attr,
+            size_of::<T>(),
+        )
+    };
     super::check(ret)
 }
 
@@ -130,12 +38,12 @@ fn new_descriptor(ret: io::Result<i64>) -> io::Result<OwnedFd> {
 
 fn create_map(attr: &MapCreate) -> io::Result<OwnedFd> {
     // SAFETY: the command takes no pointer.
-    new_descriptor(unsafe { bpf(BPF_MAP_CREATE, attr) })
+    new_descriptor(unsafe { bpf(Command::MapCreate, attr) })
 }
 
 fn set_descriptor(map: &OwnedFd, key: u32, value: &OwnedFd) -> io::Result<()> {
     let value = value.as_raw_fd();
-    let attr = Element {
+    let attr = MapElem {
         map_fd: map.as_raw_fd(),
         pad: 0,
         key: (&raw const key).expose_provenance() as u64,
@@ -144,7 +52,7 @@ fn set_descriptor(map: &OwnedFd, key: u32, value: &OwnedFd) -> io::Result<()> {
     };
     // SAFETY: reads four bytes of each, as both kinds of map used here have
     // keys and (as descriptors) values of that size; both are live.
-    unsafe { bpf(BPF_MAP_UPDATE_ELEM, &attr) }.map(drop)
+    unsafe { bpf(Command::MapUpdateElem, &attr) }.map(drop)
 }
 
 /// Programs that others tail-call.
@@ -155,7 +63,7 @@ impl ProgramArray {
     /// With this many slots, all empty.
     pub(crate) fn new(slots: u32) -> io::Result<Self> {
         let attr = MapCreate {
-            map_type: BPF_MAP_TYPE_PROG_ARRAY,
+            map_type: map_type::PROG_ARRAY,
             key_size: 4,
             value_size: 4,
             max_entries: slots,
@@ -172,7 +80,7 @@ impl ProgramArray {
 
     /// Empties a slot.
     pub(crate) fn clear(&self, slot: u32) -> io::Result<()> {
-        let attr = Element {
+        let attr = MapElem {
             map_fd: self.0.as_raw_fd(),
             pad: 0,
             key: (&raw const slot).expose_provenance() as u64,
@@ -180,7 +88,7 @@ impl ProgramArray {
             flags: 0,
         };
         // SAFETY: reads four bytes of the key, which is live.
-        unsafe { bpf(BPF_MAP_DELETE_ELEM, &attr) }.map(drop)
+        unsafe { bpf(Command::MapDeleteElem, &attr) }.map(drop)
     }
 
     /// For an instruction that refers to it.
@@ -215,12 +123,12 @@ impl Words {
     pub(crate) fn new<const COUNT: usize>() -> io::Result<Self> {
         const { assert!(COUNT * Self::STRIDE <= Self::MAPPED) };
         let map = create_map(&MapCreate {
-            map_type: BPF_MAP_TYPE_ARRAY,
+            map_type: map_type::ARRAY,
             key_size: 4,
             value_size: (COUNT * Self::STRIDE) as u32,
             max_entries: 1,
-            map_flags: BPF_F_MMAPABLE,
-            inner_map_fd: 0,
+            map_flags: bpf_abi::F_MMAPABLE,
+            ..MapCreate::new_zeroed()
         })?;
         // SAFETY: a new mapping, at an address of the kernel's choice,
         // touches no existing memory.
@@ -280,7 +188,7 @@ impl Grace {
     /// Makes the two maps.
     pub(crate) fn new() -> io::Result<Self> {
         let word = MapCreate {
-            map_type: BPF_MAP_TYPE_ARRAY,
+            map_type: map_type::ARRAY,
             key_size: 4,
             value_size: 4,
             max_entries: 1,
@@ -288,7 +196,7 @@ impl Grace {
         };
         let inner = create_map(&word)?;
         let outer = create_map(&MapCreate {
-            map_type: BPF_MAP_TYPE_ARRAY_OF_MAPS,
+            map_type: map_type::ARRAY_OF_MAPS,
             inner_map_fd: inner.as_raw_fd(),
             ..word
         })?;
@@ -302,16 +210,13 @@ impl Grace {
 }
 
 /// Loads a program of type NETFILTER.
-pub(crate) fn load(instructions: &[Instruction]) -> io::Result<OwnedFd> {
+pub(crate) fn load(instructions: &[Insn]) -> io::Result<OwnedFd> {
     load_typed(instructions, &[], -1)
 }
 
 /// Loads one that consists of two functions, of which the second makes a tail
 /// call: for that the kernel wants to know that they return numbers.
-pub(crate) fn load_with_function(
-    instructions: &[Instruction],
-    function: usize,
-) -> io::Result<OwnedFd> {
+pub(crate) fn load_with_function(instructions: &[Insn], function: usize) -> io::Result<OwnedFd> {
     let function = u32::try_from(function).map_err(|_| io::ErrorKind::InvalidInput)?;
     let functions = [0, function].map(|insn_off| FuncInfo {
         insn_off,
@@ -321,19 +226,15 @@ pub(crate) fn load_with_function(
     load_typed(instructions, &functions, types.as_raw_fd())
 }
 
-fn load_typed(
-    instructions: &[Instruction],
-    functions: &[FuncInfo],
-    types: i32,
-) -> io::Result<OwnedFd> {
+fn load_typed(instructions: &[Insn], functions: &[FuncInfo], types: i32) -> io::Result<OwnedFd> {
     let license = c"GPL";
     let mut attr = ProgLoad {
-        prog_type: BPF_PROG_TYPE_NETFILTER,
+        prog_type: bpf_abi::PROG_TYPE_NETFILTER,
         insn_cnt: u32::try_from(instructions.len()).map_err(|_| io::ErrorKind::InvalidInput)?,
         insns: instructions.as_ptr().expose_provenance() as u64,
         license: license.as_ptr().expose_provenance() as u64,
         prog_name: *b"bpfilter_run\0\0\0\0",
-        expected_attach_type: BPF_NETFILTER,
+        expected_attach_type: bpf_abi::ATTACH_NETFILTER,
         ..ProgLoad::new_zeroed()
     };
     if !functions.is_empty() {
@@ -344,55 +245,55 @@ fn load_typed(
     }
     // SAFETY: reads `insn_cnt` instructions, `func_info_cnt` functions and a C
     // string, all live.
-    new_descriptor(unsafe { bpf(BPF_PROG_LOAD, &attr) })
+    new_descriptor(unsafe { bpf(Command::ProgLoad, &attr) })
 }
 
-/// The type `int f()` among those of [`load_types`].
+/// The type `int f()` among [`TYPES`].
 const FUNCTION: u32 = 3;
+
+/// What the verifier is told of a program's functions.
+#[derive(IntoBytes, Immutable)]
+#[repr(C)]
+struct Types {
+    header: btf::Header,
+    int: Type,
+    int_is: Int,
+    prototype: Type,
+    function: Type,
+    names: [u8; 8],
+}
+
+const TYPES: Types = {
+    const INT: u32 = 1;
+    const PROTOTYPE: u32 = 2;
+    // Where they start among the names.
+    const NAME_INT: u32 = 1;
+    const NAME_F: u32 = 5;
+    let names = *b"\0int\0f\0\0";
+    let types = size_of::<Types>() - size_of::<btf::Header>() - names.len();
+    Types {
+        header: btf::Header::new(types as u32, names.len() as u32),
+        int: Type::new(NAME_INT, kind::INT, 0, 4),
+        int_is: Int {
+            encoding: btf::INT_SIGNED | 32,
+        },
+        prototype: Type::new(0, kind::FUNC_PROTO, 0, INT),
+        function: Type::new(NAME_F, kind::FUNC, 0, PROTOTYPE),
+        names,
+    }
+};
 
 /// Loads the types of a program.
 fn load_types() -> io::Result<OwnedFd> {
-    const MAGIC_AND_VERSION: u32 = if cfg!(target_endian = "little") {
-        0x0001_eb9f
-    } else {
-        0xeb9f_0100
-    };
-    const HEADER: u32 = 24;
-    const TYPES: u32 = 40;
-    const NAMES: u32 = 8;
-    const KIND: u32 = 24;
-    const NAME_INT: u32 = 1;
-    const NAME_F: u32 = 5;
-    let words: [u32; 16] = [
-        MAGIC_AND_VERSION,
-        HEADER,
-        0,
-        TYPES,
-        TYPES,
-        NAMES,
-        // 1: int, of 32 bits, signed
-        NAME_INT,
-        1 << KIND,
-        4,
-        1 << 24 | 32,
-        // 2: int ()
-        0,
-        13 << KIND,
-        1,
-        // 3: f, of type 2
-        NAME_F,
-        12 << KIND,
-        2,
-    ];
-    let mut bytes = words.as_bytes().to_vec();
-    bytes.extend_from_slice(b"\0int\0f\0\0");
+    let types = TYPES;
+    let bytes = types.as_bytes();
     let attr = BtfLoad {
         btf: bytes.as_ptr().expose_provenance() as u64,
-        btf_size: HEADER + TYPES + NAMES,
+        btf_size: bytes.len() as u32,
         ..BtfLoad::new_zeroed()
     };
     // SAFETY: reads `btf_size` bytes, which are live and as many as there are.
-    new_descriptor(unsafe { bpf(BPF_BTF_LOAD, &attr) })
+    new_descriptor(unsafe { bpf(Command::BtfLoad, &attr) })
 }
 
 /// Attaches a program to an IPv4 hook of the calling thread's network
@@ -401,7 +302,7 @@ pub(crate) fn attach(program: impl AsFd, hook: u32, priority: i32) -> io::Result
     let attr = LinkCreate {
         prog_fd: program.as_fd().as_raw_fd(),
         target_fd: 0,
-        attach_type: BPF_NETFILTER,
+        attach_type: bpf_abi::ATTACH_NETFILTER,
         flags: 0,
         pf: NFPROTO_IPV4,
         hooknum: hook,
@@ -409,5 +310,5 @@ pub(crate) fn attach(program: impl AsFd, hook: u32, priority: i32) -> io::Result
         netfilter_flags: 0,
     };
     // SAFETY: the command takes no pointer.
-    new_descriptor(unsafe { bpf(BPF_LINK_CREATE, &attr) })
+    new_descriptor(unsafe { bpf(Command::LinkCreate, &attr) })
 }

@@ -24,6 +24,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use bpf_abi::Insn;
 use bpfilter_msgfmt as msg;
 use zerocopy::{FromZeros, IntoBytes};
 
@@ -262,34 +263,25 @@ fn memfd(content: u32) -> File {
 
 /// A program with this verdict.
 fn program(verdict: i32) -> OwnedFd {
-    let insn = |code, constant| sys::bpf::Instruction {
-        code,
-        registers: 0,
-        offset: 0,
-        constant,
-    };
-    sys::bpf::load(&[insn(0xb7, verdict), insn(0x95, 0)]).unwrap()
+    sys::bpf::load(&[Insn::mov_imm(0, verdict), Insn::EXIT]).unwrap()
 }
 
 /// Accepts after as long as the kernel lets a program loop.
 fn slow_program() -> OwnedFd {
-    let insn = |code, registers, offset, constant| sys::bpf::Instruction {
-        code,
-        registers,
-        offset,
-        constant,
-    };
-    const R0_TO_R1: u8 = 0x01;
+    const R0: u8 = 0;
+    const R1: u8 = 1;
+    const PSEUDO_MAP_VALUE: u8 = 2;
+    let insn = Insn::new;
     sys::bpf::load(&[
-        insn(0xe5, 0, 1, 0),             // again: may_goto end
-        insn(0x05, 0, -2, 0),            // goto again
-        insn(0x85, 0, 0, 5),             // end: r0 = bpf_ktime_get_ns()
-        insn(0x77, 0, 0, 20),            // r0 >>= 20
-        insn(0x18, 0x21, 0, time_map()), // r1 = the word's address
-        insn(0, 0, 0, 0),                //   (second half)
-        insn(0x63, R0_TO_R1, 0, 0),      // *(u32 *)r1 = r0
-        insn(0xb7, 0, 0, 1),             // accept
-        insn(0x95, 0, 0, 0),             // exit
+        insn(0xe5, 0, 0, 1, 0),                          // again: may_goto end
+        insn(0x05, 0, 0, -2, 0),                         // goto again
+        insn(0x85, 0, 0, 0, 5),                          // end: r0 = bpf_ktime_get_ns()
+        insn(0x77, R0, 0, 0, 20),                        // r0 >>= 20
+        insn(0x18, R1, PSEUDO_MAP_VALUE, 0, time_map()), // r1 = the word's address
+        insn(0, 0, 0, 0, 0),                             //   (second half)
+        insn(0x63, R1, R0, 0, 0),                        // *(u32 *)r1 = r0
+        Insn::mov_imm(R0, 1),                            // accept
+        Insn::EXIT,
     ])
     .unwrap()
 }

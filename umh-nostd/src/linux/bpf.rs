@@ -1,148 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! bpf(2): maps, programs, BTF objects.
 //!
-//! Owns: every command that the helper gives, as a function, and the layout
-//! of its attribute. An attribute that is shorter than `union bpf_attr` is
-//! zero behind its end.
+//! Owns: every command that the helper gives, as a function.
 
+use bpf_abi::attr::{BtfInfo, BtfLoad, ById, GetInfo, MapCreate, MapElem, MapInfo, ProgLoad};
+use bpf_abi::{Command, map_type};
 use umh_core::errno::{Errno, Result};
 use umh_core::ir::named::Shape;
 use umh_core::program::{COLLECT_LEN, Insn, Map};
-use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout};
+use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes};
 
 use super::fd::Fd;
 use super::memory::Memory;
 use super::raw;
 use crate::system::Maps;
 
-/// `enum bpf_cmd`.
-mod cmd {
-    pub(super) const MAP_CREATE: u32 = 0;
-    pub(super) const MAP_LOOKUP_ELEM: u32 = 1;
-    pub(super) const PROG_LOAD: u32 = 5;
-    pub(super) const MAP_GET_FD_BY_ID: u32 = 14;
-    pub(super) const OBJ_GET_INFO_BY_FD: u32 = 15;
-    pub(super) const BTF_LOAD: u32 = 18;
-    pub(super) const BTF_GET_FD_BY_ID: u32 = 19;
-    pub(super) const BTF_GET_NEXT_ID: u32 = 23;
-}
-
-/// `BPF_MAP_TYPE_ARRAY`.
-const ARRAY: u32 = 2;
-/// `BPF_MAP_TYPE_PERCPU_ARRAY`.
-const PERCPU_ARRAY: u32 = 6;
 /// An array of one element: kind, bytes of the key, elements.
-const ONE: [u32; 3] = [ARRAY, 4, 1];
-/// `BPF_MAP_TYPE_HASH`.
-const HASH: u32 = 1;
-/// `BPF_F_NO_PREALLOC`.
-const NO_PREALLOC: u32 = 1;
-/// `BPF_F_MMAPABLE`.
-const MMAPABLE: u32 = 1 << 10;
-/// `BPF_PROG_TYPE_NETFILTER`.
-const PROG_TYPE_NETFILTER: u32 = 32;
-/// `BPF_NETFILTER`.
-const ATTACH_NETFILTER: u32 = 45;
+const ONE: [u32; 3] = [map_type::ARRAY, 4, 1];
 
 /// The most CPUs that Linux can be built for.
 const MAX_CPUS: usize = 8192;
 /// Bytes that the name of any BTF object fits into.
 const BTF_NAME: usize = 64;
-
-macro_rules! attributes {
-    ($($(#[$doc:meta])* $name:ident { $($field:ident: $ty:ty,)* })*) => {
-        $(
-            $(#[$doc])*
-            #[derive(FromBytes, IntoBytes, Immutable, KnownLayout)]
-            #[repr(C)]
-            struct $name { $($field: $ty,)* }
-        )*
-    };
-}
-
-attributes! {
-    /// For `MAP_CREATE`.
-    MapCreate {
-        map_type: u32,
-        key_size: u32,
-        value_size: u32,
-        max_entries: u32,
-        map_flags: u32,
-        inner_map_fd: u32,
-        numa_node: u32,
-        map_name: [u8; 16],
-        map_ifindex: u32,
-        btf_fd: u32,
-        btf_key_type_id: u32,
-        btf_value_type_id: u32,
-    }
-
-    /// For `BTF_LOAD`.
-    BtfLoad {
-        btf: u64,
-        btf_log_buf: u64,
-        btf_size: u32,
-        btf_log_size: u32,
-    }
-
-    /// For `MAP_LOOKUP_ELEM`.
-    MapLookup {
-        map_fd: u32,
-        pad: u32,
-        key: u64,
-        value: u64,
-        flags: u64,
-    }
-
-    /// For `PROG_LOAD`.
-    ProgLoad {
-        prog_type: u32,
-        insn_cnt: u32,
-        insns: u64,
-        license: u64,
-        log_level: u32,
-        log_size: u32,
-        log_buf: u64,
-        kern_version: u32,
-        prog_flags: u32,
-        prog_name: [u8; 16],
-        prog_ifindex: u32,
-        expected_attach_type: u32,
-        prog_btf_fd: u32,
-        func_info_rec_size: u32,
-        func_info: u64,
-        func_info_cnt: u32,
-        line_info_rec_size: u32,
-    }
-
-    /// For `BTF_GET_NEXT_ID`, `BTF_GET_FD_BY_ID` and `MAP_GET_FD_BY_ID`.
-    ById {
-        id: u32,
-        next_id: u32,
-        open_flags: u32,
-    }
-
-    /// For `OBJ_GET_INFO_BY_FD`.
-    GetInfo {
-        bpf_fd: u32,
-        info_len: u32,
-        info: u64,
-    }
-}
-
-/// `struct bpf_btf_info`.
-#[derive(FromBytes, IntoBytes, Immutable, KnownLayout)]
-#[repr(C)]
-pub(super) struct BtfInfo {
-    btf: u64,
-    /// Bytes of the BTF proper.
-    pub(super) btf_size: u32,
-    id: u32,
-    name: u64,
-    name_len: u32,
-    /// 1 for the kernel's own and its modules', 0 for those of programs.
-    pub(super) kernel_btf: u32,
-}
 
 /// A map of so many values of `len` bytes, described by a [`LockBtf`] or
 /// nothing.
@@ -163,26 +42,24 @@ fn create(
         ..MapCreate::new_zeroed()
     };
     if let Some(types) = types {
-        attr.btf_fd = types.raw().unsigned_abs();
+        attr.btf_fd = types.raw();
         attr.btf_key_type_id = LockBtf::KEY;
         attr.btf_value_type_id = LockBtf::VALUE;
     }
     // SAFETY: the attribute holds no address, and the command opens a
     // descriptor.
-    unsafe { raw::bpf_open(cmd::MAP_CREATE, &mut attr) }
+    unsafe { raw::bpf_open(Command::MapCreate, &mut attr) }
 }
 
 /// A map that programs address directly and the helper maps.
 pub(super) fn new_map(len: usize) -> Result<Fd> {
-    create(ONE, len, MMAPABLE, *b"bpfilter\0\0\0\0\0\0\0\0", None)
-}
-
-/// `struct bpf_map_info`, as far as it is of use.
-#[derive(FromBytes, IntoBytes, Immutable, KnownLayout)]
-#[repr(C)]
-struct MapInfo {
-    map_type: u32,
-    id: u32,
+    create(
+        ONE,
+        len,
+        bpf_abi::F_MMAPABLE,
+        *b"bpfilter\0\0\0\0\0\0\0\0",
+        None,
+    )
 }
 
 /// BTF of a map whose value starts with a lock, `struct { struct
@@ -220,7 +97,7 @@ impl LockBtf {
         };
         // SAFETY: the command reads the bytes of `types`, writes no log, and
         // opens a descriptor.
-        unsafe { raw::bpf_open(cmd::BTF_LOAD, &mut attr) }
+        unsafe { raw::bpf_open(Command::BtfLoad, &mut attr) }
     }
 
     const fn new(key: u32, len: u32) -> Self {
@@ -244,7 +121,7 @@ impl LockBtf {
 pub(super) fn new_named(shape: Shape) -> Result<(Fd, u32)> {
     let (kind, flags) = match shape.entries {
         0 => (ONE, 0),
-        entries => ([HASH, 16, entries], NO_PREALLOC),
+        entries => ([map_type::HASH, 16, entries], bpf_abi::F_NO_PREALLOC),
     };
     let [_, key, _] = kind;
     let types = LockBtf::load(key, shape.value)?;
@@ -257,7 +134,7 @@ pub(super) fn new_named(shape: Shape) -> Result<(Fd, u32)> {
 
 /// The map of this id.
 pub(super) fn map_by_id(id: u32) -> Result<Fd> {
-    by_id(cmd::MAP_GET_FD_BY_ID, id)
+    by_id(Command::MapGetFdById, id)
 }
 
 /// The number of possible CPUs. There may be no /proc or /sys to read it
@@ -268,19 +145,25 @@ pub(super) fn map_by_id(id: u32) -> Result<Fd> {
 /// refuse those that are too large; it does, for the verifier makes it.)
 pub(super) fn possible_cpus() -> Result<u32> {
     const CELL: usize = size_of::<u64>();
-    let map = create([PERCPU_ARRAY, 4, 1], CELL, 0, *b"bpfilter_cpus\0\0\0", None)?;
+    let map = create(
+        [map_type::PERCPU_ARRAY, 4, 1],
+        CELL,
+        0,
+        *b"bpfilter_cpus\0\0\0",
+        None,
+    )?;
     let mut cells = Memory::new(MAX_CPUS * CELL)?;
     cells.fill(0xff);
     let key = 0u32;
-    let mut attr = MapLookup {
-        map_fd: map.raw().unsigned_abs(),
+    let mut attr = MapElem {
+        map_fd: map.raw(),
         key: (&raw const key).expose_provenance() as u64,
         value: cells.as_mut_ptr().expose_provenance() as u64,
-        ..MapLookup::new_zeroed()
+        ..MapElem::new_zeroed()
     };
     // SAFETY: the command reads a key of 4 bytes, and writes 8 bytes for each
     // possible CPU to `cells`, which has room for as many as there can be.
-    unsafe { raw::bpf(cmd::MAP_LOOKUP_ELEM, &mut attr)? };
+    unsafe { raw::bpf(Command::MapLookupElem, &mut attr)? };
     // The values are zero; what was not written is still all ones.
     let count = cells
         .chunks_exact(CELL)
@@ -293,49 +176,38 @@ pub(super) fn load(insns: &mut [Insn], maps: &Maps<'_, Fd>) -> Result<Fd> {
     let function = insns.len().wrapping_sub(COLLECT_LEN);
     let mut has_function = false;
     for (at, insn) in insns.iter_mut().enumerate() {
-        let map = match insn.map() {
+        let map = match Map::of(insn) {
             Some((Map::Data, _)) => maps.data,
             Some((Map::State, _)) => maps.state,
             Some((Map::Counters, _)) => maps.counters,
             Some((Map::Named, number)) => maps.named.get(number).ok_or(Errno::EIO)?,
             Some((Map::Collect, _)) => {
-                insn.set_map(function.wrapping_sub(at + 1) as i32);
+                insn.imm = function.wrapping_sub(at + 1) as i32;
                 has_function = true;
                 continue;
             }
             None => continue,
         };
-        insn.set_map(map.raw());
+        insn.imm = map.raw();
     }
     load_raw(insns, has_function.then_some(function as u32))
 }
 
 /// Loads a program that accepts everything, and forgets it.
 pub(super) fn load_trivial() -> Result<()> {
-    const ACCEPT: Insn = Insn {
-        code: 0xb7,
-        regs: 0,
-        off: 0,
-        imm: 1,
-    };
-    const EXIT: Insn = Insn {
-        code: 0x95,
-        regs: 0,
-        off: 0,
-        imm: 0,
-    };
-    load_raw(&[ACCEPT, EXIT], None).map(drop)
+    const ACCEPT: i32 = 1;
+    load_raw(&[Insn::mov_imm(0, ACCEPT), Insn::EXIT], None).map(drop)
 }
 
 /// Loads a program, and says where its function is, if it has one.
 fn load_raw(insns: &[Insn], function: Option<u32>) -> Result<Fd> {
     let mut attr = ProgLoad {
-        prog_type: PROG_TYPE_NETFILTER,
+        prog_type: bpf_abi::PROG_TYPE_NETFILTER,
         insn_cnt: u32::try_from(insns.len()).map_err(|_| Errno::ENOMEM)?,
         insns: insns.as_ptr().expose_provenance() as u64,
         license: c"GPL".as_ptr().expose_provenance() as u64,
         prog_name: *b"bpfilter\0\0\0\0\0\0\0\0",
-        expected_attach_type: ATTACH_NETFILTER,
+        expected_attach_type: bpf_abi::ATTACH_NETFILTER,
         ..ProgLoad::new_zeroed()
     };
     let functions;
@@ -343,7 +215,7 @@ fn load_raw(insns: &[Insn], function: Option<u32>) -> Result<Fd> {
     if let Some(function) = function {
         functions = [0, LockBtf::FUNCTION, function, LockBtf::FUNCTION];
         types = LockBtf::load(4, 4)?;
-        attr.prog_btf_fd = types.raw().unsigned_abs();
+        attr.prog_btf_fd = types.raw();
         attr.func_info_rec_size = 8;
         attr.func_info = functions.as_ptr().expose_provenance() as u64;
         attr.func_info_cnt = 2;
@@ -351,7 +223,7 @@ fn load_raw(insns: &[Insn], function: Option<u32>) -> Result<Fd> {
     loop {
         // SAFETY: the command reads as many instructions as there are, two
         // records of functions and a string, writes no log, and opens a descriptor.
-        match unsafe { raw::bpf_open(cmd::PROG_LOAD, &mut attr) } {
+        match unsafe { raw::bpf_open(Command::ProgLoad, &mut attr) } {
             // A signal, even one of the freezer or a debugger, has disturbed
             // the verifier.
             Err(Errno::EAGAIN) => {}
@@ -367,17 +239,17 @@ pub(super) fn next_btf(id: u32) -> Result<u32> {
         ..ById::new_zeroed()
     };
     // SAFETY: the attribute holds no address.
-    unsafe { raw::bpf(cmd::BTF_GET_NEXT_ID, &mut attr)? };
+    unsafe { raw::bpf(Command::BtfGetNextId, &mut attr)? };
     Ok(attr.next_id)
 }
 
 /// The BTF object of this id.
 pub(super) fn btf_by_id(id: u32) -> Result<Fd> {
-    by_id(cmd::BTF_GET_FD_BY_ID, id)
+    by_id(Command::BtfGetFdById, id)
 }
 
 /// The object of this id, of the kind that `command` opens.
-fn by_id(command: u32, id: u32) -> Result<Fd> {
+fn by_id(command: Command, id: u32) -> Result<Fd> {
     let mut attr = ById {
         id,
         ..ById::new_zeroed()
@@ -391,13 +263,13 @@ fn by_id(command: u32, id: u32) -> Result<Fd> {
 /// that is borrowed mutably, and as long as `info` says.
 fn get_info<T: FromBytes + IntoBytes>(object: &Fd, info: &mut T) -> Result<()> {
     let mut attr = GetInfo {
-        bpf_fd: object.raw().unsigned_abs(),
+        bpf_fd: object.raw(),
         info_len: size_of::<T>() as u32,
         info: (&raw mut *info).expose_provenance() as u64,
     };
     // SAFETY: the command writes to `info` no more than its length, and to
     // what the callers of this function put into it.
-    unsafe { raw::bpf(cmd::OBJ_GET_INFO_BY_FD, &mut attr)? };
+    unsafe { raw::bpf(Command::ObjGetInfoByFd, &mut attr)? };
     Ok(())
 }
 

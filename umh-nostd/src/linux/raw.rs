@@ -8,6 +8,7 @@ use core::ffi::CStr;
 use core::ops::Range;
 use core::ptr;
 
+use bpf_abi::Command;
 use bpfilter_msgfmt::{Extension, Generation, SO_EXTENSION, SO_RECOVER};
 use linux_raw_sys::general::{
     __NR_bpf, __NR_exit_group, __NR_fsmount, __NR_fsopen, __NR_getsockopt, __NR_memfd_create,
@@ -152,7 +153,10 @@ pub(super) fn set_option(socket: &Fd, option: u32, value: &[u8]) -> Result<usize
 ///
 /// Addresses in `attr` must name memory that the command may read or write as
 /// it does.
-pub(super) unsafe fn bpf<T: FromBytes + IntoBytes>(command: u32, attr: &mut T) -> Result<usize> {
+pub(super) unsafe fn bpf<T: FromBytes + IntoBytes>(
+    command: Command,
+    attr: &mut T,
+) -> Result<usize> {
     // SAFETY: promised by the caller of this function.
     result(unsafe { bpf_call(command, attr) })
 }
@@ -162,7 +166,10 @@ pub(super) unsafe fn bpf<T: FromBytes + IntoBytes>(command: u32, attr: &mut T) -
 /// # Safety
 ///
 /// That of [`bpf`], and that the command does open one.
-pub(super) unsafe fn bpf_open<T: FromBytes + IntoBytes>(command: u32, attr: &mut T) -> Result<Fd> {
+pub(super) unsafe fn bpf_open<T: FromBytes + IntoBytes>(
+    command: Command,
+    attr: &mut T,
+) -> Result<Fd> {
     // SAFETY: promised by the caller of this function.
     unsafe { opened(bpf_call(command, attr)) }
 }
@@ -170,7 +177,7 @@ pub(super) unsafe fn bpf_open<T: FromBytes + IntoBytes>(command: u32, attr: &mut
 /// # Safety
 ///
 /// That of [`bpf`].
-unsafe fn bpf_call<T: FromBytes + IntoBytes>(command: u32, attr: &mut T) -> isize {
+unsafe fn bpf_call<T: FromBytes + IntoBytes>(command: Command, attr: &mut T) -> isize {
     let address = ptr::from_mut(attr).expose_provenance();
     let args = [command as usize, address, size_of::<T>(), 0, 0, 0];
     // SAFETY: `attr` is live, as long as it is said to be, and of a type that

@@ -10,25 +10,9 @@
 //! [`super::block`] and emitted by [`super::assembler`].
 //!
 //! No descriptor is ever seen: a reference to a map carries a [`Map`] until
-//! the helper calls [`Insn::set_map`].
+//! the helper finds it by [`Map::of`] and puts the descriptor in its place.
 
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
-
-/// `struct bpf_insn`.
-#[derive(
-    Clone, Copy, Debug, Default, Eq, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout,
-)]
-#[repr(C)]
-pub struct Insn {
-    /// Operation: class, size or source, operation proper.
-    pub code: u8,
-    /// Destination register in the low half, source register in the high.
-    pub regs: u8,
-    /// Jump distance or memory offset.
-    pub off: i16,
-    /// Immediate value.
-    pub imm: i32,
-}
+pub use bpf_abi::Insn;
 
 /// A map that a program refers to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -61,38 +45,34 @@ const CALL: u8 = 0x85;
 const EXIT: u8 = 0x95;
 const SWAP: u8 = 0xdc;
 
-impl Insn {
-    /// Whether it is the first half of a reference to a map or a function.
-    pub(super) const fn is_map(&self) -> bool {
-        self.code == LD_IMM64 && self.regs >> 4 != 0
-    }
+/// Whether it is the first half of a reference to a map or a function.
+pub(super) const fn is_map(insn: &Insn) -> bool {
+    insn.code == LD_IMM64 && insn.regs >> 4 != 0
+}
 
-    /// Whether it has an offset: loads, stores, places in a map's value.
-    const fn has_offset(&self) -> bool {
-        matches!(self.code & 7, 1..=3) || self.is_map()
-    }
+/// Whether it has an offset: loads, stores, places in a map's value.
+const fn has_offset(insn: &Insn) -> bool {
+    matches!(insn.code & 7, 1..=3) || is_map(insn)
+}
 
-    /// The map that this instruction refers to, and which of its kind.
-    pub fn map(&self) -> Option<(Map, usize)> {
-        if !self.is_map() {
+impl Map {
+    /// The map that an instruction refers to, and which of its kind. Its
+    /// descriptor is to become the instruction's `imm`; of [`Self::Collect`]
+    /// how many instructions further on the function is, less one.
+    pub fn of(insn: &Insn) -> Option<(Self, usize)> {
+        if !is_map(insn) {
             return None;
         }
-        match self.imm {
-            0 => Some((Map::Data, 0)),
-            1 => Some((Map::State, 0)),
-            2 => Some((Map::Counters, 0)),
-            -1 => Some((Map::Collect, 0)),
+        match insn.imm {
+            0 => Some((Self::Data, 0)),
+            1 => Some((Self::State, 0)),
+            2 => Some((Self::Counters, 0)),
+            -1 => Some((Self::Collect, 0)),
             number => {
-                let number = usize::try_from(number - Map::Named as i32).ok()?;
-                Some((Map::Named, number))
+                let number = usize::try_from(number - Self::Named as i32).ok()?;
+                Some((Self::Named, number))
             }
         }
-    }
-
-    /// Puts a descriptor where [`Self::map`] was; or how many instructions
-    /// further on the function is, less one.
-    pub fn set_map(&mut self, descriptor: i32) {
-        self.imm = descriptor;
     }
 }
 
@@ -486,7 +466,7 @@ impl Item {
         let mut fits = false;
         if let Template::Insn { insn, imm, .. } = &mut self.template {
             *imm = param;
-            fits = insn.imm == 0 || insn.is_map();
+            fits = insn.imm == 0 || is_map(insn);
         }
         assert!(fits, "there is no place for a parameter");
         self
@@ -498,7 +478,7 @@ impl Item {
         let mut fits = false;
         if let Template::Insn { insn, off, .. } = &mut self.template {
             *off = param;
-            fits = insn.has_offset();
+            fits = has_offset(insn);
         }
         assert!(fits, "there is no offset");
         self

@@ -9,7 +9,7 @@
 
 use core::mem;
 
-use super::asm::{Insn, Label, Needs, Param, Template};
+use super::asm::{Insn, Label, Needs, Param, Template, is_map};
 use super::block::Block;
 use crate::errno::{Errno, Result};
 
@@ -87,7 +87,7 @@ impl<'a> Assembler<'a> {
 
     fn emit_insn(&mut self, mut insn: Insn, off: i32, imm: i32, to: Option<Label>) -> Result<()> {
         insn.imm = insn.imm.wrapping_add(imm);
-        if insn.is_map() {
+        if is_map(&insn) {
             self.push(insn)?;
             // The second half of the instruction is the place in the value.
             let imm = off;
@@ -326,9 +326,9 @@ mod tests {
             8,
         )
         .unwrap();
-        let maps: Vec<_> = insns.iter().map(Insn::map).collect();
+        let maps: Vec<_> = insns.iter().map(Map::of).collect();
         assert_eq!(maps, [Some((Map::State, 0)), None, None]);
-        insns.first_mut().unwrap().set_map(42);
+        insns.first_mut().unwrap().imm = 42;
         assert_eq!(hex(&insns).first(), Some(&0x1821_0000_2a00_0000));
     }
 

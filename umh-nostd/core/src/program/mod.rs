@@ -29,7 +29,6 @@ mod asm;
 mod assembler;
 mod frame;
 mod hashlimit;
-mod listing;
 mod ops;
 mod packet;
 mod prelude;
@@ -401,7 +400,7 @@ impl Params {
 }
 
 /// Writes the program of one hook into `insns`; returns its length. Its maps
-/// are still to be named, see [`Insn::map`].
+/// are still to be named, see [`Map::of`].
 pub fn build(ruleset: &Ruleset<'_>, hook: Hook, insns: &mut [Insn]) -> Result<usize> {
     let mut params = Params {
         values: [0; FACTS + param::COUNT],

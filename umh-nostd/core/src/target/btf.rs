@@ -14,7 +14,7 @@
 //! offset is checked, every walk is bounded, and what cannot be read is
 //! absent. Memory: 4 bytes for each type.
 
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use bpf_abi::btf::{Array, Enum, Header, Layout, LayoutSection, Member, Type, kind};
 
 use crate::arena::Arena;
 use crate::bytes::read;
@@ -28,139 +28,35 @@ pub struct TypeId(pub u32);
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Kind {
     /// A structure.
-    Struct = 4,
+    Struct = kind::STRUCT as isize,
     /// Numbers with names.
-    Enum = 6,
+    Enum = kind::ENUM as isize,
     /// A function, such as a kfunc.
-    Func = 12,
+    Func = kind::FUNC as isize,
 }
 
 /// All of them.
 const KINDS: [u32; 3] = [Kind::Struct as u32, Kind::Enum as u32, Kind::Func as u32];
 
-/// `BTF_KIND_*` as far as this file walks through them.
-mod kind {
-    pub(super) const INT: u32 = 1;
-    pub(super) const ARRAY: u32 = 3;
-    pub(super) const STRUCT: u32 = 4;
-    pub(super) const UNION: u32 = 5;
-    pub(super) const ENUM: u32 = 6;
-    pub(super) const TYPEDEF: u32 = 8;
-    pub(super) const VOLATILE: u32 = 9;
-    pub(super) const CONST: u32 = 10;
-    pub(super) const RESTRICT: u32 = 11;
-    pub(super) const FUNC_PROTO: u32 = 13;
-    pub(super) const VAR: u32 = 14;
-    pub(super) const DATASEC: u32 = 15;
-    pub(super) const DECL_TAG: u32 = 17;
-    pub(super) const TYPE_TAG: u32 = 18;
-    pub(super) const ENUM64: u32 = 19;
-}
-
-/// `struct btf_header` as all kernels have it. `hdr_len` says whether there is
-/// more, such as [`LayoutSection`].
-#[derive(Clone, Copy, FromBytes, Immutable, KnownLayout)]
-#[repr(C)]
-struct Header {
-    magic: u16,
-    version: u8,
-    flags: u8,
-    hdr_len: u32,
-    type_off: u32,
-    type_len: u32,
-    str_off: u32,
-    str_len: u32,
-}
-
-const MAGIC: u16 = 0xeb9f;
-
-/// What Linux 7.2 has added to `struct btf_header`.
-#[derive(Clone, Copy, FromBytes, Immutable, KnownLayout)]
-#[repr(C)]
-struct LayoutSection {
-    offset: u32,
-    len: u32,
-}
-
-/// `struct btf_layout`: what follows a type of a kind. The section has one for
-/// each kind, starting with kind 0.
-#[derive(Clone, Copy, FromBytes, Immutable, KnownLayout)]
-#[repr(C)]
-struct Layout {
-    /// Bytes once, and bytes for each of the type's members.
-    once: u8,
-    each: u8,
-    /// No flags are defined.
-    flags: u16,
-}
-
-/// `struct btf_type`.
-#[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout)]
-#[repr(C)]
-struct Type {
-    name: u32,
-    info: u32,
-    /// Size in bytes, or the type that this one stands for.
-    size_or_type: u32,
-}
-
-const TYPE: usize = size_of::<Type>();
-
-impl Type {
-    fn kind(&self) -> u32 {
-        self.info >> 24 & 0x7f
-    }
-
-    fn vlen(&self) -> usize {
-        (self.info & 0xff_ffff) as usize
-    }
-
-    /// Bytes that follow, `None` for a kind of which neither this file nor the
-    /// layout section knows.
-    fn extra(&self, layouts: &[u8]) -> Option<usize> {
-        let (once, each) = match self.kind() {
-            kind::INT | kind::VAR | kind::DECL_TAG => (4, 0),
-            kind::ARRAY => (12, 0),
-            kind::STRUCT | kind::UNION | kind::DATASEC | kind::ENUM64 => (0, 12),
-            kind::ENUM | kind::FUNC_PROTO => (0, 8),
-            1..=kind::ENUM64 => (0, 0),
-            0 => return None,
-            unknown => {
-                let layout: Layout = read(layouts, unknown as usize * size_of::<Layout>())?;
-                if !(layout.once | layout.each).is_multiple_of(4) {
-                    return None;
-                }
-                (usize::from(layout.once), usize::from(layout.each))
+/// Bytes that follow a type, `None` for a kind of which neither this file nor
+/// the layout section knows.
+fn extra(ty: &Type, layouts: &[u8]) -> Option<usize> {
+    let (once, each) = match ty.kind() {
+        kind::INT | kind::VAR | kind::DECL_TAG => (4, 0),
+        kind::ARRAY => (12, 0),
+        kind::STRUCT | kind::UNION | kind::DATASEC | kind::ENUM64 => (0, 12),
+        kind::ENUM | kind::FUNC_PROTO => (0, 8),
+        1..=kind::ENUM64 => (0, 0),
+        0 => return None,
+        unknown => {
+            let layout: Layout = read(layouts, unknown as usize * size_of::<Layout>())?;
+            if !(layout.info_sz | layout.elem_sz).is_multiple_of(4) {
+                return None;
             }
-        };
-        Some(once + self.vlen() * each)
-    }
-}
-
-/// `struct btf_member`.
-#[derive(Clone, Copy, FromBytes, Immutable, KnownLayout)]
-#[repr(C)]
-struct Member {
-    name: u32,
-    ty: u32,
-    offset: u32,
-}
-
-/// `struct btf_enum`.
-#[derive(Clone, Copy, FromBytes, Immutable, KnownLayout)]
-#[repr(C)]
-struct Enumerator {
-    name: u32,
-    value: u32,
-}
-
-/// `struct btf_array`.
-#[derive(Clone, Copy, FromBytes, Immutable, KnownLayout)]
-#[repr(C)]
-struct Array {
-    ty: u32,
-    index_ty: u32,
-    elements: u32,
+            (usize::from(layout.info_sz), usize::from(layout.elem_sz))
+        }
+    };
+    Some(once + ty.vlen() * each)
 }
 
 /// How deep structures may lie inside each other, and types stand for each
@@ -186,7 +82,10 @@ impl<'a> Btf<'a> {
     pub fn parse(bytes: &'a [u8], arena: &mut Arena<'a>) -> Result<Self> {
         let header: Header = read(bytes, 0).ok_or(Errno::EINVAL)?;
         let header_len = header.hdr_len as usize;
-        if header.magic != MAGIC || header.version != 1 || header_len < size_of::<Header>() {
+        if header.magic != Header::MAGIC
+            || header.version != Header::VERSION
+            || header_len < size_of::<Header>()
+        {
             return Err(Errno::EINVAL);
         }
         let section = |offset: u32, len: u32| {
@@ -199,13 +98,13 @@ impl<'a> Btf<'a> {
             &[]
         } else {
             let layout: LayoutSection = read(bytes, size_of::<Header>()).ok_or(Errno::EINVAL)?;
-            section(layout.offset, layout.len).ok_or(Errno::EINVAL)?
+            section(layout.layout_off, layout.layout_len).ok_or(Errno::EINVAL)?
         };
         if !layouts.len().is_multiple_of(size_of::<Layout>()) {
             return Err(Errno::EINVAL);
         }
 
-        let starts = arena.slice::<u32>(types.len() / TYPE)?;
+        let starts = arena.slice::<u32>(types.len() / size_of::<Type>())?;
         let mut count = 0;
         for (at, start) in walk(types, layouts).zip(&mut *starts) {
             *start = at?;
@@ -231,7 +130,7 @@ impl<'a> Btf<'a> {
                 continue;
             }
             for ((wanted_kind, name), found) in wanted.iter().zip(found.iter_mut()) {
-                if found.is_none() && *wanted_kind as u32 == kind && self.is(ty.name, name) {
+                if found.is_none() && *wanted_kind as u32 == kind && self.is(ty.name_off, name) {
                     *found = Some(TypeId(number));
                 }
             }
@@ -262,7 +161,7 @@ impl<'a> Btf<'a> {
     fn ty(&self, id: u32) -> Option<(usize, Type)> {
         let index = usize::try_from(id).ok()?.checked_sub(1)?;
         let start = *self.starts.get(index)? as usize;
-        Some((start + TYPE, read(self.types, start)?))
+        Some((start + size_of::<Type>(), read(self.types, start)?))
     }
 
     /// The bit offset and type of the member `name` of the type `id`, unless
@@ -282,13 +181,9 @@ impl<'a> Btf<'a> {
                 for index in 0..ty.vlen() {
                     *members = members.checked_sub(1)?;
                     let member: Member = read(self.types, after + index * size_of::<Member>())?;
-                    // With the kind flag the upper byte is the size of a bit field.
-                    let offset = match ty.info >> 31 {
-                        0 => member.offset,
-                        _ => member.offset & 0xff_ffff,
-                    };
-                    if member.name != 0 {
-                        if self.is(member.name, name) {
+                    let offset = member.bit_offset(ty.kind_flag());
+                    if member.name_off != 0 {
+                        if self.is(member.name_off, name) {
                             return Some((offset, member.ty));
                         }
                     } else if let Some((inner, found)) =
@@ -303,10 +198,10 @@ impl<'a> Btf<'a> {
             kind::ENUM => {
                 for index in 0..ty.vlen() {
                     *members = members.checked_sub(1)?;
-                    let at = after + index * size_of::<Enumerator>();
-                    let one: Enumerator = read(self.types, at)?;
-                    if self.is(one.name, name) {
-                        return Some((one.value.checked_mul(8)?, 0));
+                    let at = after + index * size_of::<Enum>();
+                    let one: Enum = read(self.types, at)?;
+                    if self.is(one.name_off, name) {
+                        return Some((one.val.checked_mul(8)?, 0));
                     }
                 }
                 None
@@ -330,7 +225,10 @@ fn walk(types: &[u8], layouts: &[u8]) -> impl Iterator<Item = Result<u32>> {
         }
         let start = at;
         let next = read::<Type>(types, at)
-            .and_then(|ty| at.checked_add(TYPE)?.checked_add(ty.extra(layouts)?))
+            .and_then(|ty| {
+                at.checked_add(size_of::<Type>())?
+                    .checked_add(extra(&ty, layouts)?)
+            })
             .filter(|&next| next <= types.len());
         // After an error the walk is over.
         at = next.unwrap_or(types.len());
@@ -382,7 +280,7 @@ mod tests {
         fn finish_with(self, header: u32, layouts: &[u8]) -> Vec<u8> {
             let (types, layout) = (self.types.len() as u32, layouts.len() as u32);
             let mut bytes = Vec::new();
-            bytes.extend(MAGIC.to_ne_bytes());
+            bytes.extend(Header::MAGIC.to_ne_bytes());
             bytes.extend([1, 0]);
             let strings = self.strings.len() as u32;
             for word in [header, 0, types, types + layout, strings, types, layout] {

@@ -3,7 +3,7 @@
 
 use core::fmt;
 
-use super::asm::Insn;
+use crate::Insn;
 
 const OPERATIONS: [&str; 14] = [
     "+=", "-=", "*=", "/=", "|=", "&=", "<<=", ">>=", "=-", "%=", "^=", "=", "s>>=", "swap",
@@ -68,30 +68,21 @@ mod tests {
 
     use std::string::ToString;
 
-    use super::super::asm::*;
+    use crate::Insn;
 
     #[test]
     fn instructions_are_legible() {
-        let text = |item: Item| match item.template {
-            Template::Insn { insn, .. } => insn.to_string(),
-            _ => std::string::String::new(),
-        };
-        for (item, expected) in [
-            (add_imm(Reg::R1, -3), "r1 += -3"),
-            (sub32(Reg::R2, Reg::R1), "w2 -= r1"),
-            (load(Size::B2, Reg::R3, Reg::Fp, -8), "r3 = *(u2 *)(r10 -8)"),
-            (
-                store(Size::B8, Reg::R5, 16, Reg::R1),
-                "*(u8 *)(r5 +16) = r1",
-            ),
-            (
-                jump_if_imm(Reg::R0, Cond::Lt, 7, Label::local(0)),
-                "if r0 < 7 goto +0",
-            ),
-            (call(8), "call 8 (source 0)"),
-            (exit(), "exit"),
+        for (insn, expected) in [
+            (Insn::new(0x07, 1, 0, 0, -3), "r1 += -3"),
+            (Insn::new(0x1c, 2, 1, 0, 0), "w2 -= r1"),
+            (Insn::new(0x69, 3, 10, -8, 0), "r3 = *(u2 *)(r10 -8)"),
+            (Insn::new(0x7b, 5, 1, 16, 0), "*(u8 *)(r5 +16) = r1"),
+            (Insn::new(0xa5, 0, 0, 0, 7), "if r0 < 7 goto +0"),
+            (Insn::new(0x85, 0, 0, 0, 8), "call 8 (source 0)"),
+            (Insn::mov_imm(4, 9), "r4 = 9"),
+            (Insn::EXIT, "exit"),
         ] {
-            assert_eq!(text(item), expected);
+            assert_eq!(insn.to_string(), expected);
         }
     }
 }
