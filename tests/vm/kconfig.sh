@@ -10,23 +10,31 @@
 . vm/common.sh
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-lock
 src=$(find "$cache" -maxdepth 1 -name 'src-*' ! -name '*.tmp')
+
+# The kernel's tree with the kern/ of this checkout in it; another one may have
+# been the last that was put into the cache's.
+mkdir -p "$work/tree/net"
+find "$src" -mindepth 1 -maxdepth 1 ! -name net -exec ln -s -t "$work/tree" {} +
+find "$src/net" -mindepth 1 -maxdepth 1 ! -name bpfilter -exec ln -s -t "$work/tree/net" {} +
+ln -s "$top/kern/net/bpfilter" "$work/tree/net/bpfilter"
 
 # configured LINE...: what becomes of the configuration of $KERNEL with these lines.
 configured() {
 	mkdir -p "$work/obj"
 	(cat "$KERNEL/config"; printf '%s\n' "$@") >"$work/wanted"
-	make -s -C "$src" O="$work/obj" ARCH=x86_64 KCONFIG_ALLCONFIG="$work/wanted" allnoconfig >"$work/log" 2>&1 ||
+	make -s -C "$work/tree" O="$work/obj" ARCH=x86_64 KCONFIG_ALLCONFIG="$work/wanted" allnoconfig >"$work/log" 2>&1 ||
 		{ cat "$work/log"; return 1; }
 }
-is() { grep -qx "$1" "$work/obj/.config" || { echo "no $1"; return 1; }; }
+is() { # LINE
+	grep -qx "$1" "$work/obj/.config" || { echo "no $1"; return 1; }
+}
 
 configured
 is CONFIG_BPFILTER_UMH=y
 configured CONFIG_STATIC_USERMODEHELPER=y 'CONFIG_STATIC_USERMODEHELPER_PATH=""'
 is CONFIG_STATIC_USERMODEHELPER=y
-if is CONFIG_BPFILTER_UMH=y; then exit 1; fi
+if grep -qx CONFIG_BPFILTER_UMH=y "$work/obj/.config"; then exit 1; fi
 configured CONFIG_CROSS_MEMORY_ATTACH=n
 is CONFIG_BPFILTER_UMH=y
 is CONFIG_CROSS_MEMORY_ATTACH=y
