@@ -135,14 +135,8 @@ pub(crate) enum Reads {
 pub(crate) struct OpKind {
     /// Its number.
     pub(crate) kind: u8,
-    /// Its name.
-    pub(crate) name: &'static str,
     pub(crate) ends: Ends,
     pub(crate) reads: Reads,
-    /// Bytes that follow the op.
-    pub(crate) payload: u8,
-    /// Bytes that it keeps.
-    pub(crate) state: u8,
     /// Whether its code is a function of the kernel half.
     pub(crate) calls: bool,
 }
@@ -181,16 +175,22 @@ macro_rules! declare {
         const COUNT: usize = [$($number),*].len();
         const DECLARED: [OpKind; COUNT] = [$(OpKind {
             kind: $number,
-            name: stringify!($name),
             ends: Ends::$ends,
             reads: Reads::$reads,
-            payload: size_of::<$payload>() as u8,
-            state: size_of::<$state>() as u8,
             calls: calls!($how),
         }),*];
+        /// Bytes of each one's payload, and of what it keeps.
+        const SIZES: [[usize; 2]; COUNT] = [$([size_of::<$payload>(), size_of::<$state>()]),*];
+        static NAMES: [&str; COUNT] = [$(stringify!($name)),*];
     };
 }
 for_each_op!(declare);
+
+/// The name of a kind.
+pub(crate) fn name(kind: u8) -> Option<&'static str> {
+    let index = OPS.iter().position(|op| op.kind == kind)?;
+    NAMES.get(index).copied()
+}
 
 /// Bytes of the longest op: any op may be read as if it were this long.
 #[allow(clippy::indexing_slicing, reason = "run by the compiler alone")]
@@ -198,19 +198,14 @@ pub const LONGEST_OP: usize = {
     let (mut index, mut longest) = (0, 0);
     let mut seen = 0u64;
     while index < COUNT {
-        let OpKind {
-            kind,
-            payload,
-            state,
-            ..
-        } = DECLARED[index];
+        let (kind, [payload, state]) = (DECLARED[index].kind, SIZES[index]);
         assert!(
             kind < 64 && seen >> kind & 1 == 0,
             "a number that is not free"
         );
-        assert!(state == 0 || state as usize == size_of::<Bucket>());
+        assert!(state == 0 || state == size_of::<Bucket>());
         seen |= 1 << kind;
-        let len = OP + (payload as usize).next_multiple_of(OP);
+        let len = OP + payload.next_multiple_of(OP);
         if len > longest {
             longest = len;
         }

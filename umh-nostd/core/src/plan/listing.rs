@@ -5,8 +5,7 @@ use core::fmt;
 
 use super::{Ruleset, data};
 use crate::bytes::read;
-use crate::ir::op::OPS;
-use crate::ir::{Op, RECORD, Record, flag};
+use crate::ir::{Op, RECORD, Record, flag, op};
 
 /// What a data map says of each rule: a line for its record, and one for each
 /// of its ops.
@@ -62,8 +61,8 @@ impl Listing<'_> {
 
 impl fmt::Display for Op {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match OPS.iter().find(|op| op.kind == self.kind) {
-            Some(op) => f.write_str(op.name)?,
+        match op::name(self.kind) {
+            Some(name) => f.write_str(name)?,
             None => write!(f, "op {}", self.kind)?,
         }
         let Self {
