@@ -6,19 +6,6 @@
 //! as everywhere but in the kernel's header.
 #![allow(missing_docs, reason = "the kernel's names, explained in its header")]
 
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
-
-macro_rules! structures {
-    ($($(#[$doc:meta])* $name:ident { $($field:ident: $ty:ty,)* })*) => {
-        $(
-            $(#[$doc])*
-            #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
-            #[repr(C)]
-            pub struct $name { $(pub $field: $ty,)* }
-        )*
-    };
-}
-
 structures! {
     /// For `MAP_CREATE`.
     MapCreate {

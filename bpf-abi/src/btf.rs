@@ -7,8 +7,6 @@
 //! [`Layout`]. A record is a [`Type`] and what follows it.
 #![allow(missing_docs, reason = "the kernel's names, explained in its header")]
 
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
-
 /// `BTF_KIND_*`.
 pub mod kind {
     pub const INT: u32 = 1;
@@ -32,17 +30,6 @@ pub mod kind {
 
 /// `BTF_INT_SIGNED`, where [`Int::encoding`] has it.
 pub const INT_SIGNED: u32 = 1 << 24;
-
-macro_rules! structures {
-    ($($(#[$doc:meta])* $name:ident { $($field:ident: $ty:ty,)* })*) => {
-        $(
-            $(#[$doc])*
-            #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
-            #[repr(C)]
-            pub struct $name { $(pub $field: $ty,)* }
-        )*
-    };
-}
 
 structures! {
     /// `struct btf_header` as all kernels have it. `hdr_len` says whether there

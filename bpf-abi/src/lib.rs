@@ -13,6 +13,21 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+/// Structures of the kernel's, plain bytes with all members public.
+macro_rules! structures {
+    ($($(#[$doc:meta])* $name:ident { $($field:ident: $ty:ty,)* })*) => {
+        $(
+            $(#[$doc])*
+            #[derive(
+                Clone, Copy, Debug,
+                zerocopy::FromBytes, zerocopy::IntoBytes, zerocopy::Immutable, zerocopy::KnownLayout,
+            )]
+            #[repr(C)]
+            pub struct $name { $(pub $field: $ty,)* }
+        )*
+    };
+}
+
 pub mod attr;
 pub mod btf;
 mod insn;
