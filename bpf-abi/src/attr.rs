@@ -32,6 +32,18 @@ structures! {
         flags: u64,
     }
 
+    /// For `MAP_UPDATE_BATCH`, which writes to it.
+    MapBatch {
+        in_batch: u64,
+        out_batch: u64,
+        keys: u64,
+        values: u64,
+        count: u32,
+        map_fd: i32,
+        elem_flags: u64,
+        flags: u64,
+    }
+
     /// For `PROG_LOAD`.
     ProgLoad {
         prog_type: u32,

@@ -51,6 +51,7 @@ pub enum Command {
     BtfLoad = 18,
     BtfGetFdById = 19,
     BtfGetNextId = 23,
+    MapUpdateBatch = 26,
     LinkCreate = 28,
 }
 

@@ -12,15 +12,18 @@ use std::ptr;
 use std::slice;
 use std::sync::OnceLock;
 
-use bpf_abi::attr::{BtfLoad, FuncInfo, LinkCreate, MapCreate, MapElem, ProgLoad, TestRun};
+use bpf_abi::attr::{
+    BtfLoad, FuncInfo, LinkCreate, MapBatch, MapCreate, MapElem, ProgLoad, TestRun,
+};
 use bpf_abi::{Command, Insn, map_type};
 use umh_core::abi::Hook;
 use umh_core::abi::{Counters, FILTER, Replace};
 use umh_core::arena::Arena;
 use umh_core::ir::LimitRates;
-use umh_core::ir::named::{NAMED_MAX, Named, NamedTables, Shape};
+use umh_core::ir::named::{ARRAYS, NAMED_MAX, Named, NamedTables, Shape};
 use umh_core::plan::{Plan, Room, Unplanned};
-use umh_core::program::{self, COLLECT_LEN, Map, PROGRAM_MAX};
+use umh_core::program::types::{self, Types};
+use umh_core::program::{self, Map, PROGRAM_MAX};
 use umh_core::table::Table;
 use umh_core::target::btf::Btf;
 use umh_core::target::{Host, Kernel, Machine};
@@ -135,7 +138,7 @@ fn named_map(shape: Shape) -> io::Result<OwnedFd> {
         0 => (map_type::ARRAY, 4, 1, 0),
         entries => (map_type::HASH, 16, entries, bpf_abi::F_NO_PREALLOC),
     };
-    let btf = types(key_size, len)?;
+    let btf = load_types(key_size, len)?;
     let attr = MapCreate {
         map_type,
         key_size,
@@ -143,27 +146,55 @@ fn named_map(shape: Shape) -> io::Result<OwnedFd> {
         max_entries,
         map_flags,
         btf_fd: btf.as_raw_fd(),
-        btf_key_type_id: 1,
-        btf_value_type_id: 3,
+        btf_key_type_id: types::KEY,
+        btf_value_type_id: types::VALUE,
         ..MapCreate::new_zeroed()
     };
     open(Command::MapCreate, attr)
 }
 
-/// Types of a map whose value starts with a lock, and of a function.
-fn types(key: u32, len: usize) -> io::Result<OwnedFd> {
-    // u32; struct bpf_spin_lock; a struct with one of these at its start.
-    let mut types = vec![0x1_eb9f, 24, 0, 76, 76, 16];
-    types.extend([0, 1 << 24, key, 8 * key]);
-    types.extend([1, 4 << 24, 4]);
-    types.extend([0, 4 << 24 | 1, len as u32, 0, 2, 0]);
-    types.extend([0, 13 << 24, 0]);
-    types.extend([1, 12 << 24, 4]);
-    let mut bytes = types.as_bytes().to_vec();
-    bytes.extend(b"\0bpf_spin_lock\0\0");
+/// The maps of the tables that belong into an array.
+fn array_of_maps(
+    tables: &[Named],
+    maps: &[(OwnedFd, usize)],
+    array: usize,
+) -> io::Result<Option<OwnedFd>> {
+    let (mut keys, mut values) = (Vec::new(), Vec::new());
+    for (number, (table, (map, _))) in tables.iter().zip(maps).enumerate() {
+        if table.array() == array {
+            keys.push(number as u32);
+            values.push(map.as_raw_fd());
+        }
+    }
+    let Some(&inner_map_fd) = values.first() else {
+        return Ok(None);
+    };
+    let attr = MapCreate {
+        map_type: map_type::ARRAY_OF_MAPS,
+        key_size: 4,
+        value_size: 4,
+        max_entries: tables.len() as u32,
+        inner_map_fd,
+        ..MapCreate::new_zeroed()
+    };
+    let map = open(Command::MapCreate, attr)?;
+    let mut attr = MapBatch {
+        keys: address(keys.as_ptr()),
+        values: address(values.as_ptr()),
+        count: keys.len() as u32,
+        map_fd: map.as_raw_fd(),
+        ..MapBatch::new_zeroed()
+    };
+    bpf(Command::MapUpdateBatch, &mut attr)?;
+    Ok(Some(map))
+}
+
+/// Types of a map whose value starts with a lock, and of functions.
+fn load_types(key: u32, len: usize) -> io::Result<OwnedFd> {
+    let types = Types::new(key, len as u32);
     let attr = BtfLoad {
-        btf: address(bytes.as_ptr()),
-        btf_size: bytes.len() as u32,
+        btf: address(&raw const types),
+        btf_size: size_of::<Types>() as u32,
         ..BtfLoad::new_zeroed()
     };
     open(Command::BtfLoad, attr)
@@ -212,6 +243,8 @@ pub struct Programs {
     pub log: Vec<String>,
     /// Whether there are hash tables, and whether there are rows.
     pub indexed_by: [bool; 2],
+    /// A bit for each kind of op, of those that it could have, that is in none.
+    pub ops_lacking: u64,
     /// Bytes of the data map.
     pub data_len: usize,
     /// What the data map says of the rules, unless there are very many.
@@ -290,6 +323,9 @@ impl Programs {
             named_map(shape).map(|map| (map, shape.value))
         });
         let named = named.collect::<io::Result<Vec<_>>>()?;
+        let arrays = (0..ARRAYS)
+            .map(|array| array_of_maps(table.named(), &named, array))
+            .collect::<io::Result<Vec<_>>>()?;
         let planned = started.elapsed();
 
         let started = std::time::Instant::now();
@@ -299,27 +335,20 @@ impl Programs {
         let mut all_insns = Vec::new();
         for (hook, instructions) in FILTER.each_hook().zip(&mut instructions) {
             let mut insns = vec![Insn::default(); PROGRAM_MAX];
-            let len = program::build(&ruleset, hook, &mut insns).map_err(error)?;
-            insns.truncate(len);
-            let function = len - COLLECT_LEN.min(len);
-            let mut has_function = false;
-            for (at, insn) in insns.iter_mut().enumerate() {
+            let built = program::build(&ruleset, hook, &mut insns).map_err(error)?;
+            insns.truncate(built.len);
+            for insn in &mut insns {
                 let map = match Map::of(insn) {
                     Some((Map::Data, _)) => &data.fd,
                     Some((Map::State, _)) => &state.fd,
                     Some((Map::Counters, _)) => &counters.fd,
-                    Some((Map::Named, number)) => &named[number].0,
-                    Some((Map::Collect, _)) => {
-                        insn.imm = function as i32 - at as i32 - 1;
-                        has_function = true;
-                        continue;
-                    }
+                    Some((Map::Named, array)) => arrays[array].as_ref().expect("an array in use"),
                     None => continue,
                 };
                 insn.imm = map.as_raw_fd();
             }
-            *instructions = len;
-            let (program, text) = load_program(&insns, has_function.then_some(function))?;
+            *instructions = built.len;
+            let (program, text) = load_program(&insns, built.functions())?;
             programs.push(program);
             log.push(text);
             all_insns.push(insns);
@@ -335,6 +364,7 @@ impl Programs {
             instructions,
             log,
             indexed_by: ruleset.indexed_by(),
+            ops_lacking: ruleset.ops_lacking(),
             data_len: data.len,
             rules,
             insns: all_insns,
@@ -437,7 +467,7 @@ pub fn test_run(program: &OwnedFd, hook: Hook, packet: &[u8], repeat: u32) -> io
 
 /// A program that accepts every packet: what a hook costs at least.
 pub fn load_empty() -> io::Result<OwnedFd> {
-    load_program(&[Insn::mov_imm(0, 1), Insn::EXIT], None).map(|(program, _)| program)
+    load_program(&[Insn::mov_imm(0, 1), Insn::EXIT], &[]).map(|(program, _)| program)
 }
 
 /// Attaches a program to a hook of this thread's network namespace, where
@@ -454,15 +484,9 @@ pub fn attach(program: &OwnedFd, hook: Hook) -> io::Result<OwnedFd> {
 }
 
 /// Loads one program; an error has the verifier's words.
-fn load_program(insns: &[Insn], function: Option<usize>) -> io::Result<(OwnedFd, String)> {
+fn load_program(insns: &[Insn], functions: &[FuncInfo]) -> io::Result<(OwnedFd, String)> {
     let license = c"GPL";
-    let btf = types(4, 4)?;
-    let functions = function.map(|function| {
-        [0, function as u32].map(|insn_off| FuncInfo {
-            insn_off,
-            type_id: 5,
-        })
-    });
+    let btf = load_types(4, 4)?;
     let load = |log: &mut Vec<u8>, log_level: u32| {
         let mut attr = ProgLoad {
             prog_type: bpf_abi::PROG_TYPE_NETFILTER,
@@ -475,7 +499,7 @@ fn load_program(insns: &[Insn], function: Option<usize>) -> io::Result<(OwnedFd,
             expected_attach_type: bpf_abi::ATTACH_NETFILTER,
             ..ProgLoad::new_zeroed()
         };
-        if let Some(functions) = &functions {
+        if !functions.is_empty() {
             attr.prog_btf_fd = btf.as_raw_fd();
             attr.func_info_rec_size = size_of::<FuncInfo>() as u32;
             attr.func_info = address(functions.as_ptr());

@@ -13,6 +13,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::AtomicU64;
 use std::vec::Vec;
 
+use bpf_abi::attr::FuncInfo;
 use bpfilter_msgfmt::HOOKS;
 use umh_core::abi::ExtensionKind;
 use umh_core::arena::Arena;
@@ -325,6 +326,17 @@ impl System for Fake {
         Ok((self.hold(Object::Map)?, 1))
     }
 
+    fn new_array(&self, _: &Self::Handle, _: u32) -> Result<(Self::Handle, u32)> {
+        Ok((self.hold(Object::Map)?, 1))
+    }
+
+    fn fill_array(&self, _: &Self::Handle, places: &[u32], maps: &[Self::Handle]) -> Result<()> {
+        match places.len() == maps.len() {
+            true => self.hold(()).map(drop),
+            false => Err(Errno::EINVAL),
+        }
+    }
+
     fn named(&self, id: u32) -> Result<Self::Handle> {
         match id {
             1 => self.hold(Object::Map),
@@ -332,7 +344,12 @@ impl System for Fake {
         }
     }
 
-    fn load(&self, insns: &mut [Insn], _: &Maps<'_, Self::Handle>) -> Result<Self::Handle> {
+    fn load(
+        &self,
+        insns: &mut [Insn],
+        _: &[FuncInfo],
+        _: &Maps<'_, Self::Handle>,
+    ) -> Result<Self::Handle> {
         match insns {
             [] => Err(Errno::EINVAL),
             _ => self.hold(Object::Program),

@@ -9,10 +9,11 @@
 use core::ops::{Deref, DerefMut};
 use core::sync::atomic::AtomicU64;
 
+use bpf_abi::attr::FuncInfo;
 use bpfilter_msgfmt::HOOKS;
 use umh_core::abi::ExtensionKind;
 use umh_core::errno::{Errno, Result};
-use umh_core::ir::named::Shape;
+use umh_core::ir::named::{ARRAYS, Shape};
 use umh_core::program::Insn;
 use umh_core::target::Machine;
 
@@ -48,6 +49,9 @@ pub struct Generation<H> {
     pub flags: u32,
 }
 
+/// Maps that are put into an array at once.
+pub const BATCH: usize = 64;
+
 /// The maps of a program by their purpose, see [`umh_core::program::Map`].
 #[derive(Debug)]
 pub struct Maps<'a, H> {
@@ -57,8 +61,8 @@ pub struct Maps<'a, H> {
     pub state: &'a H,
     /// The counter map.
     pub counters: &'a H,
-    /// The tables that rules know by name.
-    pub named: &'a [H],
+    /// The arrays of tables that rules know by name.
+    pub named: &'a [Option<H>; ARRAYS],
 }
 
 /// The outside, as seen from one request.
@@ -128,13 +132,26 @@ pub trait System {
     /// the first four bytes of each are a lock. Returns its id too.
     fn new_named(&self, shape: Shape) -> Result<(Self::Handle, u32)>;
 
+    /// An array of so many maps that look like `one`, empty. Returns its id too.
+    fn new_array(&self, one: &Self::Handle, len: u32) -> Result<(Self::Handle, u32)>;
+
+    /// Puts each of `maps`, at most [`BATCH`], at its place in an array, and waits until no program
+    /// runs that may not have seen it.
+    fn fill_array(&self, array: &Self::Handle, places: &[u32], maps: &[Self::Handle])
+    -> Result<()>;
+
     /// Bytes of memory that this machine has.
     fn total_memory(&self) -> u64;
 
     /// The map of this id, which some generation keeps alive.
     fn named(&self, id: u32) -> Result<Self::Handle>;
 
-    /// Loads a program of type NETFILTER. `insns` name their maps by purpose,
-    /// and are garbage after.
-    fn load(&self, insns: &mut [Insn], maps: &Maps<'_, Self::Handle>) -> Result<Self::Handle>;
+    /// Loads a program of type NETFILTER, and the functions behind it. `insns`
+    /// name their maps by purpose, and are garbage after.
+    fn load(
+        &self,
+        insns: &mut [Insn],
+        functions: &[FuncInfo],
+        maps: &Maps<'_, Self::Handle>,
+    ) -> Result<Self::Handle>;
 }

@@ -60,7 +60,8 @@ fn build<S: System>(
     let (blob, rest) = rest.split_at_mut_checked(padded).ok_or(Errno::EIO)?;
     let blob = blob.get_mut(..size).ok_or(Errno::EIO)?;
     let (named, _) = <[Named]>::mut_from_prefix_with_elems(rest, named).map_err(|_| Errno::EIO)?;
-    let named = NamedTables::new(current.named(), current.bytes(), named);
+    let named = NamedTables::new(current.named(), current.bytes(), named)
+        .with_arrays(current.header().arrays);
     caller.read(size_of::<Replace>(), blob)?;
     let mut work = system.memory(Table::work_len(size))?;
     let Machine { host, cpus, .. } = &caller.machine;
@@ -95,6 +96,7 @@ fn build<S: System>(
         num_entries: info.num_entries,
         size: info.size,
         num_named: table.named().len() as u32,
+        arrays: *table.arrays_mut(),
         hook_entry: info.hook_entry,
         underflow: info.underflow,
         ..image::Header::of(table.spec())

@@ -3,17 +3,21 @@
 //!
 //! Owns: every command that the helper gives, as a function.
 
-use bpf_abi::attr::{BtfInfo, BtfLoad, ById, GetInfo, MapCreate, MapElem, MapInfo, ProgLoad};
+use bpf_abi::attr::{
+    BtfInfo, BtfLoad, ById, FuncInfo, GetInfo, MapBatch, MapCreate, MapElem, MapInfo, ProgLoad,
+};
 use bpf_abi::{Command, map_type};
+use heapless::Vec;
 use umh_core::errno::{Errno, Result};
 use umh_core::ir::named::Shape;
-use umh_core::program::{COLLECT_LEN, Insn, Map};
-use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes};
+use umh_core::program::types::{self, Types};
+use umh_core::program::{Insn, Map};
+use zerocopy::{FromBytes, FromZeros, IntoBytes};
 
 use super::fd::Fd;
 use super::memory::Memory;
 use super::raw;
-use crate::system::Maps;
+use crate::system::{BATCH, Maps};
 
 /// An array of one element: kind, bytes of the key, elements.
 const ONE: [u32; 3] = [map_type::ARRAY, 4, 1];
@@ -23,14 +27,13 @@ const MAX_CPUS: usize = 8192;
 /// Bytes that the name of any BTF object fits into.
 const BTF_NAME: usize = 64;
 
-/// A map of so many values of `len` bytes, described by a [`LockBtf`] or
-/// nothing.
+/// A map of so many values of `len` bytes, described by [`Types`] or nothing.
 fn create(
     [map_type, key_size, max_entries]: [u32; 3],
     len: usize,
     map_flags: u32,
     map_name: [u8; 16],
-    types: Option<&Fd>,
+    described: Option<&Fd>,
 ) -> Result<Fd> {
     let mut attr = MapCreate {
         map_type,
@@ -41,10 +44,10 @@ fn create(
         map_name,
         ..MapCreate::new_zeroed()
     };
-    if let Some(types) = types {
-        attr.btf_fd = types.raw();
-        attr.btf_key_type_id = LockBtf::KEY;
-        attr.btf_value_type_id = LockBtf::VALUE;
+    if let Some(described) = described {
+        attr.btf_fd = described.raw();
+        attr.btf_key_type_id = types::KEY;
+        attr.btf_value_type_id = types::VALUE;
     }
     // SAFETY: the attribute holds no address, and the command opens a
     // descriptor.
@@ -62,59 +65,18 @@ pub(super) fn new_map(len: usize) -> Result<Fd> {
     )
 }
 
-/// BTF of a map whose value starts with a lock, `struct { struct
-/// bpf_spin_lock; }`, by a number as its key; and of a function.
-#[derive(IntoBytes, Immutable)]
-#[repr(C)]
-struct LockBtf {
-    header: [u32; 6],
-    key: [u32; 4],
-    lock: [u32; 3],
-    value: [u32; 6],
-    prototype: [u32; 3],
-    function: [u32; 3],
-    strings: [u8; 16],
-}
-
-impl LockBtf {
-    /// What `btf_type.info` says: the kind and the number of members.
-    const INT: u32 = 1 << 24;
-    const STRUCT: u32 = 4 << 24;
-    /// The types by their numbers.
-    const KEY: u32 = 1;
-    const LOCK: u32 = 2;
-    const VALUE: u32 = 3;
-    const FUNCTION: u32 = 5;
-
-    /// For a value of `len` bytes and a key of `key`, loaded.
-    fn load(key: u32, len: usize) -> Result<Fd> {
-        // A length that does not fit is refused when the map is made.
-        let types = Self::new(key, len as u32);
-        let mut attr = BtfLoad {
-            btf: (&raw const types).expose_provenance() as u64,
-            btf_size: size_of::<Self>() as u32,
-            ..BtfLoad::new_zeroed()
-        };
-        // SAFETY: the command reads the bytes of `types`, writes no log, and
-        // opens a descriptor.
-        unsafe { raw::bpf_open(Command::BtfLoad, &mut attr) }
-    }
-
-    const fn new(key: u32, len: u32) -> Self {
-        const HEADER: u32 = 24;
-        const TYPES: u32 = 76;
-        const NAME: u32 = 1;
-        Self {
-            // Magic number and version; lengths and offsets of the parts.
-            header: [0x1_eb9f, HEADER, 0, TYPES, TYPES, 16],
-            key: [0, Self::INT, key, 8 * key],
-            lock: [NAME, Self::STRUCT, 4],
-            value: [0, Self::STRUCT | 1, len, 0, Self::LOCK, 0],
-            prototype: [0, 13 << 24, 0],
-            function: [NAME, 12 << 24, 4],
-            strings: *b"\0bpf_spin_lock\0\0",
-        }
-    }
+/// [`Types`] for a value of `len` bytes and a key of `key`, loaded.
+fn load_types(key: u32, len: usize) -> Result<Fd> {
+    // A length that does not fit is refused when the map is made.
+    let types = Types::new(key, len as u32);
+    let mut attr = BtfLoad {
+        btf: (&raw const types).expose_provenance() as u64,
+        btf_size: size_of::<Types>() as u32,
+        ..BtfLoad::new_zeroed()
+    };
+    // SAFETY: the command reads the bytes of `types`, writes no log, and opens
+    // a descriptor.
+    unsafe { raw::bpf_open(Command::BtfLoad, &mut attr) }
 }
 
 /// A map whose values start with a lock, and its id.
@@ -124,9 +86,50 @@ pub(super) fn new_named(shape: Shape) -> Result<(Fd, u32)> {
         entries => ([map_type::HASH, 16, entries], bpf_abi::F_NO_PREALLOC),
     };
     let [_, key, _] = kind;
-    let types = LockBtf::load(key, shape.value)?;
+    let described = load_types(key, shape.value)?;
     let name = *b"bpfilter_named\0\0";
-    let map = create(kind, shape.value, flags, name, Some(&types))?;
+    with_id(create(kind, shape.value, flags, name, Some(&described))?)
+}
+
+/// An array of so many maps that look like `one`, and its id.
+pub(super) fn new_array(one: &Fd, len: u32) -> Result<(Fd, u32)> {
+    let mut attr = MapCreate {
+        map_type: map_type::ARRAY_OF_MAPS,
+        key_size: 4,
+        value_size: 4,
+        max_entries: len,
+        inner_map_fd: one.raw(),
+        map_name: *b"bpfilter_array\0\0",
+        ..MapCreate::new_zeroed()
+    };
+    // SAFETY: the attribute holds no address, and the command opens a
+    // descriptor.
+    with_id(unsafe { raw::bpf_open(Command::MapCreate, &mut attr)? })
+}
+
+/// Puts maps, of which there are at most [`BATCH`], at their places in an
+/// array. In a batch, because the kernel waits for a grace period once for each
+/// command.
+pub(super) fn fill_array(array: &Fd, places: &[u32], maps: &[Fd]) -> Result<()> {
+    let mut descriptors = Vec::<i32, BATCH>::new();
+    for map in maps {
+        let pushed = descriptors.push(map.raw());
+        pushed.map_err(|_| Errno::EIO)?;
+    }
+    let mut attr = MapBatch {
+        keys: places.as_ptr().expose_provenance() as u64,
+        values: descriptors.as_ptr().expose_provenance() as u64,
+        count: places.len().min(descriptors.len()) as u32,
+        map_fd: array.raw(),
+        ..MapBatch::new_zeroed()
+    };
+    // SAFETY: the command reads as many keys and values of 4 bytes each as both
+    // have.
+    unsafe { raw::bpf(Command::MapUpdateBatch, &mut attr)? };
+    Ok(())
+}
+
+fn with_id(map: Fd) -> Result<(Fd, u32)> {
     let mut info = MapInfo::new_zeroed();
     get_info(&map, &mut info)?;
     Ok((map, info.id))
@@ -171,36 +174,32 @@ pub(super) fn possible_cpus() -> Result<u32> {
     u32::try_from(count.count()).map_err(|_| Errno::EIO)
 }
 
-/// Loads a program of type NETFILTER.
-pub(super) fn load(insns: &mut [Insn], maps: &Maps<'_, Fd>) -> Result<Fd> {
-    let function = insns.len().wrapping_sub(COLLECT_LEN);
-    let mut has_function = false;
-    for (at, insn) in insns.iter_mut().enumerate() {
+/// Loads a program of type NETFILTER, and functions behind it, if there are any.
+pub(super) fn load(insns: &mut [Insn], functions: &[FuncInfo], maps: &Maps<'_, Fd>) -> Result<Fd> {
+    for insn in insns.iter_mut() {
         let map = match Map::of(insn) {
             Some((Map::Data, _)) => maps.data,
             Some((Map::State, _)) => maps.state,
             Some((Map::Counters, _)) => maps.counters,
-            Some((Map::Named, number)) => maps.named.get(number).ok_or(Errno::EIO)?,
-            Some((Map::Collect, _)) => {
-                insn.imm = function.wrapping_sub(at + 1) as i32;
-                has_function = true;
-                continue;
+            Some((Map::Named, array)) => {
+                let array = maps.named.get(array).and_then(Option::as_ref);
+                array.ok_or(Errno::EIO)?
             }
             None => continue,
         };
         insn.imm = map.raw();
     }
-    load_raw(insns, has_function.then_some(function as u32))
+    load_raw(insns, functions)
 }
 
 /// Loads a program that accepts everything, and forgets it.
 pub(super) fn load_trivial() -> Result<()> {
     const ACCEPT: i32 = 1;
-    load_raw(&[Insn::mov_imm(0, ACCEPT), Insn::EXIT], None).map(drop)
+    load_raw(&[Insn::mov_imm(0, ACCEPT), Insn::EXIT], &[]).map(drop)
 }
 
-/// Loads a program, and says where its function is, if it has one.
-fn load_raw(insns: &[Insn], function: Option<u32>) -> Result<Fd> {
+/// Loads a program, and says where its functions are.
+fn load_raw(insns: &[Insn], functions: &[FuncInfo]) -> Result<Fd> {
     let mut attr = ProgLoad {
         prog_type: bpf_abi::PROG_TYPE_NETFILTER,
         insn_cnt: u32::try_from(insns.len()).map_err(|_| Errno::ENOMEM)?,
@@ -210,19 +209,18 @@ fn load_raw(insns: &[Insn], function: Option<u32>) -> Result<Fd> {
         expected_attach_type: bpf_abi::ATTACH_NETFILTER,
         ..ProgLoad::new_zeroed()
     };
-    let functions;
-    let types;
-    if let Some(function) = function {
-        functions = [0, LockBtf::FUNCTION, function, LockBtf::FUNCTION];
-        types = LockBtf::load(4, 4)?;
-        attr.prog_btf_fd = types.raw();
-        attr.func_info_rec_size = 8;
+    let described;
+    if !functions.is_empty() {
+        described = load_types(4, 4)?;
+        attr.prog_btf_fd = described.raw();
+        attr.func_info_rec_size = size_of::<FuncInfo>() as u32;
         attr.func_info = functions.as_ptr().expose_provenance() as u64;
-        attr.func_info_cnt = 2;
+        attr.func_info_cnt = functions.len() as u32;
     }
     loop {
-        // SAFETY: the command reads as many instructions as there are, two
-        // records of functions and a string, writes no log, and opens a descriptor.
+        // SAFETY: the command reads as many instructions and records of
+        // functions as there are and a string, writes no log, and opens a
+        // descriptor.
         match unsafe { raw::bpf_open(Command::ProgLoad, &mut attr) } {
             // A signal, even one of the freezer or a debugger, has disturbed
             // the verifier.

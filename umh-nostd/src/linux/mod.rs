@@ -16,6 +16,7 @@ mod raw;
 use core::cell::Cell;
 use core::ops::Range;
 
+use bpf_abi::attr::FuncInfo;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::BorrowedFd;
 use rustix::io;
@@ -171,6 +172,14 @@ impl System for Linux {
         bpf::new_named(shape)
     }
 
+    fn new_array(&self, one: &Fd, len: u32) -> Result<(Fd, u32)> {
+        bpf::new_array(one, len)
+    }
+
+    fn fill_array(&self, array: &Fd, places: &[u32], maps: &[Fd]) -> Result<()> {
+        bpf::fill_array(array, places, maps)
+    }
+
     fn total_memory(&self) -> u64 {
         raw::total_memory()
     }
@@ -179,8 +188,8 @@ impl System for Linux {
         bpf::map_by_id(id)
     }
 
-    fn load(&self, insns: &mut [Insn], maps: &Maps<'_, Fd>) -> Result<Fd> {
-        let loaded = bpf::load(insns, maps);
+    fn load(&self, insns: &mut [Insn], functions: &[FuncInfo], maps: &Maps<'_, Fd>) -> Result<Fd> {
+        let loaded = bpf::load(insns, functions, maps);
         if let Err(errno) = loaded {
             // The caller can do nothing about it, and does not know what it
             // was that failed.

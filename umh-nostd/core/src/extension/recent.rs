@@ -53,6 +53,7 @@ const STAMPS: u32 = 32;
 pub(super) static EXTENSIONS: [Extension; 2] = [
     Extension {
         needs: Features::TABLES,
+        prefers_x_tables: true,
         check,
         lower,
         names: Some(table),
@@ -61,6 +62,7 @@ pub(super) static EXTENSIONS: [Extension; 2] = [
     Extension {
         revision: 1,
         needs: Features::TABLES,
+        prefers_x_tables: true,
         check,
         lower,
         names: Some(table),

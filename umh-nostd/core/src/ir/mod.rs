@@ -33,7 +33,7 @@ pub(crate) use ranges::{Context, Range};
 pub use record::Bucket;
 pub use record::LimitRates;
 pub use record::{Action, OP, Op, Pattern, RECORD, Record, class};
-pub(crate) use record::{BUCKET, action, flag, hashlimit, recent};
+pub(crate) use record::{Addresses, BUCKET, action, flag, hashlimit, recent};
 pub(crate) use test::Ranged;
 pub use test::{
     CT_INVALID, CT_NAT, CT_ORIGINAL, CT_PRESENT, CT_UNTRACKED, FIELDS, Field, MAC_PRESENT,

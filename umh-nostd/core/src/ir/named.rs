@@ -9,6 +9,10 @@
 //! A record of each lies behind the entries of the table image. The contents
 //! are a map of its own for each, which programs alone read and write: two
 //! generations that have a table in common have its map in common.
+//!
+//! Programs find the map in an array of maps, by the table's number: one array
+//! for all tables whose maps look alike to the verifier, so it follows what is
+//! done with a table once, not once for each.
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
@@ -16,9 +20,13 @@ use super::{hashlimit, recent};
 use crate::bytes::c_string;
 use crate::errno::{Errno, Result};
 
-/// Most of them that there can be: with its other maps a program must stay
-/// below the 64 that the verifier allows.
-pub const NAMED_MAX: usize = 56;
+/// Most of them that there can be: memory for their records is set aside with
+/// each REPLACE.
+pub const NAMED_MAX: usize = 1024;
+
+/// Arrays that their maps are in: those of hashlimit, then those of recent by
+/// how many times of an address they have room for.
+pub const ARRAYS: usize = 1 + recent::TIMES.len();
 
 /// Bytes of the shortest match that has one, and its header.
 const SHORTEST: usize = 88;
@@ -82,8 +90,12 @@ pub struct Shape {
 pub struct NamedTables<'a> {
     old: &'a [Named],
     old_entries: &'a [u8],
+    /// The ids of the old one's arrays.
+    old_arrays: [u32; ARRAYS],
     new: &'a mut [Named],
     used: usize,
+    /// The ids of the arrays, 0 for none.
+    pub arrays: [u32; ARRAYS],
 }
 
 /// Which of `records`, whose names are in `entries`, has this name. One copy
@@ -107,8 +119,26 @@ impl<'a> NamedTables<'a> {
         Self {
             old,
             old_entries,
+            old_arrays: [0; ARRAYS],
             new,
             used: 0,
+            arrays: [0; ARRAYS],
+        }
+    }
+
+    /// What the maps of the older rule set are in.
+    pub fn with_arrays(mut self, old_arrays: [u32; ARRAYS]) -> Self {
+        self.old_arrays = old_arrays;
+        self
+    }
+
+    /// All rules have named their tables. If these are the old ones, so are the
+    /// arrays.
+    pub(crate) fn settle(&mut self) {
+        let (old, new) = (self.old, self.records());
+        let same = |(old, new): (&Named, &Named)| new.map != 0 && new.map == old.map;
+        if old.len() == new.len() && old.iter().zip(new).all(same) {
+            self.arrays = self.old_arrays;
         }
     }
 
@@ -166,11 +196,20 @@ impl Named {
         Ok(())
     }
 
+    /// Which array its map is in.
+    pub fn array(&self) -> usize {
+        match self.is_limit() {
+            true => 0,
+            false => 1 + recent::TIMES.partition_point(|&times| times < self.stamps),
+        }
+    }
+
     /// The map that it needs on a machine with so many bytes of memory.
     pub fn shape(&self, memory: u64) -> Shape {
-        if !self.is_limit() {
+        if let Some(times) = self.array().checked_sub(1) {
+            let times = recent::TIMES.get(times).copied().unwrap_or(self.stamps);
             return Shape {
-                value: recent::at::STAMPS + recent::ADDRESSES * 8 * self.stamps as usize,
+                value: recent::at::STAMPS + recent::ADDRESSES * 8 * times as usize,
                 entries: 0,
             };
         }

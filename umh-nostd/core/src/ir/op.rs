@@ -6,7 +6,7 @@
 //! number, its label, the sets of kinds, what a program needs for it and its
 //! name in listings follow.
 
-use super::record::{Bucket, LimitRates, OP, Pattern};
+use super::record::{Addresses, Bucket, LimitRates, OP, Pattern};
 use crate::abi::xt::{ConnBytes, Helper, Time};
 
 /// Hands all kinds to the macro `each`, in the order in which their code is
@@ -49,14 +49,14 @@ macro_rules! for_each_op {
             /// Likewise a target.
             XT_TARGET = 31: Changes, reads Nothing, payload u32, state (), calls(XT_TARGET);
 
-            /// A table of rates. `what`: bits of [`super::hashlimit`], and above
-            /// them the table's number. `low` and `span`: the bits of both
-            /// addresses that count.
+            /// A table of rates. `what`: bits of [`super::hashlimit`]. `mask`: the
+            /// table's number; `low` and `span`: the bits of both addresses that
+            /// count.
             HASHLIMIT = 23: Answers, reads Packet, payload LimitRates, state (), built(tables);
             /// A table of addresses. `what`: bits of [`super::recent`], and above
-            /// them the table's number. `mask`: the bits of an address that
+            /// them the array that it is in. `mask`: the bits of an address that
             /// count; `low`: how many times; `span`: how many ticks ago.
-            RECENT = 22: Answers, reads Nothing, payload (), state (), built(addresses_alone);
+            RECENT = 22: Answers, reads Nothing, payload Addresses, state (), built(addresses_alone);
             /// A token bucket. `low` is a packet's cost, `span` the cap.
             LIMIT = 4: Holds, reads Nothing, payload (), state Bucket, code(LIMIT);
             /// The TCP option `what` is there. If `mask` is not 0: the first of

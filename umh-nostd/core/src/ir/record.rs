@@ -154,6 +154,8 @@ pub(crate) mod recent {
     pub(crate) const SECONDS: u8 = 1 << 7;
     /// Addresses in a table, `ip_list_tot`.
     pub(crate) const ADDRESSES: usize = 100;
+    /// How many times an address has room for, in the tables of each array.
+    pub(crate) const TIMES: [u32; 4] = [32, 256, 2048, 32768];
 
     /// A table: what stands before the addresses, and each of them.
     pub(crate) mod at {
@@ -188,6 +190,16 @@ pub(crate) mod hashlimit {
     pub(crate) const ENTRY: usize = 48;
     /// Bytes of its key: both addresses, both ports, and as many zeros.
     pub(crate) const KEY: usize = 16;
+}
+
+/// What recent's op knows of its table.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub(crate) struct Addresses {
+    /// Its number.
+    pub(crate) number: u32,
+    /// How many times of an address it remembers, a power of two.
+    pub(crate) times: u32,
 }
 
 /// What hashlimit's op knows of a rate. The first part is an entry as it is

@@ -33,6 +33,7 @@ use zerocopy::{FromBytes, IntoBytes};
 
 use crate::bytes::write;
 use crate::errno::{Errno, Result};
+use crate::ir::op::OPS;
 use crate::ir::{
     Action, BUCKET, Context, LONGEST_OP, Output, Predicates, RECORD, Record, Sink, Uses,
 };
@@ -325,6 +326,15 @@ impl<'t> Ruleset<'t> {
     #[inline(never)]
     pub(crate) fn index_at(&self) -> usize {
         (self.ops_at() + self.ops_len + LONGEST_OP).next_multiple_of(64)
+    }
+
+    /// A bit for each kind of op that needs no kernel code of ours and that no
+    /// rule has.
+    pub fn ops_lacking(&self) -> u64 {
+        let lacking = OPS
+            .iter()
+            .filter(|op| !op.calls && !op.is_in(self.uses.kinds));
+        lacking.fold(0, |kinds, op| kinds | 1 << op.kind)
     }
 
     /// How rules are found: by hash tables, by rows of bits.

@@ -140,6 +140,7 @@ const DEEP: &[Item] = &[
     bind(OWNED),
     insert(shared::PLACE),
     store(B4, R4, 8, R7),
+    when(need::OPS, &[insert(shared::FORGET)]),
     load(B8, R3, Fp, frame::SAVED),
     and_imm(R3, i32::MAX),
     jump(label::PUSHED),

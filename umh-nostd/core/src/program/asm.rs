@@ -23,10 +23,9 @@ pub enum Map {
     State = 1,
     /// Packets and bytes of each rule.
     Counters = 2,
-    /// The first of the tables that rules know by name; the others follow.
+    /// The first of the arrays of tables that rules know by name; the others
+    /// follow.
     Named = 3,
-    /// No map, but the function that is the last of the program.
-    Collect = -1,
 }
 
 /// `BPF_PSEUDO_MAP_VALUE`: the immediate is a map descriptor, and the value
@@ -36,6 +35,9 @@ const PSEUDO_MAP_VALUE: u8 = 2;
 const PSEUDO_MAP_FD: u8 = 1;
 /// `BPF_PSEUDO_FUNC`: the register becomes a function of this program.
 const PSEUDO_FUNC: u8 = 4;
+/// `BPF_PSEUDO_CALL`: the immediate is the distance of a function of this
+/// program.
+const PSEUDO_CALL: u8 = 1;
 /// `BPF_PSEUDO_KFUNC_CALL`: the immediate is the BTF id of a function.
 const PSEUDO_KFUNC_CALL: u8 = 2;
 const LD_IMM64: u8 = 0x18;
@@ -50,6 +52,14 @@ pub(super) const fn is_map(insn: &Insn) -> bool {
     insn.code == LD_IMM64 && insn.regs >> 4 != 0
 }
 
+/// Whether it refers to a function, whose number is its immediate value.
+pub(super) const fn is_function(insn: &Insn) -> bool {
+    matches!(
+        (insn.code, insn.regs >> 4),
+        (LD_IMM64, PSEUDO_FUNC) | (CALL, PSEUDO_CALL)
+    )
+}
+
 /// Whether it has an offset: loads, stores, places in a map's value.
 const fn has_offset(insn: &Insn) -> bool {
     matches!(insn.code & 7, 1..=3) || is_map(insn)
@@ -57,17 +67,15 @@ const fn has_offset(insn: &Insn) -> bool {
 
 impl Map {
     /// The map that an instruction refers to, and which of its kind. Its
-    /// descriptor is to become the instruction's `imm`; of [`Self::Collect`]
-    /// how many instructions further on the function is, less one.
+    /// descriptor is to become the instruction's `imm`.
     pub fn of(insn: &Insn) -> Option<(Self, usize)> {
-        if !is_map(insn) {
+        if !is_map(insn) || is_function(insn) {
             return None;
         }
         match insn.imm {
             0 => Some((Self::Data, 0)),
             1 => Some((Self::State, 0)),
             2 => Some((Self::Counters, 0)),
-            -1 => Some((Self::Collect, 0)),
             number => {
                 let number = usize::try_from(number - Self::Named as i32).ok()?;
                 Some((Self::Named, number))
@@ -352,9 +360,14 @@ pub(crate) const fn map(dst: Reg) -> Item {
     item(LD_IMM64, dst, PSEUDO_MAP_FD, 0, 0)
 }
 
-/// `dst` = the function that is the last of the program.
-pub(crate) const fn function(dst: Reg) -> Item {
-    item(LD_IMM64, dst, PSEUDO_FUNC, 0, Map::Collect as i32)
+/// `dst` = a function behind the program, by its number.
+pub(crate) const fn function(dst: Reg, number: u8) -> Item {
+    item(LD_IMM64, dst, PSEUDO_FUNC, 0, number as i32)
+}
+
+/// Call of a function behind the program, by its number.
+pub(crate) const fn call_function(number: u8) -> Item {
+    item(CALL, Reg::R0, PSEUDO_CALL, 0, number as i32)
 }
 
 /// `dst` = the memory at `base + off`.

@@ -12,6 +12,18 @@
 //! and no two places may be known to be equal, which they are if a value is
 //! copied from one to the other.
 //!
+//! Ops leave much in the frame, and each of them something else: followed by
+//! all others with each of that, they would take the verifier a product of
+//! steps instead of a sum. So where an op has answered the program calls a
+//! function that gets a part of the frame as its argument and does nothing
+//! ([`super::FORGET`]). The verifier looks at such a function by itself,
+//! because it is a global one, and must take it that it has written anything
+//! there. Outside of that part is what may not be forgotten, pointers and what
+//! the kernel keeps in the frame, and what the search and a rule that matches
+//! write to: a place that was written to and one that was forgotten have not
+//! the same type, so whoever else writes to that part on the way from one
+//! round to the next must forget it again.
+//!
 //! [`Frame`] is what the program's part of the stack frame looks like; the
 //! constants are where its parts are, counted from the end of the stack frame,
 //! which is what [`Reg::Fp`](super::asm::Reg::Fp) is.
@@ -25,10 +37,9 @@ use crate::plan::ROW_KEYS_MAX;
 const STACK: usize = 512;
 /// What the verifier may take of it for `may_goto`.
 const MAY_GOTO: usize = 16;
-/// What the function takes that collects entries of hashlimit: frames of calls
-/// add up.
-const COLLECT: usize = 32;
-const _: () = assert!(size_of::<Frame>() + MAY_GOTO + COLLECT <= STACK);
+/// What a function behind the program takes: frames of calls add up.
+const FUNCTION: usize = 32;
+const _: () = assert!(size_of::<Frame>() + MAY_GOTO + FUNCTION <= STACK);
 /// How many return positions there is room for.
 pub(super) const RETURNS_MAX: i32 = 24;
 
@@ -50,12 +61,14 @@ struct Frame {
     state: u64,
     /// An iterator.
     iterator: u64,
+    /// A dynptr.
+    dynptr: [u64; 2],
+
+    // What is forgotten starts here.
     /// The place that the last bytes of the packet were counted from.
     payload_at: u64,
     /// Where the ops go on after one that fails, 0 if the rule fails.
     otherwise: u64,
-    /// A dynptr.
-    dynptr: [u64; 2],
     /// A few bytes copied from the packet.
     header: [u8; 16],
     /// Names of the interfaces, incoming and outgoing.
@@ -78,17 +91,19 @@ struct Frame {
     op: u64,
     /// Address of the connection or 0.
     connection: u64,
-    /// For the prologue: address of the packet's data. From its end on: which of
-    /// the 64 words around the place in the list stand behind it and may have
-    /// something, 0 for none or not known.
-    data: u64,
+    /// The bits of the class word that count.
+    keeps: u64,
     /// Where the transport header starts.
     transport_at: u64,
     /// What a guard does with the packet: 0 lets it pass, 1 lets the rule fail,
     /// 2 drops it. For the whole header, and for the ports.
     guards: [u32; 2],
-    /// The bits of the class word that count.
-    keeps: u64,
+
+    // And ends here.
+    /// For the prologue: address of the packet's data. From its end on: which of
+    /// the 64 words around the place in the list stand behind it and may have
+    /// something, 0 for none or not known.
+    data: u64,
     /// Return positions on the stack now.
     depth: u64,
 }
@@ -128,3 +143,8 @@ pub(super) const BEST: i16 = place!(best);
 pub(super) const INDEX_AT: i16 = place!(index_at);
 pub(super) const ROWS: i16 = place!(rows);
 pub(super) const RETURNS: i16 = place!(returns);
+
+/// The part that is forgotten starts here,
+pub(super) const FORGOTTEN: i16 = PAYLOAD_AT;
+/// and ends here.
+pub(super) const FORGOTTEN_END: i16 = DATA;

@@ -12,23 +12,15 @@
 
 use core::mem::offset_of;
 
-use super::asm::{
-    Cond, Label, Map, Reg, Size, add, add_imm, and, and_imm, bind, call, exit, function, insert,
-    jump, jump_if, jump_if_imm, load, map_value, modulo, mov, mov_imm, mul, rsh_imm, store,
-    store_imm, sub, sub_imm, when,
-};
-use super::kernel::SKB_LEN;
-use super::ops::{LOW, WHAT};
-use super::recent::{ANSWER, NOW, SPIN_LOCK, TABLE};
-use super::{Builder, frame, label, need, param, shared};
+use super::function::COLLECT;
+use super::ops::{JIFFIES, LOW, MASK, WHAT};
+use super::prelude::*;
+use super::recent::{ANSWER, MAP_LOOKUP, NOW, SPIN_LOCK, TABLE};
 use crate::ir::hashlimit::{BYTES, KEY, RATE, RULE_BYTES};
 use crate::ir::{LimitRates, OP, kind};
-
-use Reg::{Fp, R0, R1, R2, R3, R4, R5, R6, R8, R9};
-use Size::{B2, B4, B8};
+use crate::target::kernel::SKB_LEN;
 
 /// Helper functions.
-const MAP_LOOKUP: i32 = 1;
 const MAP_UPDATE: i32 = 2;
 const MAP_DELETE: i32 = 3;
 const FOR_EACH: i32 = 164;
@@ -38,7 +30,7 @@ const E2BIG: i32 = 7;
 const EEXIST: i32 = 17;
 
 /// Of an op.
-const COLLECT: i16 = OP as i16 + offset_of!(LimitRates, collect) as i16;
+const INTERVAL: i16 = OP as i16 + offset_of!(LimitRates, collect) as i16;
 const PORTS: i16 = OP as i16 + offset_of!(LimitRates, ports) as i16;
 const PER_TICK: i16 = OP as i16 + offset_of!(LimitRates, per_tick) as i16;
 const LIMIT: i16 = OP as i16 + offset_of!(LimitRates, limit) as i16;
@@ -53,8 +45,8 @@ const COST: i16 = offset_of!(LimitRates, cost) as i16;
 /// The key, in the frame.
 const KEY_AT: i16 = frame::HEADER;
 const _: () = assert!(KEY == 16);
-/// When entries were last collected, in the frame: there is no iterator.
-const COLLECTION: i16 = frame::ITERATOR;
+/// When entries were last collected, in the frame.
+const COLLECTION: i16 = frame::OPTIONS_END;
 
 const A: Label = Label::local(0);
 const B: Label = Label::local(1);
@@ -74,9 +66,6 @@ const CREDITS: Label = Label::local(2);
 const PAY: Label = Label::local(3);
 const UNDER: Label = Label::local(6);
 const OVER: Label = Label::local(7);
-
-/// Instructions of the function behind the program, if it has one.
-pub const COLLECT_LEN: usize = 10;
 
 impl Builder<'_> {
     /// hashlimit_init_dst
@@ -115,14 +104,20 @@ impl Builder<'_> {
             load(B8, R1, R2, LOW),
             and(R1, R9),
             store(B8, Fp, KEY_AT, R1),
+            load(B4, R1, R2, MASK),
+            store(B8, Fp, TABLE, R1),
+            call(JIFFIES),
+            store(B8, Fp, NOW, R0),
         ]);
     }
 
-    /// The table is at R1.
+    /// hashlimit_mt_common
     pub(super) fn rates(&mut self) {
-        self.emit(block![
-            bind(label::RATES),
-            store(B8, Fp, TABLE, R1),
+        let text = block![
+            map(R1).imm(Param::arg(0)),
+            insert(shared::LOOKED_UP),
+            store(B8, Fp, TABLE, R0),
+            mov(R1, R0),
             mov(R2, Fp),
             add_imm(R2, KEY_AT as i32),
             call(MAP_LOOKUP),
@@ -142,7 +137,7 @@ impl Builder<'_> {
             jump_if_imm(R0, Cond::Ne, -E2BIG, label::DROP),
             // Has the last collection been made up for?
             insert(shared::THIS_OP),
-            load(B4, R3, R2, COLLECT),
+            load(B4, R3, R2, INTERVAL),
             jump_if_imm(R3, Cond::Eq, 0, label::DROP),
             load(B8, R4, Fp, NOW),
             mov(R1, R4),
@@ -153,18 +148,13 @@ impl Builder<'_> {
             store(B8, R2, COLLECTED, R4),
             store(B8, Fp, COLLECTION, R4),
             load(B8, R1, Fp, TABLE),
-            function(R2),
+            function(R2, COLLECT),
             mov(R3, Fp),
             add_imm(R3, COLLECTION as i32),
             mov_imm(R4, 0),
             call(FOR_EACH),
             bind(MADE),
-            // No pointer may stay.
-            map_value(R5, Map::Data, param::ZERO),
-            load(B8, R1, R5, 0),
-            store(B8, Fp, TABLE, R1),
-            load(B8, R1, Fp, frame::OP),
-            jump(label::ASK),
+            insert(shared::ONCE_MORE),
             bind(ENTRY),
             store(B8, Fp, TABLE, R0),
             mov(R1, R0),
@@ -175,7 +165,7 @@ impl Builder<'_> {
             load(B8, R3, R5, PREVIOUS),
             jump_if_imm(R3, Cond::Eq, 0, FRESH),
             // Has it been collected meanwhile?
-            load(B4, R1, R2, COLLECT),
+            load(B4, R1, R2, INTERVAL),
             jump_if_imm(R1, Cond::Eq, 0, OLD),
             mov(R4, R0),
             modulo(R4, R1),
@@ -289,29 +279,28 @@ impl Builder<'_> {
             bind(OVER),
             store_imm(B4, R5, ANSWER, 0),
             jump(label::UNLOCK),
-        ]);
+        ];
+        self.emit_with(text, &[Map::Named as i32]);
     }
 
     /// htable_selective_cleanup: a function of its own behind the program,
     /// which the kernel calls for each entry. R3 is the entry, R4 where the
     /// tick of the collection is.
     pub(super) fn collect(&mut self) {
-        self.emit(block![when(
-            need::op(kind::HASHLIMIT),
-            &[
-                load(B8, R0, R3, PREVIOUS),
-                // Somebody is making it.
-                jump_if_imm(R0, Cond::Eq, 0, A),
-                load(B8, R0, R3, EXPIRE),
-                load(B8, R4, R4, 0),
-                sub(R4, R0),
-                rsh_imm(R4, 63),
-                jump_if_imm(R4, Cond::Ne, 0, A),
-                call(MAP_DELETE),
-                bind(A),
-                mov_imm(R0, 0),
-                exit()
-            ]
-        )]);
+        self.asm.start_function(COLLECT);
+        self.emit(block![
+            load(B8, R0, R3, PREVIOUS),
+            // Somebody is making it.
+            jump_if_imm(R0, Cond::Eq, 0, A),
+            load(B8, R0, R3, EXPIRE),
+            load(B8, R4, R4, 0),
+            sub(R4, R0),
+            rsh_imm(R4, 63),
+            jump_if_imm(R4, Cond::Ne, 0, A),
+            call(MAP_DELETE),
+            bind(A),
+            mov_imm(R0, 0),
+            exit(),
+        ]);
     }
 }

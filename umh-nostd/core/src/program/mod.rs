@@ -16,6 +16,7 @@
 //! hashlimit  one of these, with tables of rates
 //! time       another, with the wall clock
 //! act        counters, verdicts, jumps and returns
+//! types      BTF of maps and functions
 //! ```
 //!
 //! One loop goes round for every record that is looked at in vain, every op
@@ -35,17 +36,19 @@ mod prelude;
 mod recent;
 mod search;
 mod time;
+pub mod types;
 
 pub use asm::{Insn, Map};
-pub use hashlimit::COLLECT_LEN;
+
+use bpf_abi::attr::FuncInfo;
 
 use crate::abi::Hook;
 use crate::errno::{Errno, Result};
 use crate::ir::op::{Ends, OPS, OpKind, Reads};
-use crate::ir::{FIELDS, Field, action};
+use crate::ir::{FIELDS, Field, action, kind};
 use crate::plan::{COUNTERS, GROUP, IN_FRAME, Ruleset, data};
 use crate::target::kernel;
-use assembler::Assembler;
+use assembler::{Assembler, FUNCTIONS};
 use kernel::FACTS;
 use prelude::*;
 
@@ -101,6 +104,8 @@ mod label {
         HOLDS
         /// The op does not hold.
         NOT
+        /// Whether the op holds is R1.
+        ANSWERED
         /// R7 is pushed, and has no room in the frame.
         PUSH_DEEP
         /// R7 is popped, and is not in the frame.
@@ -121,9 +126,8 @@ mod label {
         NEXT_LISTED
         /// R1 is the rule.
         LISTED
-        /// The table at R1 is one of rates.
-        RATES
-        /// The table at R5 is one of addresses, which have R4 times each.
+        /// The table is one of addresses, which have room for R4 times each;
+        /// it is in the array at R1.
         ADDRESSES
         /// The next address of a table.
         NEXT_SLOT
@@ -293,6 +297,8 @@ mod shared {
         ROUND
         /// R4 = slot R3 of the table at R5.
         SLOT
+        /// R0 = what the map at R1 has for the number at recent::TABLE.
+        LOOKED_UP
         /// R5 = what the op at R2 keeps.
         STATE_AT_R5
         /// R4 is kept there, R1 is the answer.
@@ -313,6 +319,10 @@ mod shared {
         LENGTH
         /// The dynptr is that of the packet.
         DATA
+        /// What the verifier knows of the frame is forgotten, see `frame`.
+        FORGET
+        /// The op at hand is asked once more.
+        ONCE_MORE
     }
 }
 
@@ -337,6 +347,7 @@ static SHARED: [Block; shared::COUNT] = [
     ops::THIS_OP,
     recent::ROUND,
     recent::SLOT_AT,
+    recent::LOOKED_UP,
     ops::STATE_AT_R5,
     ops::KEEP_R4,
     ops::READ,
@@ -347,6 +358,22 @@ static SHARED: [Block; shared::COUNT] = [
     packet::OWNER,
     packet::LENGTH,
     packet::PACKET_DATA,
+    FORGET,
+    ops::ONCE_MORE,
+];
+
+/// The functions behind a program, in the order in which they stand there.
+mod function {
+    /// Collects what hashlimit does not need any more.
+    pub(super) const COLLECT: u8 = 0;
+    /// Does nothing.
+    pub(super) const FORGET: u8 = 1;
+}
+
+const FORGET: Block = block![
+    mov(R1, Fp),
+    add_imm(R1, frame::FORGOTTEN as i32),
+    call_function(function::FORGET),
 ];
 
 const AGAIN: Block = block![
@@ -366,7 +393,7 @@ const AGAIN: Block = block![
     when(
         need::ITERATOR,
         &[
-            mov(Reg::R1, Reg::Fp),
+            mov(R1, Fp),
             add_imm(Reg::R1, frame::ITERATOR as i32),
             call_kfunc(kernel::ITER_NEXT),
             jump_if_imm(Reg::R0, Cond::Eq, 0, label::DROP),
@@ -399,9 +426,52 @@ impl Params {
     }
 }
 
-/// Writes the program of one hook into `insns`; returns its length. Its maps
-/// are still to be named, see [`Map::of`].
-pub fn build(ruleset: &Ruleset<'_>, hook: Hook, insns: &mut [Insn]) -> Result<usize> {
+/// A program.
+#[derive(Clone, Copy, Debug)]
+pub struct Built {
+    /// How many instructions it has.
+    pub len: usize,
+    functions: [FuncInfo; 1 + FUNCTIONS],
+    num_functions: usize,
+}
+
+impl Built {
+    fn new(len: usize, starts: [usize; FUNCTIONS]) -> Self {
+        let mut built = Self {
+            len,
+            functions: [types::MAIN; 1 + FUNCTIONS],
+            num_functions: 0,
+        };
+        let [collect, forget] = starts;
+        if forget != 0 {
+            built.push(types::MAIN);
+        }
+        if collect != 0 {
+            built.push(types::collect(collect));
+        }
+        if forget != 0 {
+            built.push(types::forget(forget));
+        }
+        built
+    }
+
+    fn push(&mut self, function: FuncInfo) {
+        if let Some(place) = self.functions.get_mut(self.num_functions) {
+            *place = function;
+            self.num_functions += 1;
+        }
+    }
+
+    /// The program itself and the functions behind it; none if there is only
+    /// the program.
+    pub fn functions(&self) -> &[FuncInfo] {
+        self.functions.get(..self.num_functions).unwrap_or_default()
+    }
+}
+
+/// Writes the program of one hook into `insns`. Its maps are still to be
+/// named, see [`Map::of`].
+pub fn build(ruleset: &Ruleset<'_>, hook: Hook, insns: &mut [Insn]) -> Result<Built> {
     let mut params = Params {
         values: [0; FACTS + param::COUNT],
         fit: true,
@@ -471,9 +541,10 @@ pub fn build(ruleset: &Ruleset<'_>, hook: Hook, insns: &mut [Insn]) -> Result<us
         builder.search();
         builder.ops();
         builder.act();
-        builder.collect();
+        builder.functions();
     }
-    builder.asm.finish()
+    let starts = builder.asm.functions();
+    Ok(Built::new(builder.asm.finish()?, starts))
 }
 
 /// What the program of a hook has.
@@ -525,6 +596,20 @@ fn needs(ruleset: &Ruleset<'_>, hook: Hook) -> Needs {
 }
 
 impl Builder<'_> {
+    /// What stands behind the program itself.
+    fn functions(&mut self) {
+        let kinds = self.ruleset.uses().kinds;
+        if kinds & 1 << kind::HASHLIMIT != 0 {
+            self.collect();
+        }
+        let asked = |op: &OpKind| op.is_in(kinds) && !op.is_target();
+        if OPS.iter().any(asked) {
+            self.asm.start_function(function::FORGET);
+            self.emit(block![mov_imm(R0, 0), exit()]);
+        }
+    }
+
+    #[inline(never)]
     fn emit(&mut self, block: Block) {
         self.asm.emit(block, &[]);
     }

@@ -103,6 +103,7 @@ const SOCKET: &[Item] = &[
     load(B4, R1, R4, 0).at(CRED_GROUP),
     store(B4, Fp, field(Field::Group), R1),
     bind(END),
+    when(need::OPS, &[insert(shared::FORGET)]),
 ];
 
 /// realm_mt
@@ -217,6 +218,7 @@ pub(super) const CHANGED: &[Item] = &[
         ],
     ),
     when(need::PAYLOAD, &[insert(shared::DATA)]),
+    when(need::OPS, &[insert(shared::FORGET)]),
     jump(label::FAILED),
 ];
 
@@ -379,10 +381,30 @@ impl Builder<'_> {
             load(B8, R9, R0, 0),
         ]);
         self.fields();
+        self.forget();
         self.fragment_and_transport();
+        self.forget_class();
         self.connection();
+        self.forget_class();
         self.questions();
         self.loop_entry();
+    }
+
+    /// Which way was taken so far does not multiply those to come; see `frame`.
+    pub(super) fn forget(&mut self) {
+        self.emit(block![when(need::OPS, &[insert(shared::FORGET)])]);
+    }
+
+    /// The same, with what is known of the class word.
+    fn forget_class(&mut self) {
+        self.emit(block![when(
+            need::OPS,
+            &[
+                store(B8, Fp, frame::SAVED, R8),
+                insert(shared::FORGET),
+                load(B8, R8, Fp, frame::SAVED),
+            ]
+        )]);
     }
 
     /// Where the packet's rows are, from the first one on.
@@ -486,43 +508,9 @@ impl Builder<'_> {
             when(
                 need::OPS,
                 &[
-                    load(B8, R1, R5, 0),
-                    store(B8, Fp, frame::OP, R1),
-                    load(B8, R1, R5, 0),
-                    store(B8, Fp, frame::NEXT_OP, R1),
-                    load(B8, R1, R5, 0),
-                    store(B8, Fp, frame::INVERT, R1),
-                    load(B8, R1, R5, 0),
-                    store(B8, Fp, frame::SAVED, R1),
-                    load(B8, R1, R5, 0),
-                    store(B8, Fp, frame::OPTION_AT, R1),
-                    load(B8, R1, R5, 0),
-                    store(B8, Fp, frame::GAINED, R1),
-                    load(B8, R1, R5, 0),
-                    store(B8, Fp, frame::OPTIONS_END, R1),
-                    load(B8, R1, R5, 0),
-                    store(B8, Fp, frame::OTHERWISE, R1),
-                    load(B8, R1, R5, 0),
-                    store(B8, Fp, frame::PAYLOAD_AT, R1)
-                ]
-            ),
-            when(
-                need::op(kind::RECENT),
-                &[load(B8, R1, R5, 0), store(B8, Fp, frame::ITERATOR, R1)]
-            ),
-            when(
-                need::op(kind::HASHLIMIT),
-                &[load(B8, R1, R5, 0), store(B8, Fp, frame::ITERATOR, R1)]
-            ),
-            when(
-                need::PAYLOAD,
-                &[
-                    load(B8, R1, R5, 0),
-                    store(B8, Fp, frame::HEADER, R1),
-                    load(B8, R1, R5, 0),
-                    store(B8, Fp, frame::HEADER + 8, R1),
-                    load(B8, R1, R5, 0),
-                    store(B4, Fp, field(Field::Found), R1)
+                    store_imm(B8, Fp, frame::GAINED, 0),
+                    store_imm(B8, Fp, frame::OTHERWISE, 0),
+                    insert(shared::FORGET),
                 ]
             )
         ]);

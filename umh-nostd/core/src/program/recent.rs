@@ -9,6 +9,10 @@
 //! stamps   for each slot its times, in ticks
 //! ```
 //!
+//! There is room for one of few numbers of times ([`TIMES`]), of which a table
+//! uses as many as its rules say: the verifier follows the text once for each of
+//! these numbers, not for each table.
+//!
 //! Everything happens under the lock, which is taken with interrupts off: a
 //! program that runs in a process cannot be interrupted by one that spins on
 //! what it holds. The kernel looks addresses up in a hash table and keeps
@@ -19,22 +23,18 @@
 //! Under the lock the verifier allows no call, and compares all of the frame
 //! in each loop, so what a loop remembers is kept in the head of the table.
 
-use super::asm::{
-    Cond, Label, Map, Param, Reg, Size, add, add_imm, and, and_imm, and32, bind, call, insert,
-    jump, jump_if, jump_if_imm, jump_when_tired, load, lsh_imm, map, map_value, mov, mov_imm, mul,
-    mul_imm, or, rsh_imm, store, store_imm, sub, sub_imm, xor,
-};
-use super::block::Block;
+use core::mem::offset_of;
+
 use super::ops::{JIFFIES, LOW, MASK, SPAN, WHAT};
 use super::packet::field;
-use super::{Builder, frame, label, param, shared};
-use crate::ir::recent::{ADDRESSES, DESTINATION, REAP, REMOVE, SECONDS, SET, TTL, UPDATE, at};
-use crate::ir::{Field, kind};
-
-use Reg::{Fp, R0, R1, R2, R3, R4, R5, R9};
-use Size::{B2, B4, B8};
+use super::prelude::*;
+use crate::ir::recent::{
+    ADDRESSES, DESTINATION, REAP, REMOVE, SECONDS, SET, TIMES, TTL, UPDATE, at,
+};
+use crate::ir::{Addresses, Field, OP, kind};
 
 /// Helper functions.
+pub(super) const MAP_LOOKUP: i32 = 1;
 pub(super) const SPIN_LOCK: i32 = 93;
 const SPIN_UNLOCK: i32 = 94;
 
@@ -79,10 +79,15 @@ const SLOT: i32 = at::ADDRESS as i32;
 const SLOT_SHIFT: i32 = SLOT.ilog2() as i32;
 const HIGHEST_SLOT: i32 = (ADDRESSES as i32 - 1) * SLOT;
 
-/// The table, in the frame.
+/// Of an op: its table's number, and how many times of an address that
+/// remembers.
+const NUMBER: i16 = OP as i16 + offset_of!(Addresses, number) as i16;
+const REMEMBERED: i16 = OP as i16 + offset_of!(Addresses, times) as i16;
+
+/// The table's number, and then the table, in the frame.
 pub(super) const TABLE: i16 = frame::OPTION_AT;
-/// How many times an address has, in the frame: there is no iterator.
-const TIMES: i16 = frame::ITERATOR;
+/// How many times an address has room for, in the frame.
+const ROOM: i16 = frame::OPTIONS_END;
 /// The tick, in the frame.
 pub(super) const NOW: i16 = frame::SAVED;
 
@@ -107,6 +112,14 @@ pub(super) const ROUND: Block = block![
     load(B8, R5, Fp, TABLE),
 ];
 
+/// R0 = what the map at R1 has for the number at TABLE.
+pub(super) const LOOKED_UP: Block = block![
+    mov(R2, Fp),
+    add_imm(R2, TABLE as i32),
+    call(MAP_LOOKUP),
+    jump_if_imm(R0, Cond::Eq, 0, label::DROP),
+];
+
 /// R4 = the slot R3 of the table at R5.
 pub(super) const SLOT_AT: Block = block![
     jump_if_imm(R3, Cond::Gt, HIGHEST_SLOT, label::GIVE_UP),
@@ -122,45 +135,15 @@ impl Builder<'_> {
         }
     }
 
-    /// recent, and hashlimit, which it shares its start and end with.
+    /// recent, and hashlimit, which it shares its end with.
     pub(super) fn tables(&mut self) {
         let kinds = self.ruleset.uses().kinds;
         if kinds & 1 << kind::HASHLIMIT != 0 {
             self.rates_key();
-        }
-        self.emit(block![
-            bind(Label::op(kind::RECENT)),
-            call(JIFFIES),
-            store(B8, Fp, NOW, R0),
-            insert(shared::THIS_OP),
-            load(B2, R3, R2, WHAT),
-            rsh_imm(R3, 8),
-        ]);
-        let tables = self.ruleset.table().named();
-        for (number, table) in (0..).zip(tables) {
-            let text = match table.stamps {
-                0 => block![
-                    jump_if_imm(R3, Cond::Ne, 0, A).imm(Param::arg(0)),
-                    map(R1).imm(Param::arg(2)),
-                    jump(label::RATES),
-                    bind(A),
-                ],
-                _ => block![
-                    jump_if_imm(R3, Cond::Ne, 0, A).imm(Param::arg(0)),
-                    map_value(R5, Map::Data, param::ZERO).imm(Param::arg(2)),
-                    mov_imm(R4, 0).imm(Param::arg(1)),
-                    jump(label::ADDRESSES),
-                    bind(A),
-                ],
-            };
-            let map = Map::Named as i32 + number;
-            self.emit_with(text, &[number, table.stamps as i32, map]);
-        }
-        self.emit(block![jump(label::DROP)]);
-        if kinds & 1 << kind::HASHLIMIT != 0 {
             self.rates();
         }
         if kinds & 1 << kind::RECENT != 0 {
+            self.addresses();
             self.recent();
         }
         self.emit(block![
@@ -170,27 +153,55 @@ impl Builder<'_> {
             store(B8, Fp, NOW, R1),
             mov(R1, R5),
             call(SPIN_UNLOCK),
-            // Neither a pointer nor a known number may stay.
-            map_value(R5, Map::Data, param::ZERO),
-            load(B8, R1, R5, 0),
-            store(B8, Fp, TABLE, R1),
-            load(B8, R1, R5, 0),
-            store(B8, Fp, TIMES, R1),
             load(B8, R0, Fp, NOW),
-            // No copy of it, see `frame`.
-            and_imm(R0, 3),
             jump_if_imm(R0, Cond::Eq, 0, label::NO),
             jump_if_imm(R0, Cond::Eq, 1, label::YES),
             jump(label::DROP),
         ]);
     }
 
+    /// Finds the table of an op.
+    fn addresses(&mut self) {
+        self.emit(block![
+            bind(Label::op(kind::RECENT)),
+            call(JIFFIES),
+            store(B8, Fp, NOW, R0),
+            insert(shared::THIS_OP),
+            load(B4, R1, R2, NUMBER),
+            store(B8, Fp, TABLE, R1),
+            load(B2, R3, R2, WHAT),
+            rsh_imm(R3, 8),
+        ]);
+        let tables = self.ruleset.table().named();
+        for (array, times) in (1..).zip(TIMES) {
+            if tables.iter().any(|table| table.array() == array as usize) {
+                self.emit_with(
+                    block![
+                        jump_if_imm(R3, Cond::Ne, 0, A).imm(Param::arg(0)),
+                        mov_imm(R4, 0).imm(Param::arg(1)),
+                        map(R1).imm(Param::arg(2)),
+                        jump(label::ADDRESSES),
+                        bind(A),
+                    ],
+                    &[array, times as i32, Map::Named as i32 + array],
+                );
+            }
+        }
+        self.emit(block![jump(label::DROP)]);
+    }
+
     fn recent(&mut self) {
         self.emit(block![
             bind(label::ADDRESSES),
-            store(B8, Fp, TABLE, R5),
-            store(B8, Fp, TIMES, R4),
-            mov(R1, R5),
+            store(B8, Fp, ROOM, R4),
+            insert(shared::LOOKED_UP),
+            // Its map has one element.
+            mov(R1, R0),
+            mov_imm(R2, 0),
+            store(B8, Fp, TABLE, R2),
+            insert(shared::LOOKED_UP),
+            store(B8, Fp, TABLE, R0),
+            mov(R1, R0),
             call(SPIN_LOCK),
             load(B8, R5, Fp, TABLE),
             insert(shared::THIS_OP),
@@ -302,7 +313,7 @@ impl Builder<'_> {
             load(B2, R1, R4, STAMPS_USED),
             store(B8, R5, SLOT_STAMPS, R1),
             rsh_imm(R3, SLOT_SHIFT),
-            load(B8, R1, Fp, TIMES),
+            load(B8, R1, Fp, ROOM),
             mul(R3, R1),
             store(B8, R5, FIRST_STAMP, R3),
             store_imm(B8, R5, NEXT, 0),
@@ -316,7 +327,7 @@ impl Builder<'_> {
             add(R4, R3),
             add_imm(R3, 1),
             store(B8, R5, NEXT, R3),
-            load(B8, R2, Fp, TIMES),
+            load(B8, R2, Fp, ROOM),
             mul_imm(R2, ADDRESSES as i32),
             jump_if(R4, Cond::Ge, R2, label::GIVE_UP),
             lsh_imm(R4, 3),
@@ -362,7 +373,7 @@ impl Builder<'_> {
             add(R4, R1),
             // Its last time.
             rsh_imm(R1, SLOT_SHIFT),
-            load(B8, R2, Fp, TIMES),
+            load(B8, R2, Fp, ROOM),
             mul(R1, R2),
             load(B2, R3, R4, INDEX),
             add(R1, R3),
@@ -386,12 +397,13 @@ impl Builder<'_> {
             insert(shared::SLOT),
             // recent_entry_update, recent_entry_remove
             bind(MOVE),
-            load(B2, R1, R4, INDEX),
-            load(B8, R2, Fp, TIMES),
-            mov(R0, R2),
+            insert(shared::THIS_OP),
+            load(B4, R0, R2, REMEMBERED),
             sub_imm(R0, 1),
+            load(B2, R1, R4, INDEX),
             and(R1, R0),
             rsh_imm(R3, SLOT_SHIFT),
+            load(B8, R2, Fp, ROOM),
             mul(R3, R2),
             add(R3, R1),
             mul_imm(R2, ADDRESSES as i32),
@@ -423,7 +435,7 @@ impl Builder<'_> {
             // table comes by next.
             bind(label::GIVE_UP),
             load(B8, R5, Fp, TABLE),
-            load(B8, R1, Fp, TIMES),
+            load(B8, R1, Fp, ROOM),
             mov(R0, R5),
             add(R0, R1),
             store_imm(B4, R5, ANSWER, 2),

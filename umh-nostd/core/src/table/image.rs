@@ -14,11 +14,11 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::abi::{self, NUM_HOOKS, TableSpec};
 use crate::errno::{Errno, Result};
-use crate::ir::named::Named;
+use crate::ir::named::{ARRAYS, Named};
 
 /// Changes with every change of the layout, so that a helper never misreads
 /// what another version of it has left with the kernel half.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// What stands before the entries.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -36,6 +36,10 @@ pub struct Header {
     pub num_named: u32,
     /// Which table it is, see [`TableSpec::numbered`].
     pub table: u32,
+    /// The ids of the arrays of named tables' maps, 0 for none.
+    pub arrays: [u32; ARRAYS],
+    /// Zero.
+    pub pad: u32,
     /// Offset of each hook's first entry.
     pub hook_entry: [u32; NUM_HOOKS],
     /// Offset of each hook's policy entry.
@@ -52,6 +56,8 @@ impl Header {
             size: 0,
             num_named: 0,
             table: table.number(),
+            arrays: [0; ARRAYS],
+            pad: 0,
             hook_entry: [u32::MAX; NUM_HOOKS],
             underflow: [u32::MAX; NUM_HOOKS],
         }

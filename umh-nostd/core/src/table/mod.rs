@@ -36,7 +36,7 @@ pub use view::{Entry, Instance, Matches, Target, Verdict};
 use crate::abi::{Family, GetInfo, Hook, Replace, TableSpec};
 use crate::arena::Arena;
 use crate::errno::{Errno, Result};
-use crate::ir::named::{Named, NamedTables};
+use crate::ir::named::{ARRAYS, Named, NamedTables};
 use crate::target::{Features, Host};
 
 /// Which entry of a table, counted from 0. Counters are found by it.
@@ -89,6 +89,7 @@ impl<'a> Table<'a> {
             &mut named,
             kernel_extensions,
         )?;
+        named.settle();
 
         // Only now does the kernel look at the rest of the header.
         if header.num_counters > offsets::MAX_COUNTERS {
@@ -164,6 +165,11 @@ impl<'a> Table<'a> {
     /// The same, to be given maps.
     pub fn named_mut(&mut self) -> &mut [Named] {
         self.named.records_mut()
+    }
+
+    /// The ids of the arrays of these maps, 0 for one that is still to be made.
+    pub fn arrays_mut(&mut self) -> &mut [u32; ARRAYS] {
+        &mut self.named.arrays
     }
 
     /// All entries in order.

@@ -10,7 +10,7 @@ use super::{Draft, inverted};
 use crate::errno::{Errno, Result};
 use crate::ir::kind;
 use crate::ir::named::Named;
-use crate::ir::record::{BUCKET, Bucket, LimitRates, Op};
+use crate::ir::record::{Addresses, BUCKET, Bucket, LimitRates, Op};
 use crate::ir::test::Field;
 
 impl<'a> Draft<'_, 'a> {
@@ -89,10 +89,10 @@ impl<'a> Draft<'_, 'a> {
         let op = Op {
             kind: kind::HASHLIMIT,
             flags: inverted(invert),
-            what: u16::from(how) | (self.number as u16) << 8,
+            what: how.into(),
+            mask: self.number,
             low,
             span,
-            ..Op::default()
         };
         self.op_with(op, rates.as_bytes());
         self.pure = false;
@@ -104,15 +104,21 @@ impl<'a> Draft<'_, 'a> {
             return Ok(());
         }
         self.out.uses.fields |= 1 << Field::TtlBefore as u32;
-        self.op(Op {
+        let table = self.named()?;
+        let op = Op {
             kind: kind::RECENT,
             flags: inverted(invert),
-            what: u16::from(how) | (self.number as u16) << 8,
-            mask: self.named()?.mask,
+            what: u16::from(how) | (table.array() as u16) << 8,
+            mask: table.mask,
             low: times,
             // The kernel multiplies in 32 bits.
             span: seconds.wrapping_mul(self.out.machine.host.hz),
-        });
+        };
+        let payload = Addresses {
+            number: self.number,
+            times: table.stamps,
+        };
+        self.op_with(op, payload.as_bytes());
         self.pure = false;
         Ok(())
     }

@@ -40,8 +40,14 @@ pub(in crate::program) const KEEP_R4: Block = block![
     jump_if_imm(R1, Cond::Ne, 0, label::YES),
     jump(label::NO),
     bind(C),
+    insert(shared::ONCE_MORE),
+];
+
+/// The op at hand is the next one, too.
+pub(in crate::program) const ONCE_MORE: Block = block![
     load(B8, R1, Fp, frame::OP),
-    jump(label::ASK),
+    store(B8, Fp, frame::NEXT_OP, R1),
+    jump(label::HOLDS),
 ];
 
 /// limit_mt, its loop around cmpxchg included: a round that lost comes
@@ -93,8 +99,7 @@ pub(super) const LIMIT: &[Item] = &[
     store_imm(B8, Fp, frame::GAINED, 0),
     jump(label::NOT),
     bind(C),
-    load(B8, R1, Fp, frame::OP),
-    jump(label::ASK),
+    insert(shared::ONCE_MORE),
 ];
 
 /// statistic_mt: R0 becomes R4, R1 is the answer.

@@ -30,7 +30,7 @@ use bytes::{BIT, PAYLOAD_WORD, SHIFT, TCP_OPTION};
 pub(super) use bytes::{DYNPTR_READ, READ};
 pub(super) use connection::{COMPARE_PART, CONNECTION_PART, EXTRA, EXTRAS, FOLLOWED, STARTS};
 use connection::{CONNBYTES, CONNECTION, CT_EXPIRES, CT_PORT, CT_WORD, HELPER};
-pub(super) use counting::{KEEP_R4, STATE_AT_R5};
+pub(super) use counting::{KEEP_R4, ONCE_MORE, STATE_AT_R5};
 use counting::{LIMIT, NTH, QUOTA, RANDOM};
 use fields::{GUARD, INTERFACE, TEST};
 use socket::GROUPS;
@@ -131,16 +131,8 @@ impl Builder<'_> {
     fn answers(&mut self) {
         self.emit(block![
             bind(label::NOT),
-            when(
-                need::op(kind::OTHERWISE),
-                &[
-                    load(B8, R1, Fp, frame::OTHERWISE),
-                    // No copy of it, see `frame`.
-                    and_imm(R1, i32::MAX),
-                    jump_if_imm(R1, Cond::Ne, 0, label::ASK),
-                ]
-            ),
-            jump(label::FAILED),
+            mov_imm(R1, 0),
+            jump(label::ANSWERED),
             when(
                 need::COMPARE,
                 &[
@@ -168,9 +160,23 @@ impl Builder<'_> {
                 ]
             ),
             bind(label::HOLDS),
+            mov_imm(R1, 1),
+            // All ops alike, see `frame`.
+            bind(label::ANSWERED),
+            store(B8, Fp, frame::SAVED, R1),
+            insert(shared::FORGET),
+            load(B8, R1, Fp, frame::SAVED),
+            jump_if_imm(R1, Cond::Ne, 0, A),
+            when(
+                need::op(kind::OTHERWISE),
+                &[
+                    load(B8, R1, Fp, frame::OTHERWISE),
+                    jump_if_imm(R1, Cond::Ne, 0, label::ASK),
+                ]
+            ),
+            jump(label::FAILED),
+            bind(A),
             load(B8, R1, Fp, frame::NEXT_OP),
-            // No copy of it, see `frame`.
-            and_imm(R1, i32::MAX),
             jump_if_imm(R1, Cond::Ne, 0, label::ASK),
             // All of them hold: MATCHED is next.
         ]);
@@ -268,6 +274,9 @@ impl Builder<'_> {
                 jump_if_imm(R0, Cond::Ne, 3, label::HOLDS),
                 insert(shared::DROP_LATER)
             ]);
+        }
+        if op.ends == Ends::Continues {
+            self.forget();
         }
         self.emit_with(block![jump(Label::arg(0))], &[yes]);
         if op.ends == Ends::Changes {
