@@ -8,7 +8,11 @@
 //!
 //! Needs root, and ip_tables in the running kernel.
 
-use bpfilter_tests::packet::agents::{Backend, Cases, run_cases, succeeds};
+use std::process::Stdio;
+use std::thread;
+use std::time::Duration;
+
+use bpfilter_tests::packet::agents::{Backend, Cases, command, run_cases, succeeds};
 
 const AGENT: &str = env!("CARGO_BIN_EXE_packet-agent");
 
@@ -32,10 +36,18 @@ fn ip_tables_keeps_its_promises() {
     for arguments in [
         &["swaps", "300"] as &[&str],
         &["senders", "4", "20000"],
-        &["steady", "500"],
         &["bulk", "20"],
         &["big", "mixed", "3000"],
     ] {
         succeeds(Backend::IpTables, AGENT, arguments);
     }
+    let mut steady = command(Backend::IpTables, AGENT);
+    let steady = steady.arg("steady").stdin(Stdio::piped()).spawn();
+    let status = steady.and_then(|mut steady| {
+        thread::sleep(Duration::from_millis(500));
+        // The end of its input is the end of its traffic.
+        drop(steady.stdin.take());
+        steady.wait()
+    });
+    assert!(status.is_ok_and(|status| status.success()), "steady");
 }

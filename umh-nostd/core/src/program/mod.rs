@@ -231,8 +231,8 @@ mod need {
     numbered! { Need OTHERS_FROM;
         /// The transport header.
         TRANSPORT
-        /// The name of an interface.
-        INTERFACES
+        /// What the hook knows of the packet (struct nf_hook_state).
+        READS_STATE
         /// The incoming interface's name.
         INCOMING
         /// The outgoing interface's name.
@@ -243,7 +243,7 @@ mod need {
         OPS
         /// A way on where a rule does not match after all, or its target lets go.
         FAILED
-        /// Ops that are functions of the kernel half.
+        /// The same later on, for functions of the kernel half and for sockets.
         STATE
         /// Targets among them.
         TARGETS
@@ -563,18 +563,20 @@ fn needs(ruleset: &Ruleset<'_>, hook: Hook) -> Needs {
     let has =
         |those: &dyn Fn(&OpKind) -> bool| OPS.iter().any(|op| op.is_in(uses.kinds) && those(op));
     let compare = has(&|op| op.ends == Ends::Compares);
+    let state = has(&|op| op.calls) || fields & 1 << Field::Socket as u32 != 0;
+    let ttl_before = fields & 1 << Field::TtlBefore as u32 != 0;
     let others = [
         (need::TRANSPORT, uses.transport),
-        (need::INTERFACES, incoming || outgoing || groups),
+        (
+            need::READS_STATE,
+            incoming || outgoing || groups || state || ttl_before,
+        ),
         (need::INCOMING, incoming),
         (need::OUTGOING, outgoing),
         (need::NAT, uses.nat),
         (need::OPS, has(&|op| !op.is_target())),
         (need::FAILED, uses.kinds != 0),
-        (
-            need::STATE,
-            has(&|op| op.calls) || fields & 1 << Field::Socket as u32 != 0,
-        ),
+        (need::STATE, state),
         (need::TARGETS, has(&OpKind::is_target)),
         (need::COMPARE, compare),
         (need::ANSWER, compare || has(&|op| op.ends == Ends::Answers)),

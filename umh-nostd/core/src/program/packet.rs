@@ -21,10 +21,10 @@ use super::asm::{Label, and};
 use super::block::Block;
 use super::kernel::{
     CAST, CRED_GROUP, CRED_USER, CT_STATUS, DEV_GROUP, DEV_NAME, DEV_TYPE, DST_REALM, DYNPTR,
-    FILE_CRED, GSO_SIZE, GSO_TYPE, ITER_NEW, PAIR, SKB_DATA, SKB_DATA_LEN, SKB_DEV, SKB_DST,
-    SKB_END, SKB_HEAD, SKB_LEN, SKB_MAC, SKB_MARK, SKB_NFCT, SKB_PKT_TYPE, SKB_SK, SOCK,
-    SOCK_LISTENER, SOCK_NET, SOCK_SOCKET, SOCK_STATE, SOCKET_FILE, STATE_IN, STATE_NET, STATE_OUT,
-    WORD,
+    FILE_CRED, GSO_SIZE, GSO_TYPE, HOOK_STATE, ITER_NEW, PAIR, SKB, SKB_DATA, SKB_DATA_LEN,
+    SKB_DEV, SKB_DST, SKB_END, SKB_HEAD, SKB_LEN, SKB_MAC, SKB_MARK, SKB_NFCT, SKB_PKT_TYPE,
+    SKB_SK, SOCK, SOCK_LISTENER, SOCK_NET, SOCK_SOCKET, SOCK_STATE, SOCKET_FILE, STATE_IN,
+    STATE_NET, STATE_OUT, WORD,
 };
 use super::ops::DYNPTR_READ;
 use super::{Builder, frame, label, need, param, shared};
@@ -56,8 +56,21 @@ const PLACE: Param = Param::arg(0);
 /// The start of owner_mt: R5 is `SOCKET_*`, and R4 who opened it if there is a
 /// file. Goes to END if not, which must be bound next.
 pub(super) const OWNER: Block = block![
+    when(
+        need::SOCK_NET,
+        &[
+            load(B8, R1, Fp, frame::STATE),
+            mov_imm(R2, 0).imm(HOOK_STATE),
+            call_kfunc(CAST),
+            load(B8, R1, R0, 0).at(STATE_NET),
+            store(B8, Fp, frame::SAVED, R1)
+        ]
+    ),
+    mov(R1, R6),
+    mov_imm(R2, 0).imm(SKB),
+    call_kfunc(CAST),
     mov_imm(R5, 0),
-    load(B8, R1, R6, 0).at(SKB_SK),
+    load(B8, R1, R0, 0).at(SKB_SK),
     jump_if_imm(R1, Cond::Eq, 0, END),
     load(B1, R2, R1, 0).at(SOCK_STATE),
     jump_if_imm(R2, Cond::Eq, TIME_WAIT, END),
@@ -73,8 +86,7 @@ pub(super) const OWNER: Block = block![
         need::SOCK_NET,
         &[
             load(B8, R3, R0, 0).at(SOCK_NET),
-            load(B8, R4, Fp, frame::STATE),
-            load(B8, R4, R4, 0).at(STATE_NET),
+            load(B8, R4, Fp, frame::SAVED),
             jump_if(R3, Cond::Ne, R4, END),
         ]
     ),
@@ -127,7 +139,10 @@ const ETHERNET_LEN: i32 = 14;
 const LINK_LAYER: &[Item] = &[
     store_imm(B4, Fp, field(Field::MacFirst), 0),
     store_imm(B4, Fp, field(Field::MacLast), 0),
-    load(B8, R1, R6, 0).at(SKB_DEV),
+    mov(R1, R6),
+    mov_imm(R2, 0).imm(SKB),
+    call_kfunc(CAST),
+    load(B8, R1, R0, 0).at(SKB_DEV),
     load(B2, R1, R1, 0).at(DEV_TYPE),
     jump_if_imm(R1, Cond::Ne, ETHERNET, END),
     load(B2, R2, R6, 0).at(SKB_MAC),
@@ -245,9 +260,17 @@ impl Builder<'_> {
     pub(super) fn packet(&mut self) {
         self.emit(block![
             load(B8, R6, R1, 8),
+            // R7 = the hook's state, until the header is read.
+            when(need::READS_STATE, &[load(B8, R7, R1, 0)]),
+            when(need::STATE, &[store(B8, Fp, frame::STATE, R7)]),
             when(
-                need::STATE,
-                &[load(B8, R2, R1, 0), store(B8, Fp, frame::STATE, R2)]
+                need::READS_STATE,
+                &[
+                    mov(R1, R7),
+                    mov_imm(R2, 0).imm(HOOK_STATE),
+                    call_kfunc(CAST),
+                    mov(R7, R0),
+                ]
             ),
             // SCRATCH = how many hops of its way this machine is: recent_mt's
             // rule for "TTL as seen before forwarding".
@@ -260,14 +283,16 @@ impl Builder<'_> {
                     when(
                         need::LOCAL_OUT,
                         &[
+                            mov(R1, R6),
+                            mov_imm(R2, 0).imm(SKB),
+                            call_kfunc(CAST),
+                            load(B8, R2, R0, 0).at(SKB_SK),
                             mov_imm(R0, 1),
-                            load(B8, R2, R6, 0).at(SKB_SK),
                             jump_if_imm(R2, Cond::Eq, 0, END),
                             when(
                                 need::SOCK_NET,
                                 &[
-                                    load(B8, R3, R1, 0),
-                                    load(B8, R3, R3, 0).at(STATE_NET),
+                                    load(B8, R3, R7, 0).at(STATE_NET),
                                     load(B8, R2, R2, 0).at(SOCK_NET),
                                     jump_if(R2, Cond::Ne, R3, END)
                                 ]
@@ -299,11 +324,10 @@ impl Builder<'_> {
             ),
             // Names of the interfaces; no interface has an empty name, as a
             // read through a NULL pointer gives zeros.
-            when(need::INTERFACES, &[load(B8, R3, R1, 0)]),
             when(
                 need::field(Field::InGroup),
                 &[
-                    load(B8, R1, R3, 0).at(STATE_IN),
+                    load(B8, R1, R7, 0).at(STATE_IN),
                     load(B4, R1, R1, 0).at(DEV_GROUP),
                     store(B4, Fp, field(Field::InGroup), R1),
                 ]
@@ -311,7 +335,7 @@ impl Builder<'_> {
             when(
                 need::field(Field::OutGroup),
                 &[
-                    load(B8, R1, R3, 0).at(STATE_OUT),
+                    load(B8, R1, R7, 0).at(STATE_OUT),
                     load(B4, R1, R1, 0).at(DEV_GROUP),
                     store(B4, Fp, field(Field::OutGroup), R1),
                 ]
@@ -319,7 +343,7 @@ impl Builder<'_> {
             when(
                 need::INCOMING,
                 &[
-                    load(B8, R1, R3, 0).at(STATE_IN),
+                    load(B8, R1, R7, 0).at(STATE_IN),
                     load(B8, R2, R1, 0).at(DEV_NAME),
                     store(B8, Fp, frame::NAMES, R2),
                     load(B8, R2, R1, 8).at(DEV_NAME),
@@ -329,7 +353,7 @@ impl Builder<'_> {
             when(
                 need::OUTGOING,
                 &[
-                    load(B8, R1, R3, 0).at(STATE_OUT),
+                    load(B8, R1, R7, 0).at(STATE_OUT),
                     load(B8, R2, R1, 0).at(DEV_NAME),
                     store(B8, Fp, frame::NAMES + 16, R2),
                     load(B8, R2, R1, 8).at(DEV_NAME),

@@ -13,7 +13,7 @@ use super::ops::PAYLOAD;
 use super::prelude::*;
 use crate::abi::xt::{TIME_CONTIGUOUS as CONTIGUOUS, Time};
 use crate::ir::kind;
-use crate::target::kernel::{CLOCK_AHEAD, CLOCK_STRIDE, CLOCKS, TASK_CLOCK};
+use crate::target::kernel::{CAST, CLOCK_AHEAD, CLOCK_STRIDE, CLOCKS, TASK_CLOCK, TASK_STRUCT};
 
 /// Helper function `bpf_get_current_task_btf`.
 const TASK: i32 = 158;
@@ -35,6 +35,9 @@ const ON_THAT_DAY: Label = Label::local(2);
 
 pub(super) const TIME: &[Item] = &[
     call(TASK),
+    mov(R1, R0),
+    mov_imm(R2, 0).imm(TASK_STRUCT),
+    call_kfunc(CAST),
     load(B8, R1, R0, 0).at(TASK_CLOCK),
     load(B8, R1, R1, 0).at(CLOCKS),
     // HRTIMER_BASE_REALTIME

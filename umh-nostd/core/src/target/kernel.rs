@@ -99,6 +99,11 @@ facts! {
     PAIR = structure("timespec64");
     /// A structure of one 32-bit number, to read through.
     WORD = structure("in_addr");
+    /// The packet, and the hook that it is at: read through a pointer that is
+    /// cast to these, a pointer member is no trusted one, for which the
+    /// verifier would look through the names of all of the kernel's types.
+    SKB = structure("sk_buff");
+    HOOK_STATE = structure("nf_hook_state");
     /// Access to the parts of a packet that are not linear.
     DYNPTR = func("bpf_dynptr_from_skb");
     /// The incoming device, or NULL.
@@ -246,6 +251,8 @@ facts! {
     [Needed::By(Features::CLOCK)]
     /// Programs may ask which process runs: where there is tracing.
     TASK = func("bpf_get_current_task_btf");
+    /// The process, read as [`SKB`] is.
+    TASK_STRUCT = structure("task_struct");
     /// The clock of a timer that every process has.
     TASK_CLOCK = member("task_struct", "dl.dl_timer.base");
     /// All clocks of the same CPU.
