@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The predicates: questions that are asked once for all rules.
+
+use super::super::prelude::*;
+use super::field;
+use crate::ir::Question;
+
+/// A place in the frame.
+const PLACE: Param = Param::arg(0);
+
+impl Builder<'_> {
+    /// The predicates: each sets its bit where it does not hold.
+    pub(super) fn questions(&mut self) {
+        let ruleset = self.ruleset;
+        for (bit, predicate) in ruleset.predicates().iter() {
+            match predicate.question {
+                Question::Test(test) => self.emit_with(
+                    block![
+                        load(B4, R1, Fp, 0).at(PLACE),
+                        and32_imm(R1, 0).imm(Param::arg(1)),
+                        sub32_imm(R1, 0).imm(Param::arg(2)),
+                        // Negative if it is more than the span.
+                        mov32_imm(R2, 0).imm(Param::arg(3)),
+                        sub(R2, R1),
+                        rsh_imm(R2, 63),
+                        lsh_imm(R2, 0).imm(Param::arg(4)),
+                        or(R8, R2),
+                    ],
+                    &[
+                        field(test.field).into(),
+                        test.mask as i32,
+                        test.low as i32,
+                        test.span as i32,
+                        bit,
+                    ],
+                ),
+                Question::Interface(out, pattern) => {
+                    let at = frame::NAMES + if out { 16 } else { 0 };
+                    let [first, second] = pattern.name;
+                    let [first_mask, second_mask] = pattern.mask;
+                    let halves = |number: u64| [number as i32, (number >> 32) as i32];
+                    let args = |at: i16, name, mask| {
+                        let ([a, b], [c, d]) = (halves(name), halves(mask));
+                        [at.into(), a, b, c, d]
+                    };
+                    self.emit_with(
+                        block![
+                            load(B8, R1, Fp, 0).at(PLACE),
+                            mov_wide(R2, 0).imm(Param::arg(1)),
+                            upper(0).imm(Param::arg(2)),
+                            xor(R1, R2),
+                            mov_wide(R2, 0).imm(Param::arg(3)),
+                            upper(0).imm(Param::arg(4)),
+                            and(R1, R2),
+                        ],
+                        &args(at, first, first_mask),
+                    );
+                    if second_mask != 0 {
+                        self.emit_with(
+                            block![
+                                load(B8, R3, Fp, 0).at(PLACE),
+                                mov_wide(R2, 0).imm(Param::arg(1)),
+                                upper(0).imm(Param::arg(2)),
+                                xor(R3, R2),
+                                mov_wide(R2, 0).imm(Param::arg(3)),
+                                upper(0).imm(Param::arg(4)),
+                                and(R3, R2),
+                                or(R1, R3),
+                            ],
+                            &args(at + 8, second, second_mask),
+                        );
+                    }
+                    self.emit_with(
+                        block![
+                            // Negative unless it is zero.
+                            mov(R2, R1),
+                            neg(R2),
+                            or(R1, R2),
+                            rsh_imm(R1, 63),
+                            lsh_imm(R1, 0).imm(Param::arg(0)),
+                            or(R8, R1),
+                        ],
+                        &[bit],
+                    );
+                }
+            }
+        }
+    }
+}
