@@ -40,9 +40,11 @@ record() {
 		COMMIT
 	RULES
 	ip netns exec here iptables -F
-	ip netns del here
-	ip netns del there
-	for _ in 1 2 3 4 5 6 7 8 9 10; do [ "$(dmesg | grep -c 'type=1325.*xt_unregister')" != 2 ] || break; sleep 0.5; done
+	# One after the other: namespaces that go together go in any order.
+	for which in 1 2; do
+		if [ $which = 1 ]; then ip netns del here; else ip netns del there; fi
+		for _ in 1 2 3 4 5 6 7 8 9 10; do [ "$(dmesg | grep -c 'type=1325.*xt_unregister')" -lt $which ] || break; sleep 0.5; done
+	done
 	dmesg | sed -n 's/.*type=1325 audit([^)]*): //p' >/tmp/records
 	sed 's/^who /first by /' /tmp/who | sed "s/$(sed 's/who //' /tmp/who)/P/"
 	# The first record's process is the one that asked; a worker ends it all.
