@@ -54,7 +54,7 @@ record() {
 modprobe=$(cat /proc/sys/kernel/modprobe)
 echo /bin/false >/proc/sys/kernel/modprobe
 record >/tmp/ip_tables
-! pidof bpfilter_umh
+if pidof bpfilter_umh; then exit 1; fi
 echo "$modprobe" >/proc/sys/kernel/modprobe
 modprobe bpfilter
 record >/tmp/bpfilter

@@ -20,7 +20,7 @@ for module in xt_NFQUEUE xt_string ts_bm; do modprobe $module; done
 modprobe=$(cat /proc/sys/kernel/modprobe)
 echo /bin/false >/proc/sys/kernel/modprobe
 packet-agent hotdrop 16 >/tmp/ip_tables
-! pidof bpfilter_umh
+if pidof bpfilter_umh; then exit 1; fi
 echo $modprobe >/proc/sys/kernel/modprobe
 modprobe bpfilter
 packet-agent hotdrop 16 >/tmp/bpfilter

@@ -105,8 +105,11 @@ record() {
 	ip netns del there
 }
 
+modprobe=$(cat /proc/sys/kernel/modprobe)
+echo /bin/false >/proc/sys/kernel/modprobe
 record >/tmp/ip_tables
 if pidof bpfilter_umh; then exit 1; fi
+echo "$modprobe" >/proc/sys/kernel/modprobe
 modprobe bpfilter
 record >/tmp/bpfilter
 pidof bpfilter_umh
