@@ -310,8 +310,9 @@ int bpfilter_mailbox_request(struct net *net,
 	u32 entries = 0;
 	int err;
 
+	/* What cannot be read the helper refuses, after the checks before it. */
 	if (replace && get_user(entries, &table->num_entries))
-		return -EFAULT;
+		entries = 0;
 	if (mutex_lock_killable(&mailbox_lock))
 		return -EINTR;
 	err = helper_ensure();
