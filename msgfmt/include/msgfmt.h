@@ -61,16 +61,23 @@ struct bpfilter_reply {
  * by which programs call it.
  */
 #define BPFILTER_SO_EXTENSION	(BPFILTER_SO_BASE + 4)
-#define BPFILTER_SO_MAX		(BPFILTER_SO_BASE + 5)
+/* getsockopt, __u32: the BPFILTER_READS_* that this kernel half knows. */
+#define BPFILTER_SO_READS	(BPFILTER_SO_BASE + 7)
+#define BPFILTER_SO_MAX		(BPFILTER_SO_BASE + 8)
 
 /* The most text that BPFILTER_SO_MATCHES and BPFILTER_SO_TARGETS take. */
 #define BPFILTER_NAMES_MAX	4096
 
-/* Indices into bpfilter_generation.prog. */
-#define BPFILTER_HOOK_LOCAL_IN	0
-#define BPFILTER_HOOK_FORWARD	1
-#define BPFILTER_HOOK_LOCAL_OUT	2
-#define BPFILTER_HOOKS		3
+/* The tables of iptables. */
+#define BPFILTER_TABLE_RAW	0
+#define BPFILTER_TABLE_MANGLE	1
+#define BPFILTER_TABLE_NAT	2
+#define BPFILTER_TABLE_FILTER	3
+#define BPFILTER_TABLE_SECURITY	4
+#define BPFILTER_TABLES		5
+
+/* As many as NF_INET_* has for a family; a hook is its number there. */
+#define BPFILTER_HOOKS		5
 
 /* The rules read connection tracking: it must run in this namespace. */
 #define BPFILTER_GEN_CONNTRACK	0x1
@@ -82,34 +89,184 @@ struct bpfilter_reply {
 #define BPFILTER_GEN_ALL	0x7
 
 /**
- * struct bpfilter_generation - the committed state of one network namespace
- * @prog: BPF programs of type NETFILTER, indexed by BPFILTER_HOOK_*; either
- *	all three, or all -1 for a generation that holds counters only and
- *	leaves the packet hooks as ip_tables' pristine table would: accepting
+ * struct bpfilter_generation - the rules in force of one table of a network
+ *	namespace
+ * @family: NFPROTO_*; with @table, what RECOVER is asked for
+ * @table: BPFILTER_TABLE_*
+ * @prog: a BPF program for each hook of the table, and -1 for the others; or all
+ *	-1, for a generation that holds counters only and leaves the packet
+ *	hooks as ip_tables' pristine table would: accepting. In the kernel of
+ *	type SCHED_CLS, called with a struct bpfilter_packet; under bpfilter-run
+ *	of type NETFILTER
+ * @reads: what of a packet each program reads, BPFILTER_READS_*
+ * @hook_entry: the position at which a packet starts, for each hook
+ * @underflow: that of its policy
  * @counters: the BPF map of per-rule counters, opaque to the kernel half
- * @table: a sealed memfd with the table image, opaque to the kernel half
+ * @image: a sealed memfd with the table image, opaque to the kernel half
+ * @packets: a BPF array of one element, the memory in which programs are handed
+ *	packets: for each possible CPU BPFILTER_LEVELS pieces of @packet_size
+ *	bytes. -1 if there are no programs, or if they need none
+ * @packet_size: bytes of a struct bpfilter_packet and of what the programs keep
+ *	behind it, a multiple of 64
  * @flags: BPFILTER_GEN_*
  *
  * Descriptors are in the helper's table: COMMIT takes references on what they
  * name and leaves them open, RECOVER opens new ones (close-on-exec).
  */
 struct bpfilter_generation {
+	__u32 family;
+	__u32 table;
 	__s32 prog[BPFILTER_HOOKS];
+	__u32 reads[BPFILTER_HOOKS];
+	__u32 hook_entry[BPFILTER_HOOKS];
+	__u32 underflow[BPFILTER_HOOKS];
 	__s32 counters;
-	__s32 table;
+	__s32 image;
+	__s32 packets;
+	__u32 packet_size;
 	__u32 flags;
 };
 
 /**
  * struct bpfilter_extension - a match or target that a rule needs of x_tables
+ * @family: NFPROTO_* of the table that the rule is for
+ * @table: BPFILTER_TABLE_*
  * @entry: address of the rule, a struct ipt_entry, in the helper's memory. The
  *	extension's data there is what is given back of it after success: what
  *	is private to it is zero
  * @offset: where in the rule its header is; that of the target, or of a match
  */
 struct bpfilter_extension {
+	__u32 family;
+	__u32 table;
 	__u64 entry;
 	__u64 offset;
+};
+
+/*
+ * What is known of a packet, a number of 32 bits each: indices into
+ * bpfilter_packet.field. Numbers that are not here are the helper's own.
+ */
+#define BPFILTER_FIELD_SADDR	0 /* source address, host order */
+#define BPFILTER_FIELD_DADDR	1 /* destination address, host order */
+#define BPFILTER_FIELD_PROTOCOL	2
+#define BPFILTER_FIELD_SPORT	3 /* or ICMP type * 256 + code */
+#define BPFILTER_FIELD_DPORT	4
+#define BPFILTER_FIELD_TCP_FLAGS 5 /* byte 13 of the TCP header */
+#define BPFILTER_FIELD_MARK	6
+#define BPFILTER_FIELD_LENGTH	7 /* iph_totlen() */
+#define BPFILTER_FIELD_TTL	8
+#define BPFILTER_FIELD_TOS	9
+#define BPFILTER_FIELD_PKTTYPE	10 /* PACKET_*, as xt_pkttype.c sees it */
+#define BPFILTER_FIELD_CONNECTION 11 /* BPFILTER_CT_* */
+#define BPFILTER_FIELD_MAC_FIRST 12 /* 4 bytes of the source, as they lie there */
+#define BPFILTER_FIELD_MAC_LAST	13 /* the last 2, and BPFILTER_MAC_PRESENT */
+#define BPFILTER_FIELD_CPU	14
+#define BPFILTER_FIELD_IN_GROUP	15 /* devices' groups, 0 without a device */
+#define BPFILTER_FIELD_OUT_GROUP 16
+#define BPFILTER_FIELD_REALM	17 /* of the route */
+#define BPFILTER_FIELD_CONNMARK	23 /* 0 without a connection */
+#define BPFILTER_FIELDS		24
+
+/* In BPFILTER_FIELD_MAC_LAST: there is an Ethernet header. */
+#define BPFILTER_MAC_PRESENT	0x10000
+/*
+ * In BPFILTER_FIELD_CONNECTION: the packet is of the original direction; there
+ * is a connection. Below them are the bits of XT_CONNTRACK_STATE_*.
+ */
+#define BPFILTER_CT_ORIGINAL	0x10000
+#define BPFILTER_CT_PRESENT	0x20000
+
+/* What a program reads: the fields, as 1 << BPFILTER_FIELD_*; and these. */
+#define BPFILTER_READS_FIELDS	0x83ffff
+/* bpfilter_packet.input and .output */
+#define BPFILTER_READS_IN	0x1000000
+#define BPFILTER_READS_OUT	0x2000000
+/* .header, .ports and what the descriptor says of them, and .transport */
+#define BPFILTER_READS_TRANSPORT 0x4000000
+/* .time */
+#define BPFILTER_READS_TIME	0x8000000
+
+/*
+ * The packet descriptor, bpfilter_packet.descriptor: the protocol in the lowest
+ * byte; these bits; the source port or ICMP type and code, and the destination
+ * port, in host order.
+ */
+#define BPFILTER_PACKET_FRAGMENT 0x100 /* but not the first one */
+#define BPFILTER_PACKET_TRANSPORT 0x400 /* the transport header is all there */
+#define BPFILTER_PACKET_SPORT	32
+#define BPFILTER_PACKET_DPORT	48
+
+/* What becomes of a packet whose transport header a rule asks for. */
+#define BPFILTER_HEADER_PRESENT	0
+/* A later fragment: the rule does not match. */
+#define BPFILTER_HEADER_ABSENT	1
+/* Cut off, or a TCP fragment at byte 8: the packet is dropped. */
+#define BPFILTER_HEADER_MALFORMED 2
+
+/* How often one packet can be in the way of another on a CPU, as one that a
+ * target sends is.
+ */
+#define BPFILTER_LEVELS		4
+
+/* What a program returns: two verdicts; and that it must be called again. */
+#define BPFILTER_DROP		0
+#define BPFILTER_ACCEPT		1
+/* What .call names is to be run, then the program again. */
+#define BPFILTER_CALL		2
+
+/* What a program is called with: a new packet, or one that a target has let go */
+#define BPFILTER_ANSWER_NONE	0
+/* What the match that it has called says. */
+#define BPFILTER_ANSWER_NO	1
+#define BPFILTER_ANSWER_YES	2
+
+/**
+ * struct bpfilter_packet - a packet, as the kernel half hands it to a program
+ * @addresses: source and destination address, as they stand in the header
+ * @descriptor: protocol, ports and BPFILTER_PACKET_*. A program adds to it
+ * @position: the rule to go on at; for CALL the program says where it goes on
+ * @underflow: the hook's policy
+ * @answer: BPFILTER_ANSWER_*
+ * @call: of CALL: the number that BPFILTER_SO_EXTENSION has given
+ * @depth: how many return positions the program keeps; 0 at first
+ * @hotdrop: not zero: the packet is dropped when the rule at hand is done
+ * @len: of the packet with its IP header, what counters count
+ * @cpu: this CPU
+ * @transport: where the transport header starts, from the IP header on
+ * @header: BPFILTER_HEADER_*, for who asks for all that a match looks at
+ * @ports: likewise, for who asks for the ports alone
+ * @reserved: nothing
+ * @input: name of the incoming device, all zero without one
+ * @output: likewise of the outgoing one
+ * @field: what else is known, indexed by BPFILTER_FIELD_*
+ * @time: seconds since 1970: UTC, and in the kernel's time zone
+ *
+ * @addresses, @descriptor without ports, and @position to @cpu always hold, the rest
+ * as far as
+ * bpfilter_generation.reads asks. It lies in bpfilter_generation.packets. How
+ * many bytes from its start is said in the first 32 bits of the packet's
+ * control block that programs see (__sk_buff.cb), as long as the program runs.
+ */
+struct bpfilter_packet {
+	__u64 addresses;
+	__u64 descriptor;
+	__u32 position;
+	__u32 underflow;
+	__u32 answer;
+	__u32 call;
+	__u32 depth;
+	__u32 hotdrop;
+	__u32 len;
+	__u32 cpu;
+	__u32 transport;
+	__u32 header;
+	__u32 ports;
+	__u32 reserved;
+	__u8 input[16];
+	__u8 output[16];
+	__u32 field[BPFILTER_FIELDS];
+	__s64 time[2];
 };
 
 #endif /* _BPFILTER_MSGFMT_H */

@@ -72,20 +72,29 @@ pub const SO_TARGETS: u32 = SO_BASE + 3;
 /// for a rule; what the rules of the next COMMIT use. Returns the number by which
 /// programs call it.
 pub const SO_EXTENSION: u32 = SO_BASE + 4;
+/// getsockopt, u32: the bits of [`reads`] that this kernel half knows.
+pub const SO_READS: u32 = SO_BASE + 7;
 /// One past the last private option.
-pub const SO_MAX: u32 = SO_BASE + 5;
+pub const SO_MAX: u32 = SO_BASE + 8;
 
 /// The most text that [`SO_MATCHES`] and [`SO_TARGETS`] take.
 pub const NAMES_MAX: usize = 4096;
 
-/// Index of the LOCAL_IN program in [`Generation::prog`].
-pub const HOOK_LOCAL_IN: usize = 0;
-/// Index of the FORWARD program in [`Generation::prog`].
-pub const HOOK_FORWARD: usize = 1;
-/// Index of the LOCAL_OUT program in [`Generation::prog`].
-pub const HOOK_LOCAL_OUT: usize = 2;
-/// Number of hooks of the filter table.
-pub const HOOKS: usize = 3;
+/// The table raw.
+pub const TABLE_RAW: u32 = 0;
+/// The table mangle.
+pub const TABLE_MANGLE: u32 = 1;
+/// The table nat.
+pub const TABLE_NAT: u32 = 2;
+/// The table filter.
+pub const TABLE_FILTER: u32 = 3;
+/// The table security.
+pub const TABLE_SECURITY: u32 = 4;
+/// Number of tables.
+pub const TABLES: u32 = 5;
+
+/// As many as `NF_INET_*` has for a family; a hook is its number there.
+pub const HOOKS: usize = 5;
 
 /// The rules read connection tracking: it must run in the namespace.
 pub const GEN_CONNTRACK: u32 = 0x1;
@@ -99,19 +108,36 @@ pub const GEN_ACCOUNTING: u32 = 0x4;
 /// All of them.
 pub const GEN_ALL: u32 = 0x7;
 
-/// The committed state of one network namespace, as descriptors of the
-/// helper. COMMIT takes references and leaves them open, RECOVER opens new
-/// ones, close-on-exec. An absent descriptor is -1; the programs are either
-/// all there or all absent (counters only, no packet hook).
+/// The rules in force of one table of a network namespace, as descriptors of
+/// the helper. COMMIT takes references and leaves them open, RECOVER opens new
+/// ones, close-on-exec. An absent descriptor is -1.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct Generation {
-    /// Programs of type NETFILTER, indexed by `HOOK_*`.
+    /// `NFPROTO_*`; with `table`, what RECOVER is asked for.
+    pub family: u32,
+    /// `TABLE_*`.
+    pub table: u32,
+    /// A program for each hook of the table, and none for the others; or none
+    /// at all, for counters only and no packet hook. In the kernel of type
+    /// SCHED_CLS, called with a [`Packet`]; under bpfilter-run of type NETFILTER.
     pub prog: [i32; HOOKS],
+    /// What of a packet each program reads: bits of [`reads`].
+    pub reads: [u32; HOOKS],
+    /// The position at which a packet starts, for each hook.
+    pub hook_entry: [u32; HOOKS],
+    /// That of its policy.
+    pub underflow: [u32; HOOKS],
     /// The map of per-rule counters.
     pub counters: i32,
     /// A sealed memfd with the table image.
-    pub table: i32,
+    pub image: i32,
+    /// An array of one element, the memory in which programs are handed packets:
+    /// for each possible CPU [`LEVELS`] pieces of `packet_size` bytes.
+    pub packets: i32,
+    /// Bytes of a [`Packet`] and of what the programs keep behind it, a multiple
+    /// of 64.
+    pub packet_size: u32,
     /// `GEN_*`.
     pub flags: u32,
 }
@@ -120,6 +146,10 @@ pub struct Generation {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct Extension {
+    /// `NFPROTO_*` of the table that the rule is for.
+    pub family: u32,
+    /// `TABLE_*`.
+    pub table: u32,
     /// Address of the rule, a `struct ipt_entry`, in the helper's memory. The
     /// extension's data there is what is given back of it after success: what
     /// is private to it is zero.
@@ -128,7 +158,155 @@ pub struct Extension {
     pub offset: u64,
 }
 
+/// What is known of a packet, a number of 32 bits each: indices into
+/// [`Packet::field`]. Numbers that are not here are the helper's own.
+pub mod field {
+    /// Source address, host order.
+    pub const SADDR: u32 = 0;
+    /// Destination address, host order.
+    pub const DADDR: u32 = 1;
+    /// Protocol.
+    pub const PROTOCOL: u32 = 2;
+    /// Source port; or ICMP type * 256 + code.
+    pub const SPORT: u32 = 3;
+    /// Destination port.
+    pub const DPORT: u32 = 4;
+    /// Byte 13 of the TCP header.
+    pub const TCP_FLAGS: u32 = 5;
+    /// The packet's mark.
+    pub const MARK: u32 = 6;
+    /// `iph_totlen`.
+    pub const LENGTH: u32 = 7;
+    /// Time to live.
+    pub const TTL: u32 = 8;
+    /// Type of service.
+    pub const TOS: u32 = 9;
+    /// `PACKET_*`, as xt_pkttype.c sees it.
+    pub const PKTTYPE: u32 = 10;
+    /// `CT_*`.
+    pub const CONNECTION: u32 = 11;
+    /// 4 bytes of the Ethernet source, as they lie there.
+    pub const MAC_FIRST: u32 = 12;
+    /// The last 2, and [`super::MAC_PRESENT`].
+    pub const MAC_LAST: u32 = 13;
+    /// The CPU.
+    pub const CPU: u32 = 14;
+    /// The incoming device's group, 0 without a device.
+    pub const IN_GROUP: u32 = 15;
+    /// Likewise of the outgoing one.
+    pub const OUT_GROUP: u32 = 16;
+    /// Realm of the route.
+    pub const REALM: u32 = 17;
+    /// The connection's mark, 0 without a connection.
+    pub const CONNMARK: u32 = 23;
+}
+/// Number of fields.
+pub const FIELDS: usize = 24;
+
+/// In [`field::MAC_LAST`]: there is an Ethernet header.
+pub const MAC_PRESENT: u32 = 0x10000;
+/// In [`field::CONNECTION`]: the packet is of the original direction. Below are
+/// the bits of `XT_CONNTRACK_STATE_*`.
+pub const CT_ORIGINAL: u32 = 0x10000;
+/// In [`field::CONNECTION`]: there is a connection.
+pub const CT_PRESENT: u32 = 0x20000;
+
+/// What a program reads: the fields, as `1 << field`; and these.
+pub mod reads {
+    /// All fields that the kernel half knows.
+    pub const FIELDS: u32 = 0x83_ffff;
+    /// [`super::Packet::input`].
+    pub const IN: u32 = 0x100_0000;
+    /// [`super::Packet::output`].
+    pub const OUT: u32 = 0x200_0000;
+    /// [`super::Packet::header`] and what goes with it.
+    pub const TRANSPORT: u32 = 0x400_0000;
+    /// [`super::Packet::time`].
+    pub const TIME: u32 = 0x800_0000;
+}
+
+/// In [`Packet::descriptor`]: a fragment, but not the first one.
+pub const PACKET_FRAGMENT: u64 = 0x100;
+/// In [`Packet::descriptor`]: the transport header is all there.
+pub const PACKET_TRANSPORT: u64 = 0x400;
+/// In [`Packet::descriptor`]: where the source port starts.
+pub const PACKET_SPORT: u32 = 32;
+/// In [`Packet::descriptor`]: where the destination port starts.
+pub const PACKET_DPORT: u32 = 48;
+
+/// The transport header is there.
+pub const HEADER_PRESENT: u32 = 0;
+/// A later fragment: a rule that asks for the header does not match.
+pub const HEADER_ABSENT: u32 = 1;
+/// Cut off, or a TCP fragment at byte 8: such a rule drops the packet.
+pub const HEADER_MALFORMED: u32 = 2;
+
+/// How often one packet can be in the way of another on a CPU, as one that a
+/// target sends is.
+pub const LEVELS: u32 = 4;
+
+/// A program returns: the packet is dropped.
+pub const DROP: u32 = 0;
+/// A program returns: it passes.
+pub const ACCEPT: u32 = 1;
+/// A program returns: what [`Packet::call`] names is to be run, then the program
+/// again.
+pub const CALL: u32 = 2;
+
+/// A program is called with a new packet, or one that a target has let go.
+pub const ANSWER_NONE: u32 = 0;
+/// The match that it has called says no.
+pub const ANSWER_NO: u32 = 1;
+/// The match that it has called says yes.
+pub const ANSWER_YES: u32 = 2;
+
+/// A packet, as the kernel half hands it to a program. `addresses`, `descriptor`
+/// without ports, and `position` to `cpu` always hold, the rest as far as
+/// [`Generation::reads`] asks. It lies in [`Generation::packets`]. How many bytes
+/// from its start is said in the first 32 bits of the packet's control block
+/// that programs see (`__sk_buff.cb`), as long as the program runs.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Packet {
+    /// Source and destination address, as they stand in the header.
+    pub addresses: u64,
+    /// Protocol, ports and `PACKET_*`. A program adds to it.
+    pub descriptor: u64,
+    /// The rule to go on at; for CALL the program says where it goes on.
+    pub position: u32,
+    /// The hook's policy.
+    pub underflow: u32,
+    /// `ANSWER_*`.
+    pub answer: u32,
+    /// Of CALL: the number that [`SO_EXTENSION`] has given.
+    pub call: u32,
+    /// How many return positions the program keeps; 0 at first.
+    pub depth: u32,
+    /// Not zero: the packet is dropped when the rule at hand is done.
+    pub hotdrop: u32,
+    /// Of the packet with its IP header, what counters count.
+    pub len: u32,
+    /// This CPU.
+    pub cpu: u32,
+    /// Where the transport header starts, from the IP header on.
+    pub transport: u32,
+    /// `HEADER_*`, for who asks for all that a match looks at.
+    pub header: u32,
+    /// Likewise, for who asks for the ports alone.
+    pub ports: u32,
+    /// Nothing.
+    pub reserved: u32,
+    /// Name of the incoming device, all zero without one.
+    pub input: [u8; 16],
+    /// Likewise of the outgoing one.
+    pub output: [u8; 16],
+    /// What else is known, indexed by [`field`].
+    pub field: [u32; FIELDS],
+    /// Seconds since 1970: UTC, and in the kernel's time zone.
+    pub time: [i64; 2],
+}
+
 const _: () = assert!(size_of::<Request>() == 24);
 const _: () = assert!(size_of::<Reply>() == 4);
-const _: () = assert!(size_of::<Generation>() == 24);
-const _: () = assert!(size_of::<Extension>() == 16);
+const _: () = assert!(size_of::<Generation>() == 108);
+const _: () = assert!(size_of::<Extension>() == 24);
