@@ -39,7 +39,7 @@ setup: ## installs what is missing (Debian packages; Rust if there is none)
 	@tools/setup
 
 umh: setup ## builds the helper, target/bpfilter_umh
-	@$(CARGO) rustc --quiet --profile umh -p umh-nostd --bin bpfilter_umh -- $(umh_flags)
+	@$(CARGO) rustc --quiet --profile umh -p umh-nostd --features links --bin bpfilter_umh -- $(umh_flags)
 	@mkdir -p target
 	@cmp -s $(cargo_target)/umh/bpfilter_umh target/bpfilter_umh || cp $(cargo_target)/umh/bpfilter_umh target/bpfilter_umh
 

@@ -26,7 +26,7 @@ use umh_core::program::types::{self, Types};
 use umh_core::program::{self, Map, PROGRAM_MAX};
 use umh_core::table::Table;
 use umh_core::target::btf::Btf;
-use umh_core::target::{Host, Kernel, Machine};
+use umh_core::target::{Host, Kernel, Machine, Packets};
 use zerocopy::{FromBytes, FromZeros, IntoBytes};
 
 /// bpf(2). The attribute may be written to.
@@ -290,7 +290,7 @@ impl Programs {
         .map_err(error)?;
         let started = std::time::Instant::now();
         let machine = Machine {
-            kernel: *kernel,
+            packets: Packets::Btf(*kernel),
             host: *host,
             cpus: cpus(),
         };

@@ -21,7 +21,7 @@ use umh_core::errno::{Errno, Result};
 use umh_core::ir::named::Shape;
 use umh_core::program::Insn;
 use umh_core::target::btf::Btf;
-use umh_core::target::{Host, Kernel, Machine};
+use umh_core::target::{Host, Kernel, Machine, Packets};
 
 use crate::system::{Generation, Maps, System, Tid, UserAddr};
 
@@ -199,7 +199,7 @@ impl System for Fake {
             hz: 250,
         };
         Ok(Machine {
-            kernel,
+            packets: Packets::Btf(kernel),
             host,
             cpus: CPUS,
         })

@@ -84,7 +84,8 @@ fn lower_1(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
 /// connmark_mt
 fn connection_mark(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
     let mark = refer::<Mark>(data)?;
-    let offset = draft.machine().kernel.connection_mark();
+    let kernel = draft.machine().packets.btf();
+    let offset = kernel.map_or(0, |kernel| kernel.connection_mark());
     draft.connection(Untracked::Fails, |draft| {
         // The kernel xors the result, 0 or 1, with this number: from 2 on the
         // match holds whatever the result.

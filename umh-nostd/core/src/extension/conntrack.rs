@@ -174,7 +174,8 @@ fn detail(
     let test = test.invert_if(data.invert & flag != 0);
     match part {
         Some(part) => {
-            let offset = part.offset(&draft.machine().kernel);
+            let kernel = draft.machine().packets.btf();
+            let offset = kernel.map_or(0, |kernel| part.offset(kernel));
             draft.detail(part.kind(), offset, test);
         }
         None => draft.detail_field(test),

@@ -49,7 +49,7 @@ use crate::errno::{Errno, Result};
 use crate::ir::op::{Ends, OPS, OpKind, Reads};
 use crate::ir::{Field, action, kind};
 use crate::plan::{COUNTERS, GROUP, IN_FRAME, Ruleset, data};
-use crate::target::kernel;
+use crate::target::{Kernel, kernel};
 use assembler::{Assembler, FUNCTIONS};
 use kernel::FACTS;
 use names::{label, need, param, shared};
@@ -207,11 +207,8 @@ pub fn build(ruleset: &Ruleset<'_>, hook: Hook, insns: &mut [Insn]) -> Result<Bu
         values: [0; FACTS + param::COUNT],
         fit: true,
     };
-    for (param, fact) in params
-        .values
-        .iter_mut()
-        .zip(ruleset.machine().kernel.facts())
-    {
+    let kernel = ruleset.machine().packets.btf().ok_or(Errno::ENOPROTOOPT)?;
+    for (param, fact) in params.values.iter_mut().zip(kernel.facts()) {
         *param = *fact;
     }
     let mut set = |param, value| params.set(param, value);
@@ -257,7 +254,7 @@ pub fn build(ruleset: &Ruleset<'_>, hook: Hook, insns: &mut [Insn]) -> Result<Bu
         return Err(Errno::ENOMEM);
     }
 
-    let needs = needs(ruleset, hook);
+    let needs = needs(ruleset, kernel, hook);
     let mut builder = Builder {
         asm: Assembler::new(insns, &params.values, needs, &SHARED),
         ruleset,
@@ -279,7 +276,7 @@ pub fn build(ruleset: &Ruleset<'_>, hook: Hook, insns: &mut [Insn]) -> Result<Bu
 }
 
 /// What the program of a hook has.
-fn needs(ruleset: &Ruleset<'_>, hook: Hook) -> Needs {
+fn needs(ruleset: &Ruleset<'_>, kernel: &Kernel, hook: Hook) -> Needs {
     let uses = ruleset.uses();
     let [incoming, outgoing] = uses.interfaces;
     let mut fields = uses.fields;
@@ -313,13 +310,10 @@ fn needs(ruleset: &Ruleset<'_>, hook: Hook) -> Needs {
         (need::ANSWER, compare || has(&|op| op.ends == Ends::Answers)),
         (need::INDEX, ruleset.index().is_used()),
         (need::DEEP, ruleset.deep_places() != 0),
-        (need::ITERATOR, !ruleset.machine().kernel.has_may_goto()),
+        (need::ITERATOR, !kernel.has_may_goto()),
         (need::LOCAL_OUT, hook == Hook::LocalOut),
         (need::FORWARD, hook == Hook::Forward),
-        (
-            need::SOCK_NET,
-            ruleset.machine().kernel.fact(kernel::SOCK_NET) >= 0,
-        ),
+        (need::SOCK_NET, kernel.fact(kernel::SOCK_NET) >= 0),
         (need::PAYLOAD, has(&|op| op.reads == Reads::Packet)),
     ];
     let others = others

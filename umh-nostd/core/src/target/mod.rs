@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The machine that the rules are for.
 //!
-//! Owns: what the running kernel offers, found out once: where its structures
-//! have their members ([`Kernel`], from its BTF), which abilities follow from
-//! that ([`Features`]), and its ticks in a second ([`Host`]).
+//! Owns: what the running kernel offers, found out once: how programs get at
+//! packets ([`Packets`]), which abilities follow from that ([`Features`]), and
+//! its ticks in a second ([`Host`]).
 
+#[cfg(feature = "links")]
 pub mod btf;
 mod credits;
+#[cfg(feature = "links")]
 pub(crate) mod kernel;
 
 pub(crate) use credits::{DAY, credits_per_tick, limit_per_tick};
+#[cfg(feature = "links")]
 pub use kernel::Kernel;
 
 /// Abilities of a kernel that some extensions need: a set of bits.
@@ -90,11 +93,37 @@ pub struct Host {
     pub hz: u32,
 }
 
+/// How programs get at packets.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(
+    feature = "links",
+    expect(clippy::large_enum_variant, reason = "there is one for each request")
+)]
+pub enum Packets {
+    /// The kernel half hands them over, read.
+    KernelHalf,
+    /// They read them themselves: where the kernel's structures have their
+    /// members.
+    #[cfg(feature = "links")]
+    Btf(Kernel),
+}
+
+impl Packets {
+    /// The kernel's structures, for programs that read them.
+    #[cfg(feature = "links")]
+    pub fn btf(&self) -> Option<&Kernel> {
+        match self {
+            Self::KernelHalf => None,
+            Self::Btf(kernel) => Some(kernel),
+        }
+    }
+}
+
 /// The machine that the programs are for.
 #[derive(Clone, Copy, Debug)]
 pub struct Machine {
-    /// Where its kernel's structures have their members.
-    pub kernel: Kernel,
+    /// How programs get at packets.
+    pub packets: Packets,
     /// What its kernel can do.
     pub host: Host,
     /// Its possible CPUs.

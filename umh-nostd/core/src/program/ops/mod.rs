@@ -267,7 +267,8 @@ impl Builder<'_> {
             jump_if_imm(R0, Cond::Eq, 0, Label::arg(2)),
         ];
         let [no, yes] = ways.map(Label::number);
-        let function = self.ruleset.machine().kernel.fact(function);
+        let kernel = self.ruleset.machine().packets.btf();
+        let function = kernel.map_or(0, |kernel| kernel.fact(function));
         self.emit_with(text, &[Label::op(op.kind).number(), function, no]);
         if op.kind == kind::XT_MATCH {
             self.emit(block![
