@@ -37,6 +37,14 @@ impl Family {
     /// Both of them.
     pub const ALL: [Self; 2] = [Self::Ipv4, Self::Ipv6];
 
+    /// `NFPROTO_*`.
+    pub const fn number(self) -> u32 {
+        match self {
+            Self::Ipv4 => 2,
+            Self::Ipv6 => 10,
+        }
+    }
+
     /// Where things stand in its entries.
     pub const fn entry(self) -> EntryLayout {
         match self {

@@ -5,22 +5,24 @@
 //! table and family. No other file names a table, but for the matches and
 //! targets that may be used in one alone.
 
+use bpfilter_msgfmt as msg;
+
 use super::{Family, Hook, TABLE_NAME_LEN, VERDICT_ACCEPT};
 use crate::bytes::c_string;
 
-/// The tables of a family.
+/// The tables of a family, by the numbers that they have for the kernel half.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum TableKind {
     /// Before connection tracking.
-    Raw,
+    Raw = msg::TABLE_RAW as isize,
     /// Changes packets.
-    Mangle,
+    Mangle = msg::TABLE_MANGLE as isize,
     /// Translates addresses; sees the first packet of a connection.
-    Nat,
+    Nat = msg::TABLE_NAT as isize,
     /// Lets packets pass, or not.
-    Filter,
+    Filter = msg::TABLE_FILTER as isize,
     /// Security marks.
-    Security,
+    Security = msg::TABLE_SECURITY as isize,
 }
 
 /// What is to be known of a table.
@@ -120,7 +122,7 @@ impl TableSpec {
 
     /// Its number in an image: its place in [`TABLES`].
     pub const fn number(&self) -> u32 {
-        self.family as u32 * 5 + self.kind as u32
+        self.family as u32 * msg::TABLES + self.kind as u32
     }
 
     /// Its name as a request gives it, with NULs behind it.

@@ -50,5 +50,7 @@ layout! {
     }
 }
 
+/// `XT_TIME_LOCAL_TZ`: in the kernel's time zone.
+pub(crate) const TIME_LOCAL: u8 = 1 << 0;
 /// `XT_TIME_CONTIGUOUS`: a time past midnight belongs to the day before.
 pub(crate) const TIME_CONTIGUOUS: u8 = 1 << 1;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! dccp: ports and packet types of DCCP (xt_dccp.c).
 //!
-//! Refused: options.
+//! Options are left to x_tables, and refused where that is not there.
 
 use super::{Extension, Rule};
 use crate::abi::layout;
@@ -35,9 +35,9 @@ const ALL: u16 = 0x0f;
 
 pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
     protocol: 33,
-    prefers_x_tables: true,
     check,
     lower,
+    leaves: |data| refer::<Dccp>(data).is_ok_and(|dccp| dccp.flags & OPTION != 0),
     ..Extension::matching::<Dccp>("dccp")
 }];
 

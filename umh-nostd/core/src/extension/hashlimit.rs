@@ -77,7 +77,6 @@ const fn revision<T>(revision: u8, user_size: usize) -> Extension {
         revision,
         user_size: user_size as u16,
         needs: Features::TABLES,
-        prefers_x_tables: true,
         check,
         lower,
         names: Some(table),

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! mark and MARK: the packet's mark (xt_mark.c).
+//! mark: the packet's mark (xt_mark.c).
 
-use super::{Extension, function};
+use super::Extension;
 use crate::abi::layout;
 use crate::bytes::refer;
 use crate::errno::Result;
-use crate::ir::{Draft, Field, Test, kind};
-use crate::target::Features;
+use crate::ir::{Draft, Field, Test};
 
 layout! {
     /// `struct xt_mark_mtinfo1`.
@@ -20,30 +19,14 @@ layout! {
         /// Padding.
         pad: [u8; 3],
     }
-
-    /// `struct xt_mark_tginfo2`.
-    SetMark: 8 {
-        /// The bits to flip.
-        mark: u32,
-        /// The bits to clear before that.
-        mask: u32,
-    }
 }
 
-pub(super) const EXTENSIONS: [Extension; 2] = [
-    Extension {
-        revision: 1,
-        family: None,
-        lower,
-        ..Extension::matching::<Mark>("mark")
-    },
-    Extension {
-        revision: 2,
-        needs: Features::MARK,
-        lower: function::<{ kind::MARK }>,
-        ..Extension::target::<SetMark>("MARK")
-    },
-];
+pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
+    revision: 1,
+    family: None,
+    lower,
+    ..Extension::matching::<Mark>("mark")
+}];
 
 /// mark_mt
 fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {

@@ -9,10 +9,13 @@
 //! Promises: what is registered is exactly what is enforced. An extension that
 //! needs a feature which this kernel does not have is unknown everywhere: to
 //! GET_REVISION, to REPLACE, and in /proc. What is unknown here may be an
-//! extension of x_tables, which the kernel half finds (`x_tables.rs`).
+//! extension of x_tables, which the kernel half finds (`x_tables.rs`): all
+//! targets but the standard one are, and all matches that ask more than the
+//! kernel half says of a packet and the packet itself holds. Without a kernel
+//! half the programs of links find out some of that (the feature `links`).
 
-pub mod addrtype;
 pub mod comment;
+#[cfg(feature = "links")]
 pub mod connbytes;
 pub mod connmark;
 pub mod conntrack;
@@ -23,24 +26,25 @@ pub mod dscp;
 pub mod ecn;
 pub mod error;
 pub mod esp;
+#[cfg(feature = "links")]
 pub mod hashlimit;
+#[cfg(feature = "links")]
 pub mod helper;
 pub mod icmp;
 pub mod iprange;
 pub mod length;
 pub mod limit;
-pub mod log;
 pub mod mac;
 pub mod mark;
 pub mod multiport;
-pub mod nflog;
+#[cfg(feature = "links")]
 pub mod owner;
 pub mod pkttype;
 pub mod quota;
 pub mod realm;
+#[cfg(feature = "links")]
 pub mod recent;
 pub mod registry;
-pub mod reject;
 pub mod sctp;
 pub mod standard;
 pub mod state;
@@ -59,6 +63,7 @@ pub(crate) mod x_tables;
 use crate::abi::{
     ALIGN, EXTENSION_NAME_LEN, ExtensionKind, Family, IPT_INV_PROTO, IptIp, TableKind, TableSpec,
 };
+#[cfg(feature = "links")]
 use crate::bytes::c_string;
 use crate::errno::{Errno, Result};
 use crate::ir::Draft;
@@ -83,6 +88,10 @@ type Check = fn(&Rule<'_>, &[u8]) -> Result<()>;
 
 /// What an extension asks of packets: the port of its `match` function.
 type Lower = fn(&mut Draft<'_, '_>, &[u8]) -> Result<()>;
+
+/// Whether a rule with this data is left to the extension of that name and
+/// revision in x_tables, where the kernel half calls that.
+type Leaves = fn(&[u8]) -> bool;
 
 /// The named table that a rule asks for, as the rule wants it to be. The match's
 /// data is at an offset of all entries.
@@ -109,9 +118,6 @@ pub struct Extension {
     pub size: u16,
     /// Bytes of its data that are given back; the rest reads as zero.
     pub user_size: u16,
-    /// The extension of that name and revision in x_tables is preferred where
-    /// there is one: it does more.
-    pub prefers_x_tables: bool,
     /// The only table whose rules may use it, `None` for all.
     pub table: Option<TableKind>,
     /// The only hooks that may reach it, 0 for all.
@@ -122,6 +128,7 @@ pub struct Extension {
     pub needs: Features,
     check: Check,
     pub(crate) lower: Lower,
+    leaves: Leaves,
     /// Of a match whose rules share tables by name.
     pub(crate) names: Option<Names>,
 }
@@ -137,13 +144,13 @@ impl Extension {
             family: Some(Family::Ipv4),
             size: size_of::<T>() as u16,
             user_size: size_of::<T>() as u16,
-            prefers_x_tables: false,
             table: None,
             hooks: 0,
             protocol: 0,
             needs: Features::NONE,
             check: anything,
             lower: refused,
+            leaves: |_| false,
             names: None,
         }
     }
@@ -159,6 +166,12 @@ impl Extension {
     /// Its name, without a NUL.
     pub fn name(&self) -> &'static [u8] {
         self.name.as_bytes()
+    }
+
+    /// Whether the kernel half is asked for it: `host` has a kernel half that
+    /// calls x_tables, which does more for a rule with this data.
+    pub(crate) fn is_left(&self, host: &Host, data: &[u8]) -> bool {
+        host.features.contains(Features::X_TABLES) && (self.leaves)(data)
     }
 
     /// xt_check_match and xt_check_target: whether it may stand in `rule`
@@ -181,6 +194,7 @@ impl Extension {
 }
 
 /// xt_check_proc_name
+#[cfg(feature = "links")]
 fn check_proc_name(name: &[u8]) -> Result<()> {
     match c_string(name) {
         None => Err(Errno::ENAMETOOLONG),
@@ -192,13 +206,6 @@ fn check_proc_name(name: &[u8]) -> Result<()> {
 
 /// The check of an extension that takes any data.
 fn anything(_: &Rule<'_>, _: &[u8]) -> Result<()> {
-    Ok(())
-}
-
-/// The lowering of an extension that is a function of the kernel half, with the
-/// rule's data as its argument.
-fn function<const KIND: u8>(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
-    draft.function(KIND, data);
     Ok(())
 }
 

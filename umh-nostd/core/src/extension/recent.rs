@@ -53,7 +53,6 @@ const STAMPS: u32 = 32;
 pub(super) static EXTENSIONS: [Extension; 2] = [
     Extension {
         needs: Features::TABLES,
-        prefers_x_tables: true,
         check,
         lower,
         names: Some(table),
@@ -62,7 +61,6 @@ pub(super) static EXTENSIONS: [Extension; 2] = [
     Extension {
         revision: 1,
         needs: Features::TABLES,
-        prefers_x_tables: true,
         check,
         lower,
         names: Some(table),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! sctp: ports of SCTP (xt_sctp.c).
 //!
-//! Refused: types of chunks.
+//! Types of chunks are left to x_tables, and refused where that is not there.
 
 use super::{Extension, Rule};
 use crate::abi::layout;
@@ -38,9 +38,9 @@ const HOW: u32 = 0x07;
 
 pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
     protocol: 132,
-    prefers_x_tables: true,
     check,
     lower,
+    leaves: |data| refer::<Sctp>(data).is_ok_and(|sctp| sctp.flags & CHUNKS != 0),
     ..Extension::matching::<Sctp>("sctp")
 }];
 

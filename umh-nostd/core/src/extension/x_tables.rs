@@ -2,7 +2,8 @@
 //! Any match or target of x_tables: a kernel extension.
 //!
 //! Owns: its registration here. The kernel half finds such an extension,
-//! checks its data and keeps what it needs; a rule then calls it by number.
+//! checks its data and keeps what it needs; a program then ends with a call of
+//! its number, and is run again when it is done.
 //! Its data is the kernel's business, and what is given back of it comes from
 //! the kernel half. Rules tell kernel extensions apart by number alone, so one
 //! registration stands for all of them.

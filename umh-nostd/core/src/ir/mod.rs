@@ -16,6 +16,10 @@
 //! ```
 
 mod draft;
+#[cfg(feature = "links")]
+pub mod named;
+#[cfg(not(feature = "links"))]
+#[path = "no_named.rs"]
 pub mod named;
 pub(crate) mod op;
 mod output;

@@ -60,6 +60,8 @@ pub enum Field {
     Found = 21,
     /// Time to live before this machine has made it less, in 8 bits.
     TtlBefore = 22,
+    /// The connection's mark.
+    ConnMark = 23,
 }
 
 /// A field of which the index knows ranges.

@@ -38,7 +38,7 @@ use crate::ir::{
     Action, BUCKET, Context, LONGEST_OP, Output, Predicates, RECORD, Record, Sink, Uses,
 };
 use crate::table::Table;
-use crate::target::{Features, Machine};
+use crate::target::Machine;
 use index::{LONG, SHORT, Survey};
 
 /// Bytes of a rule's counters in a row of the counter map.
@@ -240,10 +240,7 @@ impl<'t> Ruleset<'t> {
         ops: &mut [u8],
         state: &mut [u8],
     ) -> Result<Option<Survey>> {
-        self.uses = Uses {
-            changes: self.table.needs().meets(Features::CHANGES_PACKETS),
-            ..Uses::default()
-        };
+        self.uses = Uses::default();
         let mut survey = Survey::default();
         let mut output = Output {
             machine: self.machine,

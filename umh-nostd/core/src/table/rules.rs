@@ -66,9 +66,10 @@ pub(super) fn check(
             let header: ExtensionHeader = read(bytes, at).ok_or(Errno::EINVAL)?;
             let end = at + usize::from(header.size);
             let registered = rules.find(kind, &header);
-            // The kernel half is asked only for what it would do, or do better.
+            let data = bytes.get(at + EXTENSION..end).ok_or(Errno::EINVAL)?;
+            // The kernel half is asked only for what is unknown, or left to it.
             let in_kernel = match registered {
-                Ok((_, extension)) if !extension.prefers_x_tables => Err(Errno::ENOPROTOOPT),
+                Ok((_, extension)) if !extension.is_left(host, data) => Err(Errno::ENOPROTOOPT),
                 _ => kernel_extensions::find(kernel_extensions, bytes, at),
             };
             let extension = match in_kernel {

@@ -170,35 +170,35 @@ facts! {
     TUPLE_PROTO = member("nf_conntrack_tuple", "dst.protonum");
 
     // The functions of the kernel half.
-    [Needed::By(Features::REJECT)]
+    [Needed::ByNone]
     /// REJECT.
     REJECT = func("bpf_xt_reject");
 
-    [Needed::By(Features::LOG)]
+    [Needed::ByNone]
     /// LOG.
     LOG = func("bpf_xt_log");
 
-    [Needed::By(Features::NFLOG)]
+    [Needed::ByNone]
     /// NFLOG.
     NFLOG = func("bpf_xt_nflog");
 
-    [Needed::By(Features::MARK)]
+    [Needed::ByNone]
     /// MARK.
     MARK = func("bpf_xt_set_mark");
 
-    [Needed::By(Features::CONNMARK)]
+    [Needed::ByNone]
     /// CONNMARK.
     CONNMARK = func("bpf_xt_connmark");
 
-    [Needed::By(Features::ROUTES)]
+    [Needed::ByNone]
     /// addrtype.
     ADDRTYPE = func("bpf_xt_addrtype");
 
-    [Needed::By(Features::XT_MATCH)]
+    [Needed::ByNone]
     /// Any match of the kernel's own.
     XT_MATCH = func("bpf_xt_match");
 
-    [Needed::By(Features::XT_TARGET)]
+    [Needed::ByNone]
     /// Any target.
     XT_TARGET = func("bpf_xt_target");
 

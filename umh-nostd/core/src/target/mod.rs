@@ -11,7 +11,11 @@ mod credits;
 #[cfg(feature = "links")]
 pub(crate) mod kernel;
 
-pub(crate) use credits::{DAY, credits_per_tick, limit_per_tick};
+use bpfilter_msgfmt::{field, reads};
+
+pub(crate) use credits::limit_per_tick;
+#[cfg(feature = "links")]
+pub(crate) use credits::{DAY, credits_per_tick};
 #[cfg(feature = "links")]
 pub use kernel::Kernel;
 
@@ -26,56 +30,65 @@ impl Features {
     pub const CONNTRACK: Self = Self(1 << 0);
     /// The wall clock can be read.
     pub const CLOCK: Self = Self(1 << 1);
-    /// The socket that a packet belongs to can be read.
-    pub const SOCKETS: Self = Self(1 << 2);
     /// The link layer's header can be read.
-    pub const LINK_LAYER: Self = Self(1 << 3);
+    pub const LINK_LAYER: Self = Self(1 << 2);
     /// Connections have marks.
-    pub const CONNECTION_MARKS: Self = Self(1 << 4);
+    pub const CONNECTION_MARKS: Self = Self(1 << 3);
     /// Devices have groups.
-    pub const DEVICE_GROUPS: Self = Self(1 << 5);
+    pub const DEVICE_GROUPS: Self = Self(1 << 4);
     /// Routes have realms.
-    pub const REALMS: Self = Self(1 << 6);
+    pub const REALMS: Self = Self(1 << 5);
+    /// The kernel half calls matches and targets of x_tables.
+    pub const X_TABLES: Self = Self(1 << 6);
+    /// The kernel's time zone can be read.
+    pub const TIME_ZONE: Self = Self(1 << 7);
+    /// The socket that a packet belongs to can be read.
+    #[cfg(feature = "links")]
+    pub const SOCKETS: Self = Self(1 << 8);
     /// Programs can keep named tables, those of `recent` and `hashlimit`.
-    pub const TABLES: Self = Self(1 << 7);
-    /// The kernel half can send an ICMP error or a TCP reset.
-    pub const REJECT: Self = Self(1 << 8);
-    /// The kernel half can write a packet to the kernel's log.
-    pub const LOG: Self = Self(1 << 9);
-    /// The kernel half can hand a packet to a logging process.
-    pub const NFLOG: Self = Self(1 << 10);
-    /// The kernel half can set the mark of a packet.
-    pub const MARK: Self = Self(1 << 11);
-    /// The kernel half can set the mark of a connection.
-    pub const CONNMARK: Self = Self(1 << 12);
-    /// The kernel half can look up the type of an address.
-    pub const ROUTES: Self = Self(1 << 13);
-    /// The kernel half can call matches of x_tables.
-    pub(crate) const XT_MATCH: Self = Self(1 << 14);
-    /// The kernel half can call targets of x_tables.
-    pub(crate) const XT_TARGET: Self = Self(1 << 15);
+    #[cfg(feature = "links")]
+    pub const TABLES: Self = Self(1 << 9);
     /// The extensions of a connection can be read: its helper, its counters.
-    pub const CONNECTION_EXTRAS: Self = Self(1 << 16);
+    #[cfg(feature = "links")]
+    pub const CONNECTION_EXTRAS: Self = Self(1 << 10);
     /// Connections count packets and bytes. A rule that needs this makes the
     /// namespace count them.
-    pub const ACCOUNTING: Self = Self(1 << 17);
+    #[cfg(feature = "links")]
+    pub const ACCOUNTING: Self = Self(1 << 11);
     /// Every feature there is.
     pub const ALL: Self = Self(u32::MAX);
 
-    /// Matches and targets of x_tables can be called.
-    pub(crate) const X_TABLES: Self = Self::XT_MATCH.with(Self::XT_TARGET);
-    /// A rule that needs one of these may change the mark or the length of a
-    /// packet, so both are asked for when their turn comes, not beforehand.
-    pub(crate) const CHANGES_PACKETS: Self = Self::MARK.with(Self::CONNMARK).with(Self::X_TABLES);
+    /// What follows from what a kernel half knows of packets, bits of
+    /// [`reads`]; `None` where it does not know what every program may ask for.
+    pub fn of_reads(known: u32) -> Option<Self> {
+        const OPTIONAL: [(Features, u32); 6] = [
+            (Features::CONNTRACK, 1 << field::CONNECTION),
+            (Features::CLOCK.with(Features::TIME_ZONE), reads::TIME),
+            (
+                Features::LINK_LAYER,
+                1 << field::MAC_FIRST | 1 << field::MAC_LAST,
+            ),
+            (Features::CONNECTION_MARKS, 1 << field::CONNMARK),
+            (
+                Features::DEVICE_GROUPS,
+                1 << field::IN_GROUP | 1 << field::OUT_GROUP,
+            ),
+            (Features::REALMS, 1 << field::REALM),
+        ];
+        let mut always = reads::FIELDS | reads::IN | reads::OUT | reads::TRANSPORT;
+        let mut features = Self::X_TABLES;
+        for (feature, needed) in OPTIONAL {
+            always &= !needed;
+            if known & needed == needed {
+                features = features.with(feature);
+            }
+        }
+        (known & always == always).then_some(features)
+    }
 
     /// The union of both sets.
     pub const fn with(self, other: Self) -> Self {
         Self(self.0 | other.0)
-    }
-
-    /// Whether the sets have an element in common.
-    pub const fn meets(self, other: Self) -> bool {
-        self.0 & other.0 != 0
     }
 
     /// Whether `other` is a subset of this one.
@@ -128,4 +141,35 @@ pub struct Machine {
     pub host: Host,
     /// Its possible CPUs.
     pub cpus: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn features_follow_from_what_is_known() {
+        const EVERYTHING: u32 =
+            reads::FIELDS | reads::IN | reads::OUT | reads::TRANSPORT | reads::TIME;
+        let of = |unknown: u32| Features::of_reads(EVERYTHING & !unknown);
+        let all = of(0).unwrap_or(Features::NONE);
+        assert!(all.contains(Features::CONNTRACK.with(Features::TIME_ZONE)));
+        assert!(all.contains(Features::X_TABLES));
+        // One of two fields is as good as none.
+        let without = |feature: Features| Some(Features(all.0 & !feature.0));
+        assert_eq!(of(1 << field::MAC_LAST), without(Features::LINK_LAYER));
+        assert_eq!(
+            of(1 << field::CONNMARK),
+            without(Features::CONNECTION_MARKS)
+        );
+        // What every kernel half knows.
+        for bit in [
+            1 << field::TTL,
+            1 << field::CPU,
+            reads::IN,
+            reads::TRANSPORT,
+        ] {
+            assert_eq!(of(bit), None);
+        }
+    }
 }

@@ -4,13 +4,18 @@
 //! Owns: which place of the state map, or which named table, such a question
 //! uses. What stands behind one of them must not be asked before it.
 
+#[cfg(feature = "links")]
 use zerocopy::IntoBytes;
 
 use super::{Draft, inverted};
 use crate::errno::{Errno, Result};
 use crate::ir::kind;
+#[cfg(feature = "links")]
 use crate::ir::named::Named;
-use crate::ir::record::{Addresses, BUCKET, Bucket, LimitRates, Op};
+#[cfg(feature = "links")]
+use crate::ir::record::{Addresses, LimitRates};
+use crate::ir::record::{BUCKET, Bucket, Op};
+#[cfg(feature = "links")]
 use crate::ir::test::Field;
 
 impl<'a> Draft<'_, 'a> {
@@ -78,12 +83,14 @@ impl<'a> Draft<'_, 'a> {
     }
 
     /// The table that the match at hand names.
+    #[cfg(feature = "links")]
     pub(crate) fn named(&self) -> Result<&'a Named> {
         let named = self.out.named.get(self.number as usize);
         named.ok_or(Errno::EINVAL)
     }
 
     /// The rule holds only as long as the bucket for such packets has enough.
+    #[cfg(feature = "links")]
     pub(crate) fn hashlimit(&mut self, how: u8, masks: [u32; 2], invert: bool, rates: &LimitRates) {
         let [low, span] = masks;
         let op = Op {
@@ -99,6 +106,7 @@ impl<'a> Draft<'_, 'a> {
     }
 
     /// The rule holds only if its table of addresses says so.
+    #[cfg(feature = "links")]
     pub(crate) fn recent(&mut self, how: u8, invert: bool, times: u32, seconds: u32) -> Result<()> {
         if self.done {
             return Ok(());
