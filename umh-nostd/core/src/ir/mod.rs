@@ -12,7 +12,8 @@
 //! draft    one rule while it is being written: what an extension calls
 //! output   what all rules of a table are written to
 //! ranges   which ranges of numbers a rule asks for
-//! named    the tables of `recent` and `hashlimit`, which rules share by name
+//! named      the tables of `recent` and `hashlimit`, which rules share by name
+//! table_ops  what their ops know of them
 //! ```
 
 mod draft;
@@ -25,9 +26,13 @@ pub(crate) mod op;
 mod output;
 mod ranges;
 mod record;
+#[cfg(feature = "links")]
+mod table_ops;
 mod test;
 
-pub(crate) use draft::{BOTH_PORTS, CutOff, Jump, Packets, Payload, Untracked};
+#[cfg(feature = "links")]
+pub(crate) use draft::Untracked;
+pub(crate) use draft::{BOTH_PORTS, CutOff, Jump, Packets, Payload};
 pub use draft::{Draft, Transport};
 pub use op::LONGEST_OP;
 pub(crate) use op::kind;
@@ -35,9 +40,12 @@ pub use output::Uses;
 pub(crate) use output::{Output, Sink};
 pub(crate) use ranges::{Context, Range};
 pub use record::Bucket;
-pub use record::LimitRates;
 pub use record::{Action, OP, Op, Pattern, RECORD, Record, class};
-pub(crate) use record::{Addresses, BUCKET, action, flag, hashlimit, recent};
+pub(crate) use record::{BUCKET, action, flag};
+#[cfg(feature = "links")]
+pub use table_ops::LimitRates;
+#[cfg(feature = "links")]
+pub(crate) use table_ops::{Addresses, hashlimit, recent};
 pub(crate) use test::Ranged;
 pub use test::{
     CT_INVALID, CT_NAT, CT_ORIGINAL, CT_PRESENT, CT_UNTRACKED, FIELDS, Field, MAC_PRESENT,

@@ -6,8 +6,12 @@
 //! number, its label, the sets of kinds, what a program needs for it and its
 //! name in listings follow.
 
-use super::record::{Addresses, Bucket, LimitRates, OP, Pattern};
-use crate::abi::xt::{ConnBytes, Helper, Time};
+use super::record::{Bucket, OP, Pattern};
+#[cfg(feature = "links")]
+use super::table_ops::{Addresses, LimitRates};
+use crate::abi::xt::Time;
+#[cfg(feature = "links")]
+use crate::abi::xt::{ConnBytes, Helper};
 
 /// Hands all kinds to the macro `each`, in the order in which their code is
 /// emitted. A line says
@@ -18,8 +22,7 @@ use crate::abi::xt::{ConnBytes, Helper, Time};
 /// - the payload that follows the op in the map, and what the op keeps in the
 ///   state map, where its `mask` says;
 /// - where its code comes from: `code(...)` is a constant block, `built(...)` a
-///   method that emits it, `calls(...)` a function of the kernel half, which
-///   takes the payload.
+///   method that emits it.
 macro_rules! for_each_op {
     ($each:ident) => {
         $each! {
@@ -31,31 +34,18 @@ macro_rules! for_each_op {
             /// the destination port. The payload is ranges.
             PORTS = 3: Answers, reads Nothing, payload [[u16; 2]; 15], state (), built(ports);
 
-            // What only kernel code can do. Targets first.
-            /// The answer to a packet that is dropped.
-            REJECT = 24: Continues, reads Nothing, payload u32, state (), calls(REJECT);
-            /// A line in the kernel's log.
-            LOG = 25: Continues, reads Nothing, payload [u8; 32], state (), calls(LOG);
-            /// The packet, or its start, to a socket.
-            NFLOG = 26: Continues, reads Nothing, payload [u8; 76], state (), calls(NFLOG);
-            /// The packet's mark.
-            MARK = 27: Continues, reads Nothing, payload [u32; 2], state (), calls(MARK);
-            /// The connection's mark, or the packet's.
-            CONNMARK = 28: Continues, reads Nothing, payload [u32; 4], state (), calls(CONNMARK);
-            /// What kind of address it is, as the routing tables say.
-            ADDRTYPE = 29: Holds, reads Nothing, payload [u16; 4], state (), calls(ADDRTYPE);
-            /// A match of the kernel's own, whose number is the payload.
-            XT_MATCH = 30: Holds, reads Nothing, payload u32, state (), calls(XT_MATCH);
-            /// Likewise a target.
-            XT_TARGET = 31: Changes, reads Nothing, payload u32, state (), calls(XT_TARGET);
+            /// A match of x_tables, whose number is `low`: the kernel half runs it.
+            XT_MATCH = 30: Calls, reads Nothing, payload (), state (), code(XT_MATCH);
 
             /// A table of rates. `what`: bits of [`super::hashlimit`]. `mask`: the
             /// table's number; `low` and `span`: the bits of both addresses that
             /// count.
+            #[cfg(feature = "links")]
             HASHLIMIT = 23: Answers, reads Packet, payload LimitRates, state (), built(tables);
             /// A table of addresses. `what`: bits of [`super::recent`], and above
             /// them the array that it is in. `mask`: the bits of an address that
             /// count; `low`: how many times; `span`: how many ticks ago.
+            #[cfg(feature = "links")]
             RECENT = 22: Answers, reads Nothing, payload Addresses, state (), built(addresses_alone);
             /// A token bucket. `low` is a packet's cost, `span` the cap.
             LIMIT = 4: Holds, reads Nothing, payload (), state Bucket, code(LIMIT);
@@ -64,13 +54,14 @@ macro_rules! for_each_op {
             TCP_OPTION = 5: Compares, reads Packet, payload (), state (), code(TCP_OPTION);
             /// The interface's name. `what`: 0 in, 1 out.
             INTERFACE = 6: Answers, reads Nothing, payload Pattern, state (), code(INTERFACE);
-            /// There is a connection.
-            CONNECTION = 7: Holds, reads Nothing, payload (), state (), code(CONNECTION);
             /// As `TEST`, on 32 bits at offset `what` of the connection.
+            #[cfg(feature = "links")]
             CT_WORD = 8: Compares, reads Nothing, payload (), state (), code(CT_WORD);
             /// As `TEST`, on a port at offset `what` of the connection.
+            #[cfg(feature = "links")]
             CT_PORT = 9: Compares, reads Nothing, payload (), state (), code(CT_PORT);
             /// As `TEST`, on the seconds that the connection has to live.
+            #[cfg(feature = "links")]
             CT_EXPIRES = 10: Compares, reads Nothing, payload (), state (), code(CT_EXPIRES);
             /// Holds. If a later op fails the ops go on `low` bytes from here; 0:
             /// the rule fails.
@@ -92,14 +83,17 @@ macro_rules! for_each_op {
             SHIFT = 16: Holds, reads Nothing, payload (), state (), code(SHIFT);
             /// One of the other groups of who opened the socket is `low` or up to
             /// `span` more.
+            #[cfg(feature = "links")]
             GROUPS = 17: Answers, reads Nothing, payload (), state (), code(GROUPS);
             /// What is found becomes the bit of that number.
             BIT = 21: Holds, reads Nothing, payload (), state (), code(BIT);
             /// The wall clock.
             TIME = 18: Holds, reads Nothing, payload Time, state (), code(TIME);
             /// What a connection has counted.
+            #[cfg(feature = "links")]
             CONNBYTES = 19: Answers, reads Nothing, payload ConnBytes, state (), code(CONNBYTES);
             /// The helper that expected a connection.
+            #[cfg(feature = "links")]
             HELPER = 20: Answers, reads Nothing, payload Helper, state (), code(HELPER);
         }
     };
@@ -115,10 +109,8 @@ pub(crate) enum Ends {
     Answers,
     /// The op holds, or the rule fails.
     Holds,
-    /// A target: the packet is gone, or goes on at the next entry.
-    Continues,
-    /// Likewise, and it may be another packet by then.
-    Changes,
+    /// The kernel half says whether it holds.
+    Calls,
 }
 
 /// What an op reads of the packet.
@@ -137,51 +129,35 @@ pub(crate) struct OpKind {
     pub(crate) kind: u8,
     pub(crate) ends: Ends,
     pub(crate) reads: Reads,
-    /// Whether its code is a function of the kernel half.
-    pub(crate) calls: bool,
 }
 
 impl OpKind {
-    /// Whether it is done when a rule matches, not asked before.
-    pub(crate) fn is_target(&self) -> bool {
-        matches!(self.ends, Ends::Continues | Ends::Changes)
-    }
-
     /// Whether it is in a set of kinds.
     pub(crate) fn is_in(&self, kinds: u64) -> bool {
         kinds >> self.kind & 1 != 0
     }
 }
 
-macro_rules! calls {
-    (calls) => {
-        true
-    };
-    ($other:ident) => {
-        false
-    };
-}
-
 macro_rules! declare {
-    ($($(#[$doc:meta])* $name:ident = $number:literal: $ends:ident, reads $reads:ident,
+    ($($(#[doc = $doc:literal])* $(#[cfg($($cfg:tt)*)])?
+       $name:ident = $number:literal: $ends:ident, reads $reads:ident,
        payload $payload:ty, state $state:ty, $how:ident($what:ident);)*) => {
         /// The numbers of kinds.
         pub(crate) mod kind {
-            $($(#[$doc])* pub(crate) const $name: u8 = $number;)*
+            $($(#[doc = $doc])* $(#[cfg($($cfg)*)])? pub(crate) const $name: u8 = $number;)*
         }
 
         /// All kinds, in the order in which their code is emitted.
         pub(crate) static OPS: [OpKind; COUNT] = DECLARED;
-        const COUNT: usize = [$($number),*].len();
-        const DECLARED: [OpKind; COUNT] = [$(OpKind {
+        const COUNT: usize = [$($(#[cfg($($cfg)*)])? $number),*].len();
+        const DECLARED: [OpKind; COUNT] = [$($(#[cfg($($cfg)*)])? OpKind {
             kind: $number,
             ends: Ends::$ends,
             reads: Reads::$reads,
-            calls: calls!($how),
         }),*];
         /// Bytes of each one's payload, and of what it keeps.
-        const SIZES: [[usize; 2]; COUNT] = [$([size_of::<$payload>(), size_of::<$state>()]),*];
-        static NAMES: [&str; COUNT] = [$(stringify!($name)),*];
+        const SIZES: [[usize; 2]; COUNT] = [$($(#[cfg($($cfg)*)])? [size_of::<$payload>(), size_of::<$state>()]),*];
+        static NAMES: [&str; COUNT] = [$($(#[cfg($($cfg)*)])? stringify!($name)),*];
     };
 }
 for_each_op!(declare);

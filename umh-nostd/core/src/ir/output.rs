@@ -6,6 +6,7 @@
 
 use zerocopy::IntoBytes;
 
+#[cfg(feature = "links")]
 use super::named::Named;
 use super::op::kind;
 use super::record::{OP, Op, flag};
@@ -61,11 +62,8 @@ pub struct Uses {
     pub transport: bool,
     /// Names of the incoming and of the outgoing interface.
     pub interfaces: [bool; 2],
-    /// Whether a connection was translated.
-    pub nat: bool,
-    /// Some rule changes the mark or the length, so that they are asked when
-    /// their turn comes.
-    pub changes: bool,
+    /// Targets that are no verdicts.
+    pub targets: bool,
 }
 
 /// What all rules of a table are written to, and what they are written for.
@@ -74,6 +72,7 @@ pub(crate) struct Output<'a> {
     /// The machine that the rules are for.
     pub(crate) machine: &'a Machine,
     /// The named tables of the rules, by number.
+    #[cfg(feature = "links")]
     pub(crate) named: &'a [Named],
     /// The table is long enough for rows of bits, see `plan::index`: a range
     /// that one rule asks for gets no predicate, because rows tell as much.

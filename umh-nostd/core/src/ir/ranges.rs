@@ -55,7 +55,7 @@ impl Context<'_> {
             let Some(op) = read::<Op>(self.ops, at) else {
                 return;
             };
-            let plain = op.flags & (flag::INVERT | flag::CHANGING) == 0;
+            let plain = op.flags & flag::INVERT == 0;
             match op.kind {
                 kind::TEST => {
                     if plain && let Some(field) = Ranged::of(op.what) {

@@ -5,7 +5,7 @@
 //! op, if it is no verdict, then the matches, once for well-formed packets and,
 //! where that makes a difference, once for malformed ones.
 
-use crate::errno::{Errno, Result};
+use crate::errno::Result;
 use crate::ir::{Action, Draft, Output, Packets, Record};
 use crate::table::{Entry, Target, Verdict};
 
@@ -18,12 +18,8 @@ pub(super) fn rule(output: &mut Output<'_>, entry: &Entry<'_>, malformed: bool) 
         // ipt_error drops.
         Target::Error { .. } => Action::Drop,
         Target::Extension(instance) => {
-            let op = u32::try_from(output.ops.len).map_err(|_| Errno::ENOMEM)?;
-            let mut ignored = Record::default();
-            let mut target = Draft::target(output, &mut ignored);
-            target.set_number(instance.number);
-            (instance.extension.lower)(&mut target, instance.data)?;
-            Action::Target(op)
+            output.uses.targets = true;
+            Action::Target(instance.number)
         }
     };
     let mut record = Record {

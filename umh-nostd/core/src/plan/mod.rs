@@ -44,16 +44,13 @@ use index::{LONG, SHORT, Survey};
 /// Bytes of a rule's counters in a row of the counter map.
 pub const COUNTERS: usize = 16;
 
-/// Return positions that a program's stack frame has room for.
-pub(crate) const IN_FRAME: usize = 24;
-
 /// Records behind the last rule that match every packet, so that a search
 /// that looks at several records at once needs one check for all.
 pub(crate) const SENTINELS: usize = 4;
 
 /// Where things are in the data map.
 pub(crate) mod data {
-    /// Eight bytes of zero, which the verifier does not know to be zero.
+    /// The start of any map.
     pub(crate) const ZERO: usize = 0;
     /// The bits of the class word that count for a malformed packet.
     pub(crate) const MALFORMED_KEEPS: usize = 8;
@@ -192,9 +189,7 @@ impl<'t> Plan<'t> {
 
     /// Bytes of the state map; there is always one.
     pub fn state_len(&self) -> usize {
-        let ruleset = &self.ruleset;
-        let places = ruleset.deep_places() as usize * ruleset.deep_place_len();
-        (ruleset.state_len + places).max(BUCKET)
+        self.ruleset.state_len.max(BUCKET)
     }
 
     /// Bytes of the counter map: a row for each CPU, and one for the helper.
@@ -244,6 +239,7 @@ impl<'t> Ruleset<'t> {
         let mut survey = Survey::default();
         let mut output = Output {
             machine: self.machine,
+            #[cfg(feature = "links")]
             named: self.table.named(),
             rows: self.table.num_entries() as usize >= LONG,
             ops: Sink::new(ops),
@@ -274,30 +270,6 @@ impl<'t> Ruleset<'t> {
         Ok(Some(survey))
     }
 
-    /// How many returns may be pending that have no room in a stack frame.
-    fn deep_returns(&self) -> usize {
-        (self.table.jump_depth() as usize).saturating_sub(IN_FRAME)
-    }
-
-    /// Where in the state map the places for them are.
-    pub(crate) fn deep_at(&self) -> usize {
-        self.state_len
-    }
-
-    /// Bytes of a place: whether it is taken, and return positions.
-    pub(crate) fn deep_place_len(&self) -> usize {
-        8 + (self.deep_returns() * 4).next_multiple_of(8)
-    }
-
-    /// Number of places: a run on each CPU in a process and one in a bottom
-    /// half that interrupts it, twice that for processes that were preempted.
-    pub(crate) fn deep_places(&self) -> u32 {
-        match self.deep_returns() {
-            0 => 0,
-            _ => 4 * self.machine.cpus + 8,
-        }
-    }
-
     /// The table.
     pub fn table(&self) -> &Table<'t> {
         self.table
@@ -325,12 +297,12 @@ impl<'t> Ruleset<'t> {
         (self.ops_at() + self.ops_len + LONGEST_OP).next_multiple_of(64)
     }
 
-    /// A bit for each kind of op that needs no kernel code of ours and that no
-    /// rule has.
+    /// A bit for each kind of op that no rule has, but for what the kernel half
+    /// runs.
     pub fn ops_lacking(&self) -> u64 {
         let lacking = OPS
             .iter()
-            .filter(|op| !op.calls && !op.is_in(self.uses.kinds));
+            .filter(|op| op.kind != crate::ir::kind::XT_MATCH && !op.is_in(self.uses.kinds));
         lacking.fold(0, |kinds, op| kinds | 1 << op.kind)
     }
 

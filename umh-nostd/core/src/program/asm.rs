@@ -23,9 +23,11 @@ pub enum Map {
     State = 1,
     /// Packets and bytes of each rule.
     Counters = 2,
+    /// The records of packets.
+    Packets = 3,
     /// The first of the arrays of tables that rules know by name; the others
     /// follow.
-    Named = 3,
+    Named = 4,
 }
 
 /// `BPF_PSEUDO_MAP_VALUE`: the immediate is a map descriptor, and the value
@@ -35,9 +37,6 @@ const PSEUDO_MAP_VALUE: u8 = 2;
 const PSEUDO_MAP_FD: u8 = 1;
 /// `BPF_PSEUDO_FUNC`: the register becomes a function of this program.
 const PSEUDO_FUNC: u8 = 4;
-/// `BPF_PSEUDO_CALL`: the immediate is the distance of a function of this
-/// program.
-const PSEUDO_CALL: u8 = 1;
 /// `BPF_PSEUDO_KFUNC_CALL`: the immediate is the BTF id of a function.
 const PSEUDO_KFUNC_CALL: u8 = 2;
 const LD_IMM64: u8 = 0x18;
@@ -54,10 +53,7 @@ pub(super) const fn is_map(insn: &Insn) -> bool {
 
 /// Whether it refers to a function, whose number is its immediate value.
 pub(super) const fn is_function(insn: &Insn) -> bool {
-    matches!(
-        (insn.code, insn.regs >> 4),
-        (LD_IMM64, PSEUDO_FUNC) | (CALL, PSEUDO_CALL)
-    )
+    insn.code == LD_IMM64 && insn.regs >> 4 == PSEUDO_FUNC
 }
 
 /// Whether it has an offset: loads, stores, places in a map's value.
@@ -76,6 +72,7 @@ impl Map {
             0 => Some((Self::Data, 0)),
             1 => Some((Self::State, 0)),
             2 => Some((Self::Counters, 0)),
+            3 => Some((Self::Packets, 0)),
             number => {
                 let number = usize::try_from(number - Self::Named as i32).ok()?;
                 Some((Self::Named, number))
@@ -151,7 +148,7 @@ impl Label {
 
 /// A number that differs from program to program; the first are the kernel's
 /// facts.
-pub(crate) use crate::target::kernel::Fact as Param;
+pub(crate) use crate::target::Fact as Param;
 
 impl Param {
     /// Nothing is added.
@@ -363,11 +360,6 @@ pub(crate) const fn map(dst: Reg) -> Item {
 /// `dst` = a function behind the program, by its number.
 pub(crate) const fn function(dst: Reg, number: u8) -> Item {
     item(LD_IMM64, dst, PSEUDO_FUNC, 0, number as i32)
-}
-
-/// Call of a function behind the program, by its number.
-pub(crate) const fn call_function(number: u8) -> Item {
-    item(CALL, Reg::R0, PSEUDO_CALL, 0, number as i32)
 }
 
 /// `dst` = the memory at `base + off`.

@@ -15,7 +15,7 @@ use super::block::Block;
 use crate::errno::{Errno, Result};
 
 /// Most functions behind a program.
-pub(crate) const FUNCTIONS: usize = 2;
+pub(crate) const FUNCTIONS: usize = 1;
 
 /// A program in the making.
 pub(crate) struct Assembler<'a> {
@@ -169,6 +169,7 @@ impl<'a> Assembler<'a> {
     }
 
     /// The next instruction is the first of the function of that number.
+    #[cfg(feature = "links")]
     pub(crate) fn start_function(&mut self, number: u8) {
         if let Some(start) = self.functions.get_mut(usize::from(number)) {
             *start = self.len;
@@ -176,6 +177,7 @@ impl<'a> Assembler<'a> {
     }
 
     /// Where each function starts, 0 for one that the program has not got.
+    #[cfg(feature = "links")]
     pub(crate) fn functions(&self) -> [usize; FUNCTIONS] {
         self.functions
     }

@@ -1,150 +1,182 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! What a program keeps where.
 //!
-//! Registers that keep their meaning from the end of the prologue on:
-//! R6 the packet (struct sk_buff), R7 the position or the rule at hand,
-//! R8 the class word, R9 both addresses as they stand in the header.
+//! Registers that keep their meaning from the end of the prologue on: R6 the
+//! record of the packet, R7 the position or the rule at hand, R8 the packet
+//! descriptor, R9 both addresses as they stand in the header.
 //!
-//! In a loop the verifier is satisfied only when everything has the type and
-//! at most the range that it had when it got there before, whether it is used
-//! again or not. So each place that the loop writes to is written to with the
-//! same type in the prologue, with a number that the verifier does not know;
-//! and no two places may be known to be equal, which they are if a value is
-//! copied from one to the other.
+//! The record is a [`Frame`] in the map [`Map::Packets`](super::Map), and behind
+//! it the return positions. Nobody else writes to it as long as the program runs,
+//! or until what it has called answers. In memory of a map every number may be
+//! any other for the verifier, so what was done there does not multiply the ways
+//! that it must follow; and what a bound depends on is compared each time that
+//! it is read.
 //!
-//! Ops leave much in the frame, and each of them something else: followed by
-//! all others with each of that, they would take the verifier a product of
-//! steps instead of a sum. So where an op has answered the program calls a
-//! function that gets a part of the frame as its argument and does nothing
-//! ([`super::FORGET`]). The verifier looks at such a function by itself,
-//! because it is a global one, and must take it that it has written anything
-//! there. Outside of that part is what may not be forgotten, pointers and what
-//! the kernel keeps in the frame, and what the search and a rule that matches
-//! write to: a place that was written to and one that was forgotten have not
-//! the same type, so whoever else writes to that part on the way from one
-//! round to the next must forget it again.
-//!
-//! [`Frame`] is what the program's part of the stack frame looks like; the
-//! constants are where its parts are, counted from the end of the stack frame,
-//! which is what [`Reg::Fp`](super::asm::Reg::Fp) is.
+//! On the stack is what must not be in a map: pointers. In a loop the verifier is
+//! satisfied only when each of them has the type that it had when it got there
+//! before, whether it is used again or not.
 
 use core::mem::offset_of;
 
-use crate::ir::FIELDS as NUM_FIELDS;
+use bpfilter_msgfmt::Packet;
+
 use crate::plan::ROW_KEYS_MAX;
 
-/// Bytes of a stack frame.
-const STACK: usize = 512;
-/// What the verifier may take of it for `may_goto`.
-const MAY_GOTO: usize = 16;
-/// What a function behind the program takes: frames of calls add up.
-const FUNCTION: usize = 32;
-const _: () = assert!(size_of::<Frame>() + MAY_GOTO + FUNCTION <= STACK);
-/// How many return positions there is room for.
-pub(super) const RETURNS_MAX: i32 = 24;
-
-/// The program's part of the stack frame.
+/// A packet, as it is handed to the program, and what the program keeps.
 #[repr(C)]
 struct Frame {
-    /// Return positions.
-    returns: [u32; RETURNS_MAX as usize],
-    /// Addresses of the rows of this packet.
-    rows: [u64; ROW_KEYS_MAX],
+    packet: Packet,
+    /// The bits of the packet descriptor that count.
+    keeps: u64,
+    /// Where the op at hand is.
+    op: u64,
+    /// Where the op after it is, 0 for none.
+    next_op: u64,
+    /// Whether it inverts.
+    invert: u64,
+    /// Where the ops go on after one that fails, 0 if the rule fails.
+    otherwise: u64,
+    /// A number that must survive a call.
+    #[cfg(feature = "links")]
+    saved: u64,
     /// Where the group at hand is, or the place in the list.
     index_at: u64,
     /// The best rule that the index has found.
     best: u64,
-    /// Where this run keeps return positions that have no room here: the
-    /// offset of its place in the state map and 1, or 0 if it has none.
-    place: u64,
-    /// The hook that the packet is at (struct nf_hook_state).
-    state: u64,
-    /// An iterator.
-    iterator: u64,
-    /// A dynptr.
-    dynptr: [u64; 2],
-
-    // What is forgotten starts here.
+    /// Which of the 64 words around the place in the list stand behind it and may
+    /// have something, 0 for none or not known.
+    summary: u64,
     /// The place that the last bytes of the packet were counted from.
     payload_at: u64,
-    /// Where the ops go on after one that fails, 0 if the rule fails.
-    otherwise: u64,
-    /// A few bytes copied from the packet.
-    header: [u8; 16],
-    /// Names of the interfaces, incoming and outgoing.
-    names: [[u8; 16]; 2],
-    /// The `Field`s.
-    fields: [u32; NUM_FIELDS],
-    /// Where the TCP options end.
-    options_end: u64,
     /// Place in the TCP options.
     option_at: u64,
+    /// Where they end.
+    options_end: u64,
     /// Credits gained that could not be stored yet.
     gained: u64,
-    /// Whether the op at hand inverts.
-    invert: u64,
-    /// Where the op after it is, 0 for none. For the prologue: anything.
-    next_op: u64,
-    /// A number that must survive a call.
-    saved: u64,
-    /// Where the op at hand is.
-    op: u64,
-    /// Address of the connection or 0.
-    connection: u64,
-    /// The bits of the class word that count.
-    keeps: u64,
-    /// Where the transport header starts.
-    transport_at: u64,
-    /// What a guard does with the packet: 0 lets it pass, 1 lets the rule fail,
-    /// 2 drops it. For the whole header, and for the ports.
-    guards: [u32; 2],
-
-    // And ends here.
-    /// For the prologue: address of the packet's data. From its end on: which of
-    /// the 64 words around the place in the list stand behind it and may have
-    /// something, 0 for none or not known.
+    /// A few bytes copied from the packet.
+    bytes: [u8; 16],
+    /// Address of the packet's data, as long as the prologue runs.
+    #[cfg(feature = "links")]
     data: u64,
-    /// Return positions on the stack now.
-    depth: u64,
+    /// Address of the connection or 0.
+    #[cfg(feature = "links")]
+    connection: u64,
 }
 
-/// Where a part of the frame is, counted from its end.
+/// Where in the record a part of the packet is.
+macro_rules! packet {
+    ($part:ident) => {
+        (offset_of!(Frame, packet) + offset_of!(Packet, $part)) as i16
+    };
+}
+/// Where a part of what the program keeps is.
 macro_rules! place {
     ($part:ident) => {
-        offset_of!(Frame, $part) as i16 - size_of::<Frame>() as i16
+        offset_of!(Frame, $part) as i16
     };
 }
 
-pub(super) const DEPTH: i16 = place!(depth);
+pub(super) const ADDRESSES: i16 = packet!(addresses);
+pub(super) const DESCRIPTOR: i16 = packet!(descriptor);
+pub(super) const POSITION: i16 = packet!(position);
+pub(super) const UNDERFLOW: i16 = packet!(underflow);
+pub(super) const ANSWER: i16 = packet!(answer);
+pub(super) const CALL: i16 = packet!(call);
+pub(super) const DEPTH: i16 = packet!(depth);
+pub(super) const HOTDROP: i16 = packet!(hotdrop);
+pub(super) const LEN: i16 = packet!(len);
+pub(super) const CPU: i16 = packet!(cpu);
+pub(super) const TRANSPORT: i16 = packet!(transport);
+/// Two numbers: for the whole transport header, and for the ports.
+pub(super) const HEADERS: i16 = packet!(header);
+/// Two names: of the incoming device, and of the outgoing one.
+pub(super) const NAMES: i16 = packet!(input);
+pub(super) const FIELDS: i16 = packet!(field);
+/// Two numbers: UTC, and local time.
+pub(super) const TIMES: i16 = packet!(time);
+/// Whether a run of the program has this record.
+#[cfg(feature = "links")]
+pub(super) const TAKEN: i16 = packet!(reserved);
+
+const _: () = assert!(offset_of!(Packet, ports) == offset_of!(Packet, header) + 4);
+const _: () = assert!(offset_of!(Packet, output) == offset_of!(Packet, input) + 16);
+
 pub(super) const KEEPS: i16 = place!(keeps);
-pub(super) const GUARDS: i16 = place!(guards);
-pub(super) const TRANSPORT_AT: i16 = place!(transport_at);
-pub(super) const DATA: i16 = place!(data);
-pub(super) const SUMMARY: i16 = place!(data);
-pub(super) const CONNECTION: i16 = place!(connection);
 pub(super) const OP: i16 = place!(op);
-pub(super) const SAVED: i16 = place!(saved);
 pub(super) const NEXT_OP: i16 = place!(next_op);
-pub(super) const SCRATCH: i16 = place!(next_op);
 pub(super) const INVERT: i16 = place!(invert);
-pub(super) const GAINED: i16 = place!(gained);
+pub(super) const OTHERWISE: i16 = place!(otherwise);
+#[cfg(feature = "links")]
+pub(super) const SAVED: i16 = place!(saved);
+pub(super) const INDEX_AT: i16 = place!(index_at);
+pub(super) const BEST: i16 = place!(best);
+pub(super) const SUMMARY: i16 = place!(summary);
+pub(super) const PAYLOAD_AT: i16 = place!(payload_at);
 pub(super) const OPTION_AT: i16 = place!(option_at);
 pub(super) const OPTIONS_END: i16 = place!(options_end);
-pub(super) const FIELDS: i16 = place!(fields);
-pub(super) const NAMES: i16 = place!(names);
-pub(super) const HEADER: i16 = place!(header);
-pub(super) const DYNPTR: i16 = place!(dynptr);
-pub(super) const OTHERWISE: i16 = place!(otherwise);
-pub(super) const PAYLOAD_AT: i16 = place!(payload_at);
-pub(super) const ITERATOR: i16 = place!(iterator);
-pub(super) const STATE: i16 = place!(state);
-pub(super) const PLACE: i16 = place!(place);
-pub(super) const BEST: i16 = place!(best);
-pub(super) const INDEX_AT: i16 = place!(index_at);
-pub(super) const ROWS: i16 = place!(rows);
-pub(super) const RETURNS: i16 = place!(returns);
+pub(super) const GAINED: i16 = place!(gained);
+pub(super) const BYTES: i16 = place!(bytes);
+#[cfg(feature = "links")]
+pub(super) const DATA: i16 = place!(data);
+#[cfg(feature = "links")]
+pub(super) const CONNECTION: i16 = place!(connection);
+/// Return positions.
+pub(super) const RETURNS: i16 = size_of::<Frame>() as i16;
 
-/// The part that is forgotten starts here,
-pub(super) const FORGOTTEN: i16 = PAYLOAD_AT;
-/// and ends here.
-pub(super) const FORGOTTEN_END: i16 = DATA;
+/// What the size of a record is a multiple of: a cache line.
+pub(super) const ALIGN: usize = 64;
+
+/// Bytes of a record with so many return positions.
+pub(super) const fn size(returns: usize) -> usize {
+    (size_of::<Frame>() + 4 * returns).next_multiple_of(ALIGN)
+}
+
+/// What is on the stack, from its end on.
+#[repr(C)]
+struct Stack {
+    /// An iterator, in kernels without `may_goto`.
+    #[cfg(feature = "links")]
+    iterator: u64,
+    /// A dynptr of the packet.
+    #[cfg(feature = "links")]
+    dynptr: [u64; 2],
+    /// The hook that the packet is at (struct nf_hook_state).
+    #[cfg(feature = "links")]
+    state: u64,
+    /// The table of recent or hashlimit at hand: its number, then where it is.
+    #[cfg(feature = "links")]
+    table: u64,
+    /// recent: how many times an address has room for, which the verifier knows.
+    /// hashlimit: when entries were last collected.
+    #[cfg(feature = "links")]
+    room: u64,
+    /// Addresses of the rows of this packet.
+    rows: [u64; ROW_KEYS_MAX],
+    /// The packet (struct sk_buff).
+    skb: u64,
+}
+
+/// Bytes of a stack frame, less what the verifier may take for `may_goto`, and
+/// what a function behind the program takes.
+const STACK: usize = 512 - 16 - 32;
+const _: () = assert!(size_of::<Stack>() <= STACK);
+
+macro_rules! stack {
+    ($part:ident) => {
+        offset_of!(Stack, $part) as i16 - size_of::<Stack>() as i16
+    };
+}
+
+#[cfg(feature = "links")]
+pub(super) const ITERATOR: i16 = stack!(iterator);
+#[cfg(feature = "links")]
+pub(super) const DYNPTR: i16 = stack!(dynptr);
+#[cfg(feature = "links")]
+pub(super) const STATE: i16 = stack!(state);
+#[cfg(feature = "links")]
+pub(super) const TABLE: i16 = stack!(table);
+#[cfg(feature = "links")]
+pub(super) const ROOM: i16 = stack!(room);
+pub(super) const ROWS: i16 = stack!(rows);
+pub(super) const SKB: i16 = stack!(skb);

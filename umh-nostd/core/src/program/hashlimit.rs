@@ -12,13 +12,14 @@
 
 use core::mem::offset_of;
 
-use super::function::COLLECT;
 use super::ops::{JIFFIES, LOW, MASK, WHAT};
 use super::prelude::*;
 use super::recent::{ANSWER, MAP_LOOKUP, NOW, SPIN_LOCK, TABLE};
 use crate::ir::hashlimit::{BYTES, KEY, RATE, RULE_BYTES};
 use crate::ir::{LimitRates, OP, kind};
-use crate::target::kernel::SKB_LEN;
+
+/// The function behind the program that collects what is not needed any more.
+const COLLECT: u8 = 0;
 
 /// Helper functions.
 const MAP_UPDATE: i32 = 2;
@@ -42,11 +43,11 @@ const CREDIT: i16 = offset_of!(LimitRates, credit) as i16;
 const CAP: i16 = offset_of!(LimitRates, cap) as i16;
 const COST: i16 = offset_of!(LimitRates, cost) as i16;
 
-/// The key, in the frame.
-const KEY_AT: i16 = frame::HEADER;
+/// The key, in the record.
+const KEY_AT: i16 = frame::BYTES;
 const _: () = assert!(KEY == 16);
-/// When entries were last collected, in the frame.
-const COLLECTION: i16 = frame::OPTIONS_END;
+/// When entries were last collected, on the stack.
+const COLLECTION: i16 = frame::ROOM;
 
 const A: Label = Label::local(0);
 const B: Label = Label::local(1);
@@ -90,24 +91,24 @@ impl Builder<'_> {
             mov_imm(R4, 4),
             jump_if_imm(R3, Cond::Ne, 51, KEYED),
             bind(HAVE_PORTS),
-            load(B8, R1, Fp, frame::TRANSPORT_AT),
+            load(B4, R1, R6, frame::TRANSPORT),
             add(R4, R1),
             mov_imm(R2, 4),
             insert(shared::READ),
             jump_if_imm(R0, Cond::Ne, 0, label::DROP),
             insert(shared::THIS_OP),
-            load(B4, R1, Fp, KEY_AT),
+            load(B4, R1, R6, KEY_AT),
             load(B4, R3, R2, PORTS),
             and(R1, R3),
             bind(KEYED),
-            store(B8, Fp, KEY_AT + 8, R1),
+            store(B8, R6, KEY_AT + 8, R1),
             load(B8, R1, R2, LOW),
             and(R1, R9),
-            store(B8, Fp, KEY_AT, R1),
+            store(B8, R6, KEY_AT, R1),
             load(B4, R1, R2, MASK),
             store(B8, Fp, TABLE, R1),
             call(JIFFIES),
-            store(B8, Fp, NOW, R0),
+            store(B8, R6, NOW, R0),
         ]);
     }
 
@@ -118,7 +119,7 @@ impl Builder<'_> {
             insert(shared::LOOKED_UP),
             store(B8, Fp, TABLE, R0),
             mov(R1, R0),
-            mov(R2, Fp),
+            mov(R2, R6),
             add_imm(R2, KEY_AT as i32),
             call(MAP_LOOKUP),
             jump_if_imm(R0, Cond::Ne, 0, ENTRY),
@@ -128,7 +129,7 @@ impl Builder<'_> {
             mov(R3, R2),
             add_imm(R3, OP as i32),
             load(B8, R1, Fp, TABLE),
-            mov(R2, Fp),
+            mov(R2, R6),
             add_imm(R2, KEY_AT as i32),
             mov_imm(R4, BPF_NOEXIST),
             call(MAP_UPDATE),
@@ -139,7 +140,7 @@ impl Builder<'_> {
             insert(shared::THIS_OP),
             load(B4, R3, R2, INTERVAL),
             jump_if_imm(R3, Cond::Eq, 0, label::DROP),
-            load(B8, R4, Fp, NOW),
+            load(B8, R4, R6, NOW),
             mov(R1, R4),
             modulo(R1, R3),
             sub(R4, R1),
@@ -161,7 +162,7 @@ impl Builder<'_> {
             call(SPIN_LOCK),
             load(B8, R5, Fp, TABLE),
             insert(shared::THIS_OP),
-            load(B8, R0, Fp, NOW),
+            load(B8, R0, R6, NOW),
             load(B8, R3, R5, PREVIOUS),
             jump_if_imm(R3, Cond::Eq, 0, FRESH),
             // Has it been collected meanwhile?
@@ -233,7 +234,7 @@ impl Builder<'_> {
             store(B8, R5, EXPIRE, R3),
             // R3 = how, R4 = length
             load(B2, R3, R2, WHAT),
-            load(B4, R4, R6, 0).at(SKB_LEN),
+            load(B4, R4, R6, frame::LEN),
             mov(R1, R3),
             and_imm(R1, RATE as i32),
             jump_if_imm(R1, Cond::Eq, 0, CREDITS),

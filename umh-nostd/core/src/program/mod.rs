@@ -5,19 +5,23 @@
 //! what it leaves out: questions that no rule asks.
 //!
 //! ```text
-//! asm        the language: instructions, labels, parameters, conditions
-//! block      constant tables of it
-//! assembler  from these to a program
-//! names      labels, parameters, needs, shared blocks
-//! frame      what is kept where
-//! packet     prologue: the packet becomes addresses, class word, fields
-//! search     the first rule from a position on whose record matches
-//! ops        what its record leaves open
-//! recent     one of these, with tables of addresses
-//! hashlimit  one of these, with tables of rates
-//! time       another, with the wall clock
-//! act        counters, verdicts, jumps and returns
-//! types      BTF of maps and functions
+//! asm         the language: instructions, labels, parameters, conditions
+//! block       constant tables of it
+//! assembler   from these to a program
+//! names       labels, parameters, needs
+//! frame       what is kept where
+//! prologue    the record of a packet becomes what rules are compared with
+//! predicates  the questions that are answered once for all rules
+//! search      the first rule from a position on that matches
+//! ops         what its record leaves open
+//! time        one of these, with the wall clock
+//! act         counters, verdicts, jumps and returns
+//!
+//! For netfilter links, behind the feature `links`:
+//! btf         fills the record of a packet, by what the kernel's BTF says
+//! recent      an op with tables of addresses
+//! hashlimit   an op with tables of rates
+//! types       BTF of their maps and functions
 //! ```
 //!
 //! One loop goes round for every record that is looked at in vain, every op
@@ -27,115 +31,151 @@
 #[macro_use]
 mod block;
 mod act;
+#[cfg_attr(
+    not(feature = "links"),
+    allow(dead_code, reason = "only programs for links use all of the language")
+)]
 mod asm;
 mod assembler;
+#[cfg(feature = "links")]
+mod btf;
 mod frame;
+#[cfg(feature = "links")]
 mod hashlimit;
 mod names;
 mod ops;
-mod packet;
+mod predicates;
 mod prelude;
+mod prologue;
+#[cfg(feature = "links")]
 mod recent;
 mod search;
 mod time;
+#[cfg(feature = "links")]
 pub mod types;
 
 pub use asm::{Insn, Map};
 
 use bpf_abi::attr::FuncInfo;
+use bpfilter_msgfmt::reads;
 
 use crate::abi::Hook;
 use crate::errno::{Errno, Result};
 use crate::ir::op::{Ends, OPS, OpKind, Reads};
-use crate::ir::{Field, action, kind};
-use crate::plan::{COUNTERS, GROUP, IN_FRAME, Ruleset, data};
-use crate::target::{Kernel, kernel};
-use assembler::{Assembler, FUNCTIONS};
-use kernel::FACTS;
-use names::{label, need, param, shared};
+use crate::ir::{Field, kind};
+use crate::plan::{COUNTERS, GROUP, Ruleset, data};
+use crate::target::{FACTS, Packets};
+use assembler::Assembler;
+use names::{label, need, param};
 use prelude::*;
 
 #[cfg(not(target_endian = "little"))]
 compile_error!(
     "headers are read in network order and swapped, addresses and keys in the maps are not"
 );
-#[cfg(not(target_pointer_width = "64"))]
+#[cfg(all(feature = "links", not(target_pointer_width = "64")))]
 compile_error!("pointers of the kernel's structures are read as 8 bytes");
 
 /// Instructions that any program fits into.
 pub const PROGRAM_MAX: usize = 4096;
 
-static SHARED: [Block; shared::COUNT] = [
-    AGAIN,
-    search::RECORD_OF_R7,
-    search::BIT_OF_R0,
-    act::COUNTED,
-    act::PLACE,
-    act::DROP_LATER,
-    act::RULE_DONE,
-    ops::CONNECTION_PART,
-    ops::COMPARE_PART,
-    ops::THIS_OP,
-    recent::ROUND,
-    recent::SLOT_AT,
-    recent::LOOKED_UP,
-    ops::STATE_AT_R5,
-    ops::KEEP_R4,
-    ops::READ,
-    ops::STARTS,
-    ops::FOLLOWED,
-    ops::EXTRAS,
-    ops::EXTRA,
-    packet::OWNER,
-    packet::LENGTH,
-    packet::PACKET_DATA,
-    FORGET,
-    ops::ONCE_MORE,
-];
+macro_rules! shared_blocks {
+    ($($(#[doc = $doc:literal])* $(#[cfg($($cfg:tt)*)])? $name:ident = $block:path;)*) => {
+        /// Text that several blocks have in common.
+        mod shared {
+            use super::asm::Shared;
 
-/// The functions behind a program, in the order in which they stand there.
-mod function {
-    /// Collects what hashlimit does not need any more.
-    pub(super) const COLLECT: u8 = 0;
-    /// Does nothing.
-    pub(super) const FORGET: u8 = 1;
+            #[allow(non_camel_case_types, clippy::upper_case_acronyms, reason = "names of constants")]
+            enum Number { $($(#[cfg($($cfg)*)])? $name,)* COUNT }
+            $($(#[doc = $doc])* $(#[cfg($($cfg)*)])?
+            pub(in crate::program) const $name: Shared = Shared(Number::$name as u8);)*
+            pub(in crate::program) const COUNT: usize = Number::COUNT as usize;
+        }
+
+        static SHARED: [Block; shared::COUNT] = [$($(#[cfg($($cfg)*)])? $block),*];
+    };
 }
 
-const FORGET: Block = block![
-    mov(R1, Fp),
-    add_imm(R1, frame::FORGOTTEN as i32),
-    call_function(function::FORGET),
+shared_blocks! {
+    /// R6 = the record that the kernel half has filled in, R1 being the packet.
+    FIND = prologue::FIND;
+    /// One more round of the loop. Nothing in R1..R5 survives.
+    AGAIN = AGAIN_BLOCK;
+    /// R2 = the record of rule R7, which is at most the number of rules.
+    RECORD_OF_R7 = search::RECORD_OF_R7;
+    /// R1 = the number of the lowest bit of R0, which is not zero.
+    BIT_OF_R0 = search::BIT_OF_R0;
+    /// A packet counts for rule R7. R3 = what happens to it.
+    COUNTED = act::COUNTED;
+    /// A rule is done: the packet is dropped if that was wanted.
+    RULE_DONE = act::RULE_DONE;
+    /// R1 is compared as the op at frame::OP says.
+    COMPARE_PART = ops::COMPARE_PART;
+    /// R2 = the op at frame::OP. R1 does not survive.
+    THIS_OP = ops::THIS_OP;
+    /// R5 = what the op at R2 keeps.
+    STATE_AT_R5 = ops::STATE_AT_R5;
+    /// R4 is kept there, R1 is the answer.
+    KEEP_R4 = ops::KEEP_R4;
+    /// The op at hand is asked once more.
+    ONCE_MORE = ops::ONCE_MORE;
+    /// R2 bytes at R4 of the packet are copied.
+    READ = ops::READ;
+    /// R1 = the address of what an op asks of the connection.
+    #[cfg(feature = "links")]
+    CONNECTION_PART = ops::CONNECTION_PART;
+    /// As AGAIN, under the lock of a table.
+    #[cfg(feature = "links")]
+    ROUND = recent::ROUND;
+    /// R4 = slot R3 of the table at R5.
+    #[cfg(feature = "links")]
+    SLOT = recent::SLOT_AT;
+    /// R0 = what the map at R1 has for the number at recent::TABLE.
+    #[cfg(feature = "links")]
+    LOOKED_UP = recent::LOOKED_UP;
+    /// Bytes that start others.
+    #[cfg(feature = "links")]
+    STARTS = ops::STARTS;
+    /// R1 = where a pointer is becomes the pointer, which is not NULL.
+    #[cfg(feature = "links")]
+    FOLLOWED = ops::FOLLOWED;
+    /// R1 = a connection becomes what else it carries, which is SAVED.
+    #[cfg(feature = "links")]
+    EXTRAS = ops::EXTRAS;
+    /// R1 becomes the part of it whose place is at R1.
+    #[cfg(feature = "links")]
+    EXTRA = ops::EXTRA;
+    /// R5 = whose the packet is, R4 = who that is.
+    #[cfg(feature = "links")]
+    OWNER = btf::OWNER;
+    /// The dynptr is that of the packet R1.
+    #[cfg(feature = "links")]
+    DATA = btf::PACKET_DATA;
+}
+
+const AGAIN_BLOCK: Block = block![
+    // A call does the same: they need not be what they were a round ago.
+    mov_imm(R0, 0),
+    mov_imm(R1, 0),
+    mov_imm(R2, 0),
+    mov_imm(R3, 0),
+    mov_imm(R4, 0),
+    mov_imm(R5, 0),
+    when(need::LINKS, COUNT_ROUND),
+    unless(need::LINKS, &[jump_when_tired(label::DROP)]),
 ];
 
-const AGAIN: Block = block![
-    unless(
-        need::ITERATOR,
-        &[
-            // See `frame`; a call does the same.
-            mov_imm(Reg::R0, 0),
-            mov_imm(Reg::R1, 0),
-            mov_imm(Reg::R2, 0),
-            mov_imm(Reg::R3, 0),
-            mov_imm(Reg::R4, 0),
-            mov_imm(Reg::R5, 0),
-            jump_when_tired(label::DROP),
-        ]
-    ),
-    when(
-        need::ITERATOR,
-        &[
-            mov(R1, Fp),
-            add_imm(Reg::R1, frame::ITERATOR as i32),
-            call_kfunc(kernel::ITER_NEXT),
-            jump_if_imm(Reg::R0, Cond::Eq, 0, label::DROP),
-        ]
-    ),
-];
+#[cfg(not(feature = "links"))]
+const COUNT_ROUND: &[Item] = &[];
+#[cfg(feature = "links")]
+const COUNT_ROUND: &[Item] = btf::COUNT_ROUND;
 
 /// The program in the making, and what it is made for.
 struct Builder<'a> {
     asm: Assembler<'a>,
     ruleset: &'a Ruleset<'a>,
+    #[cfg(feature = "links")]
+    hook: Hook,
 }
 
 /// The parameters of one program.
@@ -162,42 +202,92 @@ impl Params {
 pub struct Built {
     /// How many instructions it has.
     pub len: usize,
-    functions: [FuncInfo; 1 + FUNCTIONS],
-    num_functions: usize,
+    #[cfg(feature = "links")]
+    functions: Option<[FuncInfo; 2]>,
 }
 
 impl Built {
-    fn new(len: usize, starts: [usize; FUNCTIONS]) -> Self {
-        let mut built = Self {
-            len,
-            functions: [types::MAIN; 1 + FUNCTIONS],
-            num_functions: 0,
-        };
-        let [collect, forget] = starts;
-        if forget != 0 {
-            built.push(types::MAIN);
-        }
-        if collect != 0 {
-            built.push(types::collect(collect));
-        }
-        if forget != 0 {
-            built.push(types::forget(forget));
-        }
-        built
-    }
-
-    fn push(&mut self, function: FuncInfo) {
-        if let Some(place) = self.functions.get_mut(self.num_functions) {
-            *place = function;
-            self.num_functions += 1;
-        }
-    }
-
-    /// The program itself and the functions behind it; none if there is only
+    /// The program itself and the function behind it; none if there is only
     /// the program.
     pub fn functions(&self) -> &[FuncInfo] {
-        self.functions.get(..self.num_functions).unwrap_or_default()
+        #[cfg(feature = "links")]
+        if let Some(functions) = &self.functions {
+            return functions;
+        }
+        &[]
     }
+}
+
+/// The memory in which the programs of a table are handed packets.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct PacketMemory {
+    /// Bytes of a record.
+    pub size: usize,
+    /// How many records there are.
+    pub records: usize,
+}
+
+impl PacketMemory {
+    /// What the programs of a table need.
+    pub fn of(ruleset: &Ruleset<'_>) -> Self {
+        let machine = ruleset.machine();
+        let size = frame::size(ruleset.table().jump_depth() as usize);
+        let cpus = machine.cpus as usize;
+        let records = match machine.packets {
+            Packets::KernelHalf => cpus * prologue::LEVELS_MAX,
+            #[cfg(feature = "links")]
+            Packets::Btf(_) => cpus + btf::shared_records(cpus, size),
+        };
+        Self { size, records }
+    }
+
+    /// Bytes of all of them.
+    pub fn len(&self) -> usize {
+        self.size.saturating_mul(self.records)
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.records == 0
+    }
+}
+
+/// Whether every packet of a hook gets to its policy at once.
+fn is_policy(ruleset: &Ruleset<'_>, hook: Hook) -> bool {
+    let table = ruleset.table();
+    // One program at least must keep the named tables, whether any packet
+    // gets to the rules that name them or not.
+    let keeps = table.spec().each_hook().next() == Some(hook) && !table.named().is_empty();
+    !keeps && table.hook_entry(hook) == table.underflow(hook)
+}
+
+/// Whether two hooks have the same program.
+pub fn same(ruleset: &Ruleset<'_>, one: Hook, other: Hook) -> bool {
+    match ruleset.machine().packets {
+        Packets::KernelHalf => is_policy(ruleset, one) == is_policy(ruleset, other),
+        #[cfg(feature = "links")]
+        Packets::Btf(_) => one == other,
+    }
+}
+
+/// What the program of a hook reads of a packet: bits of [`reads`].
+pub fn reads(ruleset: &Ruleset<'_>, hook: Hook) -> u32 {
+    if is_policy(ruleset, hook) {
+        return 0;
+    }
+    let uses = ruleset.uses();
+    let [incoming, outgoing] = uses.interfaces;
+    let payload = OPS
+        .iter()
+        .any(|op| op.is_in(uses.kinds) && op.reads == Reads::Packet);
+    let others = [
+        (reads::IN, incoming),
+        (reads::OUT, outgoing),
+        (reads::TRANSPORT, uses.transport || payload),
+        (reads::TIME, uses.kinds & 1 << kind::TIME != 0),
+    ];
+    let others = others.iter().filter(|(_, has)| *has);
+    others.fold(uses.fields & reads::FIELDS, |bits, (bit, _)| bits | bit)
 }
 
 /// Writes the program of one hook into `insns`. Its maps are still to be
@@ -207,25 +297,37 @@ pub fn build(ruleset: &Ruleset<'_>, hook: Hook, insns: &mut [Insn]) -> Result<Bu
         values: [0; FACTS + param::COUNT],
         fit: true,
     };
-    let kernel = ruleset.machine().packets.btf().ok_or(Errno::ENOPROTOOPT)?;
-    for (param, fact) in params.values.iter_mut().zip(kernel.facts()) {
-        *param = *fact;
+    let machine = ruleset.machine();
+    #[cfg(feature = "links")]
+    if let Packets::Btf(kernel) = &machine.packets {
+        for (param, fact) in params.values.iter_mut().zip(kernel.facts()) {
+            *param = *fact;
+        }
     }
     let mut set = |param, value| params.set(param, value);
     let table = ruleset.table();
     let rules = ruleset.num_entries() as usize;
     set(param::ZERO, data::ZERO);
-    set(param::ODD_KEEPS, data::MALFORMED_KEEPS);
+    set(param::MALFORMED_KEEPS, data::MALFORMED_KEEPS);
     set(param::RECORDS, data::RECORDS);
     set(param::OPS, ruleset.ops_at());
     set(param::LAST_OP, ruleset.last_op());
     set(param::LAST_BUCKET, ruleset.last_bucket());
     set(param::RULES, rules);
-    set(param::CPUS, ruleset.machine().cpus as usize);
+    set(param::CPUS, machine.cpus as usize);
     set(param::ROW, rules * COUNTERS);
-    set(param::START, table.hook_entry(hook).0 as usize);
-    set(param::POLICY, table.underflow(hook).0 as usize);
     set(param::NESTING, table.jump_depth() as usize);
+    let packets = PacketMemory::of(ruleset);
+    set(
+        param::LAST_PACKET,
+        packets.len().saturating_sub(packets.size),
+    );
+    #[cfg(feature = "links")]
+    {
+        set(param::PACKET_SIZE, packets.size);
+        set(param::PACKETS, packets.records);
+        set(param::HZ, machine.host.hz as usize);
+    }
     let index = ruleset.index();
     set(param::GROUPS, ruleset.index_at());
     set(param::GROUPS_LEN, index.num_groups() * GROUP);
@@ -237,105 +339,69 @@ pub fn build(ruleset: &Ruleset<'_>, hook: Hook, insns: &mut [Insn]) -> Result<Bu
         set(param::NUM_SUMMARY, rows_of_list.summary);
         set(param::BIT_NUMBERS, data::BIT_NUMBERS);
     }
-    set(param::DEEP, ruleset.deep_at());
-    let (places, place_len) = (ruleset.deep_places() as usize, ruleset.deep_place_len());
-    set(param::PLACES, places);
-    set(param::PLACE_LEN, place_len);
-    set(param::LAST_PLACE, places.saturating_sub(1) * place_len);
-    set(param::PLACE_RETURNS, (place_len - 8) / 4);
-    const { assert!(IN_FRAME == frame::RETURNS_MAX as usize) };
     set(
         param::PER_TICK,
-        crate::target::limit_per_tick(ruleset.machine().host.hz) as usize,
+        crate::target::limit_per_tick(machine.host.hz) as usize,
     );
-    set(param::HZ, ruleset.machine().host.hz as usize);
-    const { assert!(action::DROP == 0 && action::ACCEPT == 1) };
     if !params.fit {
         return Err(Errno::ENOMEM);
     }
 
-    let needs = needs(ruleset, kernel, hook);
+    let needs = needs(ruleset, hook);
     let mut builder = Builder {
         asm: Assembler::new(insns, &params.values, needs, &SHARED),
         ruleset,
+        #[cfg(feature = "links")]
+        hook,
     };
-    // One program at least must keep the named tables, whether any packet
-    // gets to the rules that name them or not.
-    let keeps = hook == Hook::LocalIn && !table.named().is_empty();
-    if !keeps && table.hook_entry(hook) == table.underflow(hook) {
+    if is_policy(ruleset, hook) {
         builder.policy();
     } else {
-        builder.packet();
+        builder.prologue();
         builder.search();
         builder.ops();
         builder.act();
-        builder.functions();
+        #[cfg(feature = "links")]
+        builder.collector();
     }
-    let starts = builder.asm.functions();
-    Ok(Built::new(builder.asm.finish()?, starts))
+    #[cfg(feature = "links")]
+    let functions = types::functions(builder.asm.functions());
+    Ok(Built {
+        len: builder.asm.finish()?,
+        #[cfg(feature = "links")]
+        functions,
+    })
 }
 
 /// What the program of a hook has.
-fn needs(ruleset: &Ruleset<'_>, kernel: &Kernel, hook: Hook) -> Needs {
+fn needs(ruleset: &Ruleset<'_>, hook: Hook) -> Needs {
     let uses = ruleset.uses();
-    let [incoming, outgoing] = uses.interfaces;
-    let mut fields = uses.fields;
-    if fields & 1 << Field::PacketType as u32 != 0 {
-        fields |= 1 << Field::Destination as u32;
-    }
-    // One goes with the other.
-    if fields & 1 << Field::MacFirst as u32 != 0 {
-        fields |= 1 << Field::MacLast as u32;
-    }
-    let groups = fields & (1 << Field::InGroup as u32 | 1 << Field::OutGroup as u32) != 0;
     let has =
         |those: &dyn Fn(&OpKind) -> bool| OPS.iter().any(|op| op.is_in(uses.kinds) && those(op));
     let compare = has(&|op| op.ends == Ends::Compares);
-    let state = has(&|op| op.calls) || fields & 1 << Field::Socket as u32 != 0;
-    let ttl_before = fields & 1 << Field::TtlBefore as u32 != 0;
     let others = [
         (need::TRANSPORT, uses.transport),
-        (
-            need::READS_STATE,
-            incoming || outgoing || groups || state || ttl_before,
-        ),
-        (need::INCOMING, incoming),
-        (need::OUTGOING, outgoing),
-        (need::NAT, uses.nat),
-        (need::OPS, has(&|op| !op.is_target())),
-        (need::FAILED, uses.kinds != 0),
-        (need::STATE, state),
-        (need::TARGETS, has(&OpKind::is_target)),
+        (need::OPS, uses.kinds != 0),
+        (need::TARGETS, uses.targets),
+        (need::CALLS, uses.kinds & 1 << kind::XT_MATCH != 0),
         (need::COMPARE, compare),
         (need::ANSWER, compare || has(&|op| op.ends == Ends::Answers)),
         (need::INDEX, ruleset.index().is_used()),
-        (need::DEEP, ruleset.deep_places() != 0),
-        (need::ITERATOR, !kernel.has_may_goto()),
-        (need::LOCAL_OUT, hook == Hook::LocalOut),
-        (need::FORWARD, hook == Hook::Forward),
-        (need::SOCK_NET, kernel.fact(kernel::SOCK_NET) >= 0),
         (need::PAYLOAD, has(&|op| op.reads == Reads::Packet)),
     ];
     let others = others
         .iter()
         .fold(0, |bits, &(need, has)| bits | Needs::from(has) << need.0);
-    Needs::from(fields) | Needs::from(uses.kinds) << need::OPS_FROM | others
+    let needs = Needs::from(uses.kinds) << need::OPS_FROM | others;
+    #[cfg(feature = "links")]
+    if let Packets::Btf(kernel) = &ruleset.machine().packets {
+        return needs | btf::needs(uses, kernel, hook);
+    }
+    let _ = hook;
+    needs
 }
 
 impl Builder<'_> {
-    /// What stands behind the program itself.
-    fn functions(&mut self) {
-        let kinds = self.ruleset.uses().kinds;
-        if kinds & 1 << kind::HASHLIMIT != 0 {
-            self.collect();
-        }
-        let asked = |op: &OpKind| op.is_in(kinds) && !op.is_target();
-        if OPS.iter().any(asked) {
-            self.asm.start_function(function::FORGET);
-            self.emit(block![mov_imm(R0, 0), exit()]);
-        }
-    }
-
     #[inline(never)]
     fn emit(&mut self, block: Block) {
         self.asm.emit(block, &[]);
@@ -345,4 +411,9 @@ impl Builder<'_> {
     fn emit_with(&mut self, block: Block, args: &[i32]) {
         self.asm.emit(block, args);
     }
+}
+
+/// Where in a record a field is.
+const fn field(field: Field) -> i16 {
+    frame::FIELDS + 4 * field as i16
 }

@@ -6,4 +6,4 @@ pub(super) use super::asm::Reg::*;
 pub(super) use super::asm::Size::*;
 pub(super) use super::asm::*;
 pub(super) use super::block::Block;
-pub(super) use super::{Builder, frame, label, need, param, shared};
+pub(super) use super::{Builder, field, frame, label, need, param, shared};

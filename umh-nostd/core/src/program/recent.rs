@@ -26,7 +26,6 @@
 use core::mem::offset_of;
 
 use super::ops::{JIFFIES, LOW, MASK, SPAN, WHAT};
-use super::packet::field;
 use super::prelude::*;
 use crate::ir::recent::{
     ADDRESSES, DESTINATION, REAP, REMOVE, SECONDS, SET, TIMES, TTL, UPDATE, at,
@@ -84,11 +83,11 @@ const HIGHEST_SLOT: i32 = (ADDRESSES as i32 - 1) * SLOT;
 const NUMBER: i16 = OP as i16 + offset_of!(Addresses, number) as i16;
 const REMEMBERED: i16 = OP as i16 + offset_of!(Addresses, times) as i16;
 
-/// The table's number, and then the table, in the frame.
-pub(super) const TABLE: i16 = frame::OPTION_AT;
-/// How many times an address has room for, in the frame.
-const ROOM: i16 = frame::OPTIONS_END;
-/// The tick, in the frame.
+/// The table's number, and then the table, on the stack.
+pub(super) const TABLE: i16 = frame::TABLE;
+/// How many times an address has room for, on the stack.
+const ROOM: i16 = frame::ROOM;
+/// The tick, in the record.
 pub(super) const NOW: i16 = frame::SAVED;
 
 const A: Label = Label::local(0);
@@ -150,10 +149,10 @@ impl Builder<'_> {
             bind(label::UNLOCK),
             load(B8, R5, Fp, TABLE),
             load(B4, R1, R5, ANSWER),
-            store(B8, Fp, NOW, R1),
+            store(B8, R6, NOW, R1),
             mov(R1, R5),
             call(SPIN_UNLOCK),
-            load(B8, R0, Fp, NOW),
+            load(B8, R0, R6, NOW),
             jump_if_imm(R0, Cond::Eq, 0, label::NO),
             jump_if_imm(R0, Cond::Eq, 1, label::YES),
             jump(label::DROP),
@@ -165,7 +164,7 @@ impl Builder<'_> {
         self.emit(block![
             bind(Label::op(kind::RECENT)),
             call(JIFFIES),
-            store(B8, Fp, NOW, R0),
+            store(B8, R6, NOW, R0),
             insert(shared::THIS_OP),
             load(B4, R1, R2, NUMBER),
             store(B8, Fp, TABLE, R1),
@@ -291,7 +290,7 @@ impl Builder<'_> {
             mov(R1, R0),
             and_imm(R1, TTL as i32),
             jump_if_imm(R1, Cond::Eq, 0, B),
-            load(B4, R1, Fp, field(Field::TtlBefore)),
+            load(B4, R1, R6, field(Field::TtlBefore)),
             jump_if_imm(R1, Cond::Eq, 0, B),
             load(B4, R2, R4, SLOT_TTL),
             jump_if_imm(R2, Cond::Eq, 0, B),
@@ -307,7 +306,7 @@ impl Builder<'_> {
             load(B4, R1, R2, LOW),
             store(B8, R5, MISSING, R1),
             load(B4, R1, R2, SPAN),
-            load(B8, R2, Fp, NOW),
+            load(B8, R2, R6, NOW),
             sub(R2, R1),
             store(B8, R5, WANTED, R2),
             load(B2, R1, R4, STAMPS_USED),
@@ -350,7 +349,7 @@ impl Builder<'_> {
             // recent_entry_reap
             // Is the address moved to the end? Only if the rule
             // holds, inverted or not.
-            load(B8, R3, Fp, frame::INVERT),
+            load(B8, R3, R6, frame::INVERT),
             rsh_imm(R3, 1),
             xor(R3, R2),
             insert(shared::THIS_OP),
@@ -410,7 +409,7 @@ impl Builder<'_> {
             jump_if(R3, Cond::Ge, R2, label::GIVE_UP),
             lsh_imm(R3, 3),
             add(R3, R5),
-            load(B8, R0, Fp, NOW),
+            load(B8, R0, R6, NOW),
             store(B8, R3, STAMPS, R0),
             add_imm(R1, 1),
             store(B2, R4, INDEX, R1),
@@ -422,7 +421,7 @@ impl Builder<'_> {
             add_imm(R1, 1),
             store(B8, R5, MOVES, R1),
             store(B8, R4, ORDER, R1),
-            load(B4, R1, Fp, field(Field::TtlBefore)),
+            load(B4, R1, R6, field(Field::TtlBefore)),
             store(B4, R4, SLOT_TTL, R1),
             jump(label::UNLOCK),
             bind(FORGET),

@@ -7,20 +7,11 @@
 
 use core::mem::offset_of;
 
-use super::asm::{
-    Cond, Label, Map, Param, Reg, Size, add, add_imm, and, and_imm, bind, insert, jump, jump_if,
-    jump_if_imm, load, lsh, lsh_imm, map_value, mov, mov_imm, mov_wide, mul, mul_imm, neg, rsh,
-    rsh_imm, store, sub_imm, upper, when, xor,
-};
-use super::block::Block;
-use super::{Builder, frame, label, need, param, shared};
-use crate::ir::{RECORD, Record, kind};
+use super::prelude::*;
+use crate::ir::{RECORD, Record};
 use crate::plan::{
     BUCKET_RULES, DE_BRUIJN, FACTORS, GROUP, Group, HASH_BUCKET, ROW_KEYS_MAX, Rows, SENTINELS,
 };
-
-use Reg::{Fp, R0, R1, R2, R3, R4, R5, R7, R8, R9};
-use Size::{B1, B4, B8};
 
 const ODD: Label = Label::local(0);
 const READY: Label = Label::local(1);
@@ -95,26 +86,22 @@ impl Builder<'_> {
             when(
                 need::TRANSPORT,
                 &[
-                    load(B8, R1, Fp, frame::KEEPS),
+                    load(B8, R1, R6, frame::KEEPS),
                     jump_if_imm(R1, Cond::Ne, -1, label::LINEAR),
                 ]
             ),
             jump_if_imm(R7, Cond::Gt, 0, label::DROP).imm(param::RULES),
-            map_value(R1, Map::Data, param::ZERO),
-            load(B8, R2, R1, 0),
-            store(B8, Fp, frame::INDEX_AT, R2),
-            load(B8, R2, R1, 0),
-            add_imm(R2, 0).imm(param::RULES),
-            store(B8, Fp, frame::BEST, R2),
+            store_imm(B8, R6, frame::INDEX_AT, 0),
+            mov_imm(R2, 0).imm(param::RULES),
+            store(B8, R6, frame::BEST, R2),
             bind(label::NEXT_GROUP),
             insert(shared::AGAIN),
-            load(B8, R1, Fp, frame::INDEX_AT),
+            load(B8, R1, R6, frame::INDEX_AT),
             jump_if_imm(R1, Cond::Ge, 0, label::GROUPS_DONE).imm(param::GROUPS_LEN),
             map_value(R5, Map::Data, param::GROUPS),
             add(R5, R1),
-            and_imm(R1, 0xffff),
             add_imm(R1, GROUP as i32),
-            store(B8, Fp, frame::INDEX_AT, R1),
+            store(B8, R6, frame::INDEX_AT, R1),
             // The hash, see `ruleset::index`.
             load(B8, R1, R5, offset_of!(Group, addr_mask) as i16),
             and(R1, R9),
@@ -151,9 +138,7 @@ impl Builder<'_> {
                 sub_imm(R1, 1),
                 jump_if(R1, Cond::Lt, R7, NEXT),
                 jump_if_imm(R1, Cond::Ge, 0, label::DROP).imm(param::RULES),
-                // No copy of it, see `frame`.
                 mov(R0, R1),
-                and_imm(R0, i32::MAX),
                 mul_imm(R1, RECORD as i32),
                 map_value(R2, Map::Data, param::RECORDS),
                 add(R2, R1),
@@ -165,9 +150,9 @@ impl Builder<'_> {
             jump(label::NEXT_GROUP),
             // R0 = the first rule of the bucket that matches
             bind(label::GROUP_DONE),
-            load(B8, R1, Fp, frame::BEST),
+            load(B8, R1, R6, frame::BEST),
             jump_if(R0, Cond::Ge, R1, label::NEXT_GROUP),
-            store(B8, Fp, frame::BEST, R0),
+            store(B8, R6, frame::BEST, R0),
             jump(label::NEXT_GROUP),
             bind(label::GROUPS_DONE),
         ]);
@@ -179,7 +164,7 @@ impl Builder<'_> {
         self.emit(block![
             insert(shared::RECORD_OF_R7),
             load(B4, R1, R2, offset_of!(Record, indexed) as i16),
-            store(B8, Fp, frame::INDEX_AT, R1),
+            store(B8, R6, frame::INDEX_AT, R1),
             bind(label::NEXT_LISTED),
             insert(shared::AGAIN)
         ]);
@@ -190,7 +175,7 @@ impl Builder<'_> {
     fn list(&mut self) {
         self.enter_list();
         self.emit(block![
-            load(B8, R1, Fp, frame::INDEX_AT),
+            load(B8, R1, R6, frame::INDEX_AT),
             jump_if_imm(R1, Cond::Gt, 0, label::DROP).imm(param::RULES),
             lsh_imm(R1, 2),
             map_value(R5, Map::Data, param::LIST),
@@ -201,7 +186,6 @@ impl Builder<'_> {
             let text = block![
                 load(B4, R1, R5, 0).at(WHERE),
                 mov(R0, R1),
-                and_imm(R0, i32::MAX),
                 jump_if_imm(R1, Cond::Gt, 0, label::DROP).imm(param::RULES),
                 mul_imm(R1, RECORD as i32),
                 map_value(R2, Map::Data, param::RECORDS),
@@ -212,12 +196,11 @@ impl Builder<'_> {
         }
         self.emit(block![
             // Past the best of the buckets there is nothing to find.
-            load(B8, R1, Fp, frame::BEST),
+            load(B8, R1, R6, frame::BEST),
             jump_if(R0, Cond::Ge, R1, label::LISTED),
-            load(B8, R1, Fp, frame::INDEX_AT),
-            and_imm(R1, i32::MAX),
+            load(B8, R1, R6, frame::INDEX_AT),
             add_imm(R1, SENTINELS as i32),
-            store(B8, Fp, frame::INDEX_AT, R1),
+            store(B8, R6, frame::INDEX_AT, R1),
             jump(label::NEXT_LISTED),
         ]);
         self.listed();
@@ -227,11 +210,9 @@ impl Builder<'_> {
     fn listed(&mut self) {
         self.emit(block![
             bind(label::LISTED),
-            load(B8, R7, Fp, frame::BEST),
-            and_imm(R7, i32::MAX),
+            load(B8, R7, R6, frame::BEST),
             jump_if(R7, Cond::Lt, R0, label::CANDIDATE),
             mov(R7, R0),
-            and_imm(R7, i32::MAX),
             jump(label::CANDIDATE),
         ]);
     }
@@ -241,43 +222,39 @@ impl Builder<'_> {
     /// moves on to the next word that may have something. Which of 64 words
     /// do is found once: a round does not wait for the one before.
     fn list_by_rows(&mut self, rows: &Rows) {
-        self.emit(block![
-            map_value(R1, Map::Data, param::ZERO),
-            load(B8, R1, R1, 0),
-            store(B8, Fp, frame::SUMMARY, R1),
-        ]);
+        self.emit(block![store_imm(B8, R6, frame::SUMMARY, 0)]);
         self.enter_list();
         self.emit(block![
             // R5 = offset of the word
-            load(B8, R5, Fp, frame::INDEX_AT),
+            load(B8, R5, R6, frame::INDEX_AT),
             rsh_imm(R5, 6),
             jump_if_imm(R5, Cond::Ge, 0, label::DROP).imm(param::NUM_WORDS),
             lsh_imm(R5, 3),
         ]);
         self.common(rows, 8 * rows.summary);
         self.emit(block![
-            load(B8, R1, Fp, frame::INDEX_AT),
+            load(B8, R1, R6, frame::INDEX_AT),
             and_imm(R1, 63),
             rsh(R0, R1),
             lsh(R0, R1),
             jump_if_imm(R0, Cond::Ne, 0, HIT),
             rsh_imm(R5, 3),
             // R5 = the first of the 64 words, if more of them are known
-            load(B8, R0, Fp, frame::SUMMARY),
+            load(B8, R0, R6, frame::SUMMARY),
             jump_if_imm(R0, Cond::Eq, 0, FIND),
             and_imm(R5, -64),
             jump(TAKE),
             bind(FIND),
             // INDEX_AT = the next word, R5 = offset of its summary
             add_imm(R5, 1),
-            store(B8, Fp, frame::INDEX_AT, R5),
+            store(B8, R6, frame::INDEX_AT, R5),
             rsh_imm(R5, 6),
             jump_if_imm(R5, Cond::Ge, 0, label::DROP).imm(param::NUM_SUMMARY),
             lsh_imm(R5, 3),
         ]);
         self.common(rows, 0);
         self.emit(block![
-            load(B8, R1, Fp, frame::INDEX_AT),
+            load(B8, R1, R6, frame::INDEX_AT),
             and_imm(R1, 63),
             rsh(R0, R1),
             lsh(R0, R1),
@@ -290,11 +267,11 @@ impl Builder<'_> {
             mov(R2, R0),
             sub_imm(R2, 1),
             and(R2, R0),
-            store(B8, Fp, frame::SUMMARY, R2),
+            store(B8, R6, frame::SUMMARY, R2),
             bind(MOVE),
             add(R5, R1),
             lsh_imm(R5, 6),
-            store(B8, Fp, frame::INDEX_AT, R5),
+            store(B8, R6, frame::INDEX_AT, R5),
             jump(label::NEXT_LISTED),
             bind(HIT),
             insert(shared::BIT_OF_R0),
@@ -302,18 +279,16 @@ impl Builder<'_> {
             lsh_imm(R5, 3),
             add(R5, R1),
             mov(R1, R5),
-            and_imm(R1, i32::MAX),
             add_imm(R1, 1),
-            store(B8, Fp, frame::INDEX_AT, R1),
+            store(B8, R6, frame::INDEX_AT, R1),
             jump_if_imm(R5, Cond::Gt, 0, label::DROP).imm(param::RULES),
             lsh_imm(R5, 2),
             map_value(R1, Map::Data, param::LIST),
             add(R1, R5),
             load(B4, R1, R1, 0),
             mov(R0, R1),
-            and_imm(R0, i32::MAX),
             // Past the best of the buckets there is nothing to find.
-            load(B8, R2, Fp, frame::BEST),
+            load(B8, R2, R6, frame::BEST),
             jump_if(R0, Cond::Ge, R2, label::LISTED),
             jump_if_imm(R1, Cond::Gt, 0, label::DROP).imm(param::RULES),
             mul_imm(R1, RECORD as i32),
@@ -385,7 +360,7 @@ impl Builder<'_> {
             self.emit_with(text, &[at, other]);
             self.emit(block![when(
                 need::TRANSPORT,
-                &[load(B8, R4, Fp, frame::KEEPS), and(R3, R4)]
+                &[load(B8, R4, R6, frame::KEEPS), and(R3, R4)]
             )]);
             // The verifier takes the first of these ways first, and sees then
             // that the others, with a position that is known better, are safe.
@@ -414,7 +389,7 @@ impl Builder<'_> {
                     when(
                         need::TRANSPORT,
                         &[
-                            load(B8, R3, Fp, frame::KEEPS),
+                            load(B8, R3, R6, frame::KEEPS),
                             jump_if_imm(R3, Cond::Eq, -1, READY),
                             bind(ODD),
                             load(B4, R1, R2, offset_of!(Record, malformed_ops) as i16),
@@ -425,11 +400,11 @@ impl Builder<'_> {
                 ]
             ),
             when(
-                need::FAILED,
+                need::OPS,
                 &[
                     jump(label::MATCHED),
                     bind(label::FAILED),
-                    when(need::op(kind::XT_MATCH), &[insert(shared::RULE_DONE)]),
+                    when(need::CALLS, &[insert(shared::RULE_DONE)]),
                     add_imm(R7, 1),
                     jump(label::SEARCH),
                 ]

@@ -1,26 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The wall clock, for the match time.
 //!
-//! Owns: time_mt of xt_time.c. Programs can ask for atomic time alone. How far
-//! that is ahead of the wall clock changes with leap seconds, or when somebody
-//! tells the kernel at last how many there were; the kernel's timers know, and
-//! each process has one. (The kernel's own match reads a wall clock that goes
-//! on with the tick, and is up to a tick behind.)
+//! Owns: time_mt of xt_time.c. The kernel half says what time it is. A program
+//! for a netfilter link can ask for atomic time alone, see [`super::btf`]; the
+//! kernel's time zone it cannot read.
 
 use core::mem::offset_of;
 
 use super::ops::PAYLOAD;
 use super::prelude::*;
-use crate::abi::xt::{TIME_CONTIGUOUS as CONTIGUOUS, Time};
+use crate::abi::xt::{TIME_CONTIGUOUS as CONTIGUOUS, TIME_LOCAL as LOCAL, Time};
 use crate::ir::kind;
-use crate::target::kernel::{CAST, CLOCK_AHEAD, CLOCK_STRIDE, CLOCKS, TASK_CLOCK, TASK_STRUCT};
 
-/// Helper function `bpf_get_current_task_btf`.
-const TASK: i32 = 158;
-/// Helper function `bpf_ktime_get_tai_ns`.
-const ATOMIC_TIME: i32 = 208;
-
-const NANOSECONDS: i32 = 1_000_000_000;
 const DAY: i32 = 24 * 60 * 60;
 
 const DATE: i16 = PAYLOAD + offset_of!(Time, date) as i16;
@@ -29,35 +20,32 @@ const MONTHDAYS: i16 = PAYLOAD + offset_of!(Time, monthdays) as i16;
 const WEEKDAYS: i16 = PAYLOAD + offset_of!(Time, weekdays) as i16;
 const FLAGS: i16 = PAYLOAD + offset_of!(Time, flags) as i16;
 
+const NOW: Label = Label::local(3);
 const OVER_MIDNIGHT: Label = Label::local(0);
 const CONTIGUOUS_OR_NOT: Label = Label::local(1);
 const ON_THAT_DAY: Label = Label::local(2);
 
 pub(super) const TIME: &[Item] = &[
-    call(TASK),
-    mov(R1, R0),
-    mov_imm(R2, 0).imm(TASK_STRUCT),
-    call_kfunc(CAST),
-    load(B8, R1, R0, 0).at(TASK_CLOCK),
-    load(B8, R1, R1, 0).at(CLOCKS),
-    // HRTIMER_BASE_REALTIME
-    add_imm(R1, 0).imm(CLOCK_STRIDE),
-    load(B8, R2, R1, 0).at(CLOCK_AHEAD),
-    // HRTIMER_BASE_TAI
-    add_imm(R1, 0).imm(CLOCK_STRIDE),
-    add_imm(R1, 0).imm(CLOCK_STRIDE),
-    load(B8, R1, R1, 0).at(CLOCK_AHEAD),
-    sub(R2, R1),
-    store(B8, Fp, frame::SAVED, R2),
-    call(ATOMIC_TIME),
-    load(B8, R1, Fp, frame::SAVED),
-    add(R0, R1),
-    // R0 = seconds since 1970
-    div_imm(R0, NANOSECONDS),
-    insert(shared::THIS_OP),
+    unless(
+        need::LINKS,
+        &[
+            load(B8, R0, R6, frame::TIMES),
+            load(B1, R3, R2, FLAGS),
+            and_imm(R3, LOCAL as i32),
+            jump_if_imm(R3, Cond::Eq, 0, NOW),
+            load(B8, R0, R6, frame::TIMES + 8),
+            bind(NOW),
+        ],
+    ),
+    when(need::LINKS, SECONDS),
     // A part of its own, for tests.
     when(need::op(kind::TIME), CALENDAR),
 ];
+
+#[cfg(not(feature = "links"))]
+const SECONDS: &[Item] = &[];
+#[cfg(feature = "links")]
+const SECONDS: &[Item] = super::btf::SECONDS;
 
 /// At which the op at R2 is asked whether the rule holds at R0.
 const CALENDAR: &[Item] = &[

@@ -6,12 +6,8 @@
 //! Resolved once from vmlinux BTF; a few hundred bytes that never change
 //! while the kernel runs.
 
-use super::Features;
 use super::btf::{Btf, Kind, TypeId};
-
-/// What is to be known of a kernel, by its number.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Fact(pub(crate) u8);
+use super::{Fact, Features};
 
 /// How something is looked for in BTF.
 struct Query {
@@ -133,6 +129,8 @@ facts! {
     SOCK_NET = member("sock", "__sk_common.skc_net.net");
     /// The namespace of a hook.
     STATE_NET = member("nf_hook_state", "net");
+    /// Locks are mutexes: with PREEMPT_RT bottom halves do not exclude each other.
+    RT_LOCK = member("spinlock", "lock");
 
     // A table is searched under its lock, where no iterator may be asked.
     [Needed::By(Features::TABLES)]
@@ -168,39 +166,6 @@ facts! {
     TUPLE_DPORT = member("nf_conntrack_tuple", "dst.u");
     /// Protocol.
     TUPLE_PROTO = member("nf_conntrack_tuple", "dst.protonum");
-
-    // The functions of the kernel half.
-    [Needed::ByNone]
-    /// REJECT.
-    REJECT = func("bpf_xt_reject");
-
-    [Needed::ByNone]
-    /// LOG.
-    LOG = func("bpf_xt_log");
-
-    [Needed::ByNone]
-    /// NFLOG.
-    NFLOG = func("bpf_xt_nflog");
-
-    [Needed::ByNone]
-    /// MARK.
-    MARK = func("bpf_xt_set_mark");
-
-    [Needed::ByNone]
-    /// CONNMARK.
-    CONNMARK = func("bpf_xt_connmark");
-
-    [Needed::ByNone]
-    /// addrtype.
-    ADDRTYPE = func("bpf_xt_addrtype");
-
-    [Needed::ByNone]
-    /// Any match of the kernel's own.
-    XT_MATCH = func("bpf_xt_match");
-
-    [Needed::ByNone]
-    /// Any target.
-    XT_TARGET = func("bpf_xt_target");
 
     [Needed::By(Features::CONNECTION_MARKS)]
     /// A connection's mark.
@@ -345,11 +310,6 @@ impl Kernel {
             }
         }
         features
-    }
-
-    /// Where a connection has its mark.
-    pub(crate) fn connection_mark(&self) -> i32 {
-        self.fact(CT_MARK)
     }
 
     /// Whether loops are instructions, or calls of an iterator.

@@ -19,6 +19,16 @@ pub(crate) use credits::{DAY, credits_per_tick};
 #[cfg(feature = "links")]
 pub use kernel::Kernel;
 
+/// What is to be known of a kernel, by its number.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Fact(pub(crate) u8);
+
+#[cfg(feature = "links")]
+pub(crate) use kernel::FACTS;
+/// How many there are: none, where the kernel half reads packets.
+#[cfg(not(feature = "links"))]
+pub(crate) const FACTS: usize = 0;
+
 /// Abilities of a kernel that some extensions need: a set of bits.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Features(pub u32);

@@ -122,9 +122,6 @@ fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
     let inverted = |flag| common.invert & flag != 0;
     if asked(STATE) {
         let bits = u32::from(masks(data)?.state) & (CT_STATES | CT_NAT | CT_UNTRACKED);
-        if bits & CT_NAT != 0 {
-            draft.uses_nat();
-        }
         draft.require(Test::any_of(Field::Connection, bits).invert_if(inverted(STATE)));
     }
     // A packet without a connection has a state, but no direction and no

@@ -6,7 +6,7 @@
 
 use zerocopy::IntoBytes;
 
-use super::{Draft, Part, inverted};
+use super::{Draft, inverted};
 use crate::ir::kind;
 use crate::ir::record::{Op, class};
 use crate::ir::test::{Field, Test};
@@ -36,15 +36,6 @@ pub(crate) enum CutOff {
     Fails,
     /// The packet is dropped.
     Drops,
-}
-
-/// What a match on details of a connection makes of a packet without one.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Untracked {
-    /// The rule fails.
-    Fails,
-    /// The details count as held.
-    Holds,
 }
 
 /// How much of the transport header a match asks for.
@@ -158,20 +149,14 @@ impl Draft<'_, '_> {
         self.op_with(op, data);
     }
 
-    /// The rule holds, or its target drops the packet or lets it go on, as a
-    /// function of the kernel half says of `data`.
-    pub(crate) fn function(&mut self, kind: u8, data: &[u8]) {
-        self.question(kind, data, false);
-        self.pure &= kind == kind::ADDRTYPE;
-    }
-
-    /// The match or target of x_tables that has this number.
+    /// The match of x_tables that has this number.
     pub(crate) fn x_tables(&mut self) {
-        let kind = match self.part {
-            Part::Target => kind::XT_TARGET,
-            Part::Ip | Part::Matches => kind::XT_MATCH,
-        };
-        self.function(kind, &self.number.to_ne_bytes());
+        self.op(Op {
+            kind: kind::XT_MATCH,
+            low: self.number,
+            ..Op::default()
+        });
+        self.pure = false;
     }
 
     /// The rule holds only if the TCP option is there, and if the number in
@@ -214,13 +199,6 @@ impl Draft<'_, '_> {
         self.question(kind::BIT, &[], false);
     }
 
-    /// One of the groups of who sent the packet lies in a range, besides
-    /// [`Field::Group`].
-    pub(crate) fn groups(&mut self, test: &Test) {
-        self.out.uses.fields |= 1 << Field::Socket as u32;
-        self.test_op(kind::GROUPS, 0, test);
-    }
-
     /// The rule holds with a chance, given in 2^31.
     pub(crate) fn random(&mut self, chance: u32, invert: bool) {
         let test = match chance.checked_sub(1) {
@@ -233,54 +211,9 @@ impl Draft<'_, '_> {
         self.test_op(kind::RANDOM, 0, &test.invert_if(invert));
     }
 
-    /// The rule holds only if connection tracking knows the packet, and what
-    /// `details` asks of the connection holds.
-    pub(crate) fn connection(&mut self, absent: Untracked, details: impl FnOnce(&mut Self)) {
-        if self.done {
-            return;
-        }
-        self.uses_connection();
-        let absent = match absent {
-            Untracked::Fails => None,
-            Untracked::Holds => Some(self.or_else()),
-        };
-        self.op(Op {
-            kind: kind::CONNECTION,
-            ..Op::default()
-        });
-        if absent.is_some() {
-            self.or_fail();
-        }
-        details(self);
-        if let Some(absent) = absent {
-            self.here([absent]);
-        }
-    }
-
-    /// As [`Self::require`], within [`Self::connection`], on a word of it.
-    pub(crate) fn connection_word(&mut self, offset: i32, test: Test) {
-        self.detail(kind::CT_WORD, offset, test);
-    }
-
-    /// As [`Self::require`], within [`Self::connection`], on what `kind`
-    /// finds at `offset` of the connection.
-    pub(crate) fn detail(&mut self, kind: u8, offset: i32, test: Test) {
-        self.test_op(kind, u16::try_from(offset).unwrap_or(0), &test);
-    }
-
     /// A detail, or one of several questions, that is a field of its own.
     #[inline(never)]
     pub(crate) fn detail_field(&mut self, test: Test) {
         self.test_op(kind::TEST, test.field as u16, &test);
-    }
-
-    /// Some rule looks at the packet's connection.
-    pub(crate) fn uses_connection(&mut self) {
-        self.out.uses.fields |= 1 << Field::Connection as u32;
-    }
-
-    /// Some rule looks at whether a connection was translated.
-    pub(crate) fn uses_nat(&mut self) {
-        self.out.uses.nat = true;
     }
 }

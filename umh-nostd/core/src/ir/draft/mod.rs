@@ -15,16 +15,21 @@
 //! asks     questions of matches that keep no state
 //! branch   where a match with several questions goes on if one fails
 //! state    questions that keep something from packet to packet
+//! links    questions that only programs for netfilter links answer
 //! ```
 
 mod asks;
 mod branch;
 mod ip;
+#[cfg(feature = "links")]
+mod links;
 mod state;
 
 pub use asks::Transport;
-pub(crate) use asks::{BOTH_PORTS, CutOff, Payload, Untracked};
+pub(crate) use asks::{BOTH_PORTS, CutOff, Payload};
 pub(crate) use branch::Jump;
+#[cfg(feature = "links")]
+pub(crate) use links::Untracked;
 
 use super::op::kind;
 use super::output::{Output, SHARED_GUARD};
@@ -56,8 +61,6 @@ enum Part {
     Ip,
     /// The matches, which come after that.
     Matches,
-    /// The target, if it is no verdict.
-    Target,
 }
 
 /// One rule on its way. Extensions say here what they ask, in their order.
@@ -96,12 +99,6 @@ impl<'r, 'a> Draft<'r, 'a> {
         draft.ip(ip);
         draft.part = Part::Matches;
         draft
-    }
-
-    /// Starts the op of a target that is no verdict.
-    pub(crate) fn target(out: &'r mut Output<'a>, ignored: &'r mut Record) -> Self {
-        let state_at = out.state.len;
-        Self::new(out, ignored, Packets::WellFormed, Part::Target, state_at)
     }
 
     fn new(
@@ -173,14 +170,6 @@ impl<'a> Draft<'_, 'a> {
             return;
         }
         self.out.uses.fields |= 1 << test.field as u32;
-        if self.out.uses.changes && matches!(test.field, Field::Mark | Field::Length) {
-            let op = test_op(kind::TEST, test.field as u16, &test);
-            self.op(Op {
-                flags: op.flags | flag::CHANGING,
-                ..op
-            });
-            return;
-        }
         if self.pure && !self.is_malformed() && self.part != Part::Ip && self.port_bits(&test) {
             return;
         }

@@ -1,24 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Questions that keep something from packet to packet.
 //!
-//! Owns: which place of the state map, or which named table, such a question
-//! uses. What stands behind one of them must not be asked before it.
-
-#[cfg(feature = "links")]
-use zerocopy::IntoBytes;
+//! Owns: which place of the state map such a question uses. What stands behind one of them must not be asked before it.
 
 use super::{Draft, inverted};
 use crate::errno::{Errno, Result};
 use crate::ir::kind;
-#[cfg(feature = "links")]
-use crate::ir::named::Named;
-#[cfg(feature = "links")]
-use crate::ir::record::{Addresses, LimitRates};
 use crate::ir::record::{BUCKET, Bucket, Op};
-#[cfg(feature = "links")]
-use crate::ir::test::Field;
 
-impl<'a> Draft<'_, 'a> {
+impl Draft<'_, '_> {
     /// A place in the state map for what a match keeps, at the start `initial`.
     fn state(&mut self, initial: Bucket) -> Result<u32> {
         // Odd packets draw from the buckets of all others.
@@ -80,54 +70,5 @@ impl<'a> Draft<'_, 'a> {
             ..Op::default()
         };
         self.stateful(initial, op)
-    }
-
-    /// The table that the match at hand names.
-    #[cfg(feature = "links")]
-    pub(crate) fn named(&self) -> Result<&'a Named> {
-        let named = self.out.named.get(self.number as usize);
-        named.ok_or(Errno::EINVAL)
-    }
-
-    /// The rule holds only as long as the bucket for such packets has enough.
-    #[cfg(feature = "links")]
-    pub(crate) fn hashlimit(&mut self, how: u8, masks: [u32; 2], invert: bool, rates: &LimitRates) {
-        let [low, span] = masks;
-        let op = Op {
-            kind: kind::HASHLIMIT,
-            flags: inverted(invert),
-            what: how.into(),
-            mask: self.number,
-            low,
-            span,
-        };
-        self.op_with(op, rates.as_bytes());
-        self.pure = false;
-    }
-
-    /// The rule holds only if its table of addresses says so.
-    #[cfg(feature = "links")]
-    pub(crate) fn recent(&mut self, how: u8, invert: bool, times: u32, seconds: u32) -> Result<()> {
-        if self.done {
-            return Ok(());
-        }
-        self.out.uses.fields |= 1 << Field::TtlBefore as u32;
-        let table = self.named()?;
-        let op = Op {
-            kind: kind::RECENT,
-            flags: inverted(invert),
-            what: u16::from(how) | (table.array() as u16) << 8,
-            mask: table.mask,
-            low: times,
-            // The kernel multiplies in 32 bits.
-            span: seconds.wrapping_mul(self.out.machine.host.hz),
-        };
-        let payload = Addresses {
-            number: self.number,
-            times: table.stamps,
-        };
-        self.op_with(op, payload.as_bytes());
-        self.pure = false;
-        Ok(())
     }
 }

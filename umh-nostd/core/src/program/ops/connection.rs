@@ -21,29 +21,14 @@ const NAME: i16 = PAYLOAD + offset_of!(Helper, name) as i16;
 
 const A: Label = Label::local(0);
 
-/// conntrack_mt, where there is no connection.
-pub(super) const CONNECTION: &[Item] = &[
-    load(B8, R1, Fp, frame::CONNECTION),
-    jump_if_imm(R1, Cond::Ne, 0, label::HOLDS),
-    jump(label::NOT),
-];
-
 /// R1 = 32 bits of the connection; R0 is where they are.
 pub(in crate::program) const CONNECTION_PART: Block = block![
-    load(B8, R1, Fp, frame::CONNECTION),
+    load(B8, R1, R6, frame::CONNECTION),
     load(B2, R3, R2, WHAT),
     add(R1, R3),
     mov_imm(R2, 0).imm(WORD),
     call_kfunc(CAST),
     load(B4, R1, R0, 0),
-];
-
-/// R1 is compared as the op says, which a call has made R2 forget.
-pub(in crate::program) const COMPARE_PART: Block = block![
-    load(B8, R3, Fp, frame::OP),
-    map_value(R2, Map::Data, param::OPS),
-    add(R2, R3),
-    jump(label::COMPARE),
 ];
 
 pub(super) const CT_WORD: &[Item] = &[
@@ -60,9 +45,9 @@ pub(super) const CT_PORT: &[Item] = &[
 /// nf_ct_expires
 pub(super) const CT_EXPIRES: &[Item] = &[
     insert(shared::CONNECTION_PART),
-    store(B8, Fp, frame::SAVED, R1),
+    store(B8, R6, frame::SAVED, R1),
     call(JIFFIES),
-    load(B8, R1, Fp, frame::SAVED),
+    load(B8, R1, R6, frame::SAVED),
     sub32(R1, R0),
     mov32(R2, R1),
     rsh32_imm(R2, 31),
@@ -86,7 +71,7 @@ pub(in crate::program) const FOLLOWED: Block = block![
 pub(in crate::program) const EXTRAS: Block = block![
     add_imm(R1, 0).imm(CT_EXTRAS),
     insert(shared::FOLLOWED),
-    store(B8, Fp, frame::SAVED, R1),
+    store(B8, R6, frame::SAVED, R1),
 ];
 
 /// R1 = where the place of one of these is becomes its address.
@@ -95,12 +80,12 @@ pub(in crate::program) const EXTRA: Block = block![
     call_kfunc(CAST),
     load(B1, R1, R0, 0),
     jump_if_imm(R1, Cond::Eq, 0, label::NO),
-    load(B8, R2, Fp, frame::SAVED),
+    load(B8, R2, R6, frame::SAVED),
     add(R1, R2),
 ];
 
 pub(super) const CONNBYTES: &[Item] = &[
-    load(B8, R1, Fp, frame::CONNECTION),
+    load(B8, R1, R6, frame::CONNECTION),
     insert(shared::EXTRAS),
     add_imm(R1, 0).imm(EXTRA_COUNTERS),
     insert(shared::EXTRA),
@@ -145,7 +130,7 @@ pub(super) const CONNBYTES: &[Item] = &[
 /// The helper's name must start the rule's. It has 16 bytes, and zeros from
 /// its end on.
 pub(super) const HELPER: &[Item] = &[
-    load(B8, R1, Fp, frame::CONNECTION),
+    load(B8, R1, R6, frame::CONNECTION),
     jump_if_imm(R1, Cond::Eq, 0, label::NO),
     add_imm(R1, 0).imm(CT_MASTER),
     insert(shared::FOLLOWED),

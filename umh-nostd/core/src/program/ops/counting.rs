@@ -9,7 +9,6 @@ use core::mem::offset_of;
 use super::{JIFFIES, LOW, MASK, SPAN};
 use crate::ir::{BUCKET, Bucket};
 use crate::program::prelude::*;
-use crate::target::kernel::SKB_LEN;
 
 /// Helper function `bpf_get_prandom_u32`.
 const PRANDOM: i32 = 7;
@@ -45,8 +44,8 @@ pub(in crate::program) const KEEP_R4: Block = block![
 
 /// The op at hand is the next one, too.
 pub(in crate::program) const ONCE_MORE: Block = block![
-    load(B8, R1, Fp, frame::OP),
-    store(B8, Fp, frame::NEXT_OP, R1),
+    load(B8, R1, R6, frame::OP),
+    store(B8, R6, frame::NEXT_OP, R1),
     jump(label::HOLDS),
 ];
 
@@ -73,9 +72,9 @@ pub(super) const LIMIT: &[Item] = &[
     bind(A),
     sub(R0, R3),
     mul32_imm(R0, 0).imm(param::PER_TICK),
-    load(B8, R3, Fp, frame::GAINED),
+    load(B8, R3, R6, frame::GAINED),
     add32(R0, R3),
-    store(B8, Fp, frame::GAINED, R0),
+    store(B8, R6, frame::GAINED, R0),
     // R4 = new credit
     mov(R4, R0),
     load(B4, R0, R5, CREDIT),
@@ -90,13 +89,13 @@ pub(super) const LIMIT: &[Item] = &[
     mov32(R3, R0),
     atomic(Atomic::CompareExchange, B4, R5, CREDIT, R4),
     jump_if(R0, Cond::Ne, R3, C),
-    store_imm(B8, Fp, frame::GAINED, 0),
+    store_imm(B8, R6, frame::GAINED, 0),
     jump(label::HOLDS),
     bind(B),
     mov32(R3, R0),
     atomic(Atomic::CompareExchange, B4, R5, CREDIT, R4),
     jump_if(R0, Cond::Ne, R3, C),
-    store_imm(B8, Fp, frame::GAINED, 0),
+    store_imm(B8, R6, frame::GAINED, 0),
     jump(label::NOT),
     bind(C),
     insert(shared::ONCE_MORE),
@@ -125,7 +124,7 @@ pub(super) const QUOTA: &[Item] = &[
     load(B8, R0, R5, PREVIOUS),
     mov_imm(R4, 0),
     mov_imm(R1, 0),
-    load(B4, R3, R6, 0).at(SKB_LEN),
+    load(B4, R3, R6, frame::LEN),
     jump_if(R0, Cond::Lt, R3, A),
     mov(R4, R0),
     sub(R4, R3),

@@ -6,14 +6,13 @@
 
 use super::{LOW, MASK, PAYLOAD, WHAT};
 use crate::ir::{FIELDS, Field, kind};
-use crate::program::packet::field;
 use crate::program::prelude::*;
 
 pub(super) const TEST: &[Item] = &[
     load(B2, R3, R2, WHAT),
     jump_if_imm(R3, Cond::Ge, FIELDS as i32, label::DROP),
     lsh_imm(R3, 2),
-    mov(R4, Fp),
+    mov(R4, R6),
     add(R4, R3),
     load(B4, R1, R4, frame::FIELDS),
     jump(label::COMPARE),
@@ -24,9 +23,9 @@ pub(super) const GUARD: &[Item] = &[
     load(B2, R3, R2, WHAT),
     and_imm(R3, 1),
     lsh_imm(R3, 2),
-    mov(R4, Fp),
+    mov(R4, R6),
     add(R4, R3),
-    load(B4, R1, R4, frame::GUARDS),
+    load(B4, R1, R4, frame::HEADERS),
     jump_if_imm(R1, Cond::Eq, 0, label::HOLDS),
     jump_if_imm(R1, Cond::Eq, 1, label::NOT),
     jump(label::DROP),
@@ -37,7 +36,7 @@ pub(super) const INTERFACE: &[Item] = &[
     load(B2, R3, R2, WHAT),
     and_imm(R3, 1),
     lsh_imm(R3, 4),
-    mov(R4, Fp),
+    mov(R4, R6),
     add(R4, R3),
     load(B8, R1, R4, frame::NAMES),
     load(B8, R3, R2, PAYLOAD),
@@ -61,10 +60,10 @@ impl Builder<'_> {
     pub(super) fn ports(&mut self) {
         self.emit(block![
             bind(Label::op(kind::PORTS)),
-            load(B4, R0, Fp, field(Field::SourcePort)),
+            load(B4, R0, R6, field(Field::SourcePort)),
             load(B4, R3, R2, MASK),
             or(R0, R3),
-            load(B4, R1, Fp, field(Field::DestinationPort)),
+            load(B4, R1, R6, field(Field::DestinationPort)),
             load(B4, R3, R2, LOW),
             or(R1, R3),
             mov_imm(R5, -1),

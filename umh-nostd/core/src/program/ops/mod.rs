@@ -12,27 +12,35 @@
 //! COMPARE with a number in R1; R7 to R9 stay as they are.
 
 mod bytes;
+#[cfg(feature = "links")]
 mod connection;
 mod counting;
 mod fields;
+#[cfg(feature = "links")]
 mod socket;
 
 use core::mem::offset_of;
 
-use super::packet::{CHANGED, field};
-use super::prelude::*;
-use super::{Builder, time::TIME};
-use crate::ir::op::{Ends, OPS, OpKind, for_each_op};
-use crate::ir::{Field, OP, Op, flag, kind};
-use crate::target::kernel::{self, SKB_MARK};
+use bpfilter_msgfmt as msg;
 
+use super::Builder;
+use super::prelude::*;
+use super::time::TIME;
+use crate::ir::op::{OPS, for_each_op};
+use crate::ir::{Field, OP, Op, flag, kind};
+
+#[cfg(feature = "links")]
+pub(super) use bytes::DYNPTR_READ;
+pub(super) use bytes::READ;
 use bytes::{BIT, PAYLOAD_WORD, SHIFT, TCP_OPTION};
-pub(super) use bytes::{DYNPTR_READ, READ};
-pub(super) use connection::{COMPARE_PART, CONNECTION_PART, EXTRA, EXTRAS, FOLLOWED, STARTS};
-use connection::{CONNBYTES, CONNECTION, CT_EXPIRES, CT_PORT, CT_WORD, HELPER};
+#[cfg(feature = "links")]
+use connection::{CONNBYTES, CT_EXPIRES, CT_PORT, CT_WORD, HELPER};
+#[cfg(feature = "links")]
+pub(super) use connection::{CONNECTION_PART, EXTRA, EXTRAS, FOLLOWED, STARTS};
 pub(super) use counting::{KEEP_R4, ONCE_MORE, STATE_AT_R5};
 use counting::{LIMIT, NTH, QUOTA, RANDOM};
 use fields::{GUARD, INTERFACE, TEST};
+#[cfg(feature = "links")]
 use socket::GROUPS;
 
 /// Helper function `bpf_jiffies64`.
@@ -56,15 +64,14 @@ enum Code {
     Block(Block),
     /// A method that emits it, its label included.
     Built(fn(&mut Builder<'_>)),
-    /// A function of the kernel half.
-    Calls(Param),
 }
 
 macro_rules! codes {
-    ($($(#[$doc:meta])* $name:ident = $number:literal: $ends:ident, reads $reads:ident,
+    ($($(#[doc = $doc:literal])* $(#[cfg($($cfg:tt)*)])?
+       $name:ident = $number:literal: $ends:ident, reads $reads:ident,
        payload $payload:ty, state $state:ty, $how:ident($what:ident);)*) => {
         /// The code of each kind, in the order of [`OPS`].
-        static CODES: [Code; OPS.len()] = [$(code_of!($how $what)),*];
+        static CODES: [Code; OPS.len()] = [$($(#[cfg($($cfg)*)])? code_of!($how $what)),*];
     };
 }
 macro_rules! code_of {
@@ -74,17 +81,24 @@ macro_rules! code_of {
     (built $method:ident) => {
         Code::Built(|builder| builder.$method())
     };
-    (calls $function:ident) => {
-        Code::Calls(kernel::$function)
-    };
 }
 for_each_op!(codes);
 
 /// R2 = the op at hand.
 pub(in crate::program) const THIS_OP: Block = block![
-    load(B8, R1, Fp, frame::OP),
+    load(B8, R1, R6, frame::OP),
+    jump_if_imm(R1, Cond::Gt, 0, label::DROP).imm(param::LAST_OP),
     map_value(R2, Map::Data, param::OPS),
     add(R2, R1),
+];
+
+/// R1 is compared as the op says, which a call has made R2 forget.
+pub(super) const COMPARE_PART: Block = block![
+    load(B8, R3, R6, frame::OP),
+    jump_if_imm(R3, Cond::Gt, 0, label::DROP).imm(param::LAST_OP),
+    map_value(R2, Map::Data, param::OPS),
+    add(R2, R3),
+    jump(label::COMPARE),
 ];
 
 pub(super) const OTHERWISE: &[Item] = &[
@@ -92,21 +106,26 @@ pub(super) const OTHERWISE: &[Item] = &[
     jump_if_imm(R3, Cond::Eq, 0, A),
     add(R3, R1),
     bind(A),
-    store(B8, Fp, frame::OTHERWISE, R3),
+    store(B8, R6, frame::OTHERWISE, R3),
     jump(label::HOLDS),
+];
+
+/// The kernel half runs a match, and the program goes on with its answer.
+const XT_MATCH: &[Item] = &[
+    load(B4, R1, R2, LOW),
+    store(B4, R6, frame::CALL, R1),
+    store(B4, R6, frame::POSITION, R7),
+    mov_imm(R0, msg::CALL as i32),
+    exit(),
 ];
 
 impl Builder<'_> {
     pub(super) fn ops(&mut self) {
         let kinds = self.ruleset.uses().kinds;
-        let used = |op: &&OpKind| op.is_in(kinds);
-        let asked = OPS.iter().filter(used).any(|op| !op.is_target());
-        if asked {
-            self.ask();
+        if kinds == 0 {
+            return;
         }
-        if OPS.iter().filter(used).any(OpKind::is_target) {
-            self.target();
-        }
+        self.ask();
         for (op, code) in OPS.iter().zip(&CODES).filter(|(op, _)| op.is_in(kinds)) {
             match code {
                 Code::Block(code) => {
@@ -114,13 +133,9 @@ impl Builder<'_> {
                     self.emit(*code);
                 }
                 Code::Built(method) => method(self),
-                Code::Calls(function) => self.call(op, *function),
             }
         }
-        // The verifier refuses what no way leads to.
-        if asked {
-            self.answers();
-        }
+        self.answers();
     }
 
     fn bind(&mut self, label: Label) {
@@ -130,9 +145,6 @@ impl Builder<'_> {
     /// Where the code of ops goes on.
     fn answers(&mut self) {
         self.emit(block![
-            bind(label::NOT),
-            mov_imm(R1, 0),
-            jump(label::ANSWERED),
             when(
                 need::COMPARE,
                 &[
@@ -154,43 +166,43 @@ impl Builder<'_> {
                     bind(label::YES),
                     mov_imm(R0, flag::INVERT as i32),
                     bind(A),
-                    load(B8, R1, Fp, frame::INVERT),
+                    load(B8, R1, R6, frame::INVERT),
                     xor(R0, R1),
-                    jump_if_imm(R0, Cond::Eq, 0, label::NOT),
+                    jump_if_imm(R0, Cond::Ne, 0, label::HOLDS),
                 ]
             ),
-            bind(label::HOLDS),
-            mov_imm(R1, 1),
-            // All ops alike, see `frame`.
-            bind(label::ANSWERED),
-            store(B8, Fp, frame::SAVED, R1),
-            insert(shared::FORGET),
-            load(B8, R1, Fp, frame::SAVED),
-            jump_if_imm(R1, Cond::Ne, 0, A),
+            bind(label::NOT),
+        ]);
+        #[cfg(feature = "links")]
+        self.forget_tables();
+        self.emit(block![
             when(
                 need::op(kind::OTHERWISE),
                 &[
-                    load(B8, R1, Fp, frame::OTHERWISE),
+                    load(B8, R1, R6, frame::OTHERWISE),
                     jump_if_imm(R1, Cond::Ne, 0, label::ASK),
                 ]
             ),
             jump(label::FAILED),
-            bind(A),
-            load(B8, R1, Fp, frame::NEXT_OP),
+            bind(label::HOLDS),
+        ]);
+        #[cfg(feature = "links")]
+        self.forget_tables();
+        self.emit(block![
+            load(B8, R1, R6, frame::NEXT_OP),
             jump_if_imm(R1, Cond::Ne, 0, label::ASK),
             // All of them hold: MATCHED is next.
         ]);
     }
 
-    /// Finds the op, and the block for its kind.
+    /// Finds the op, and the code of its kind.
     fn ask(&mut self) {
         self.emit(block![
             bind(label::ASK),
-            store(B8, Fp, frame::OP, R1),
+            store(B8, R6, frame::OP, R1),
             insert(shared::AGAIN),
-            load(B8, R1, Fp, frame::OP),
+            load(B8, R1, R6, frame::OP),
             jump_if_imm(R1, Cond::Gt, 0, label::DROP).imm(param::LAST_OP),
-            store(B8, Fp, frame::OP, R1),
             map_value(R2, Map::Data, param::OPS),
             add(R2, R1),
             // What comes after it, if it is not the last.
@@ -202,86 +214,18 @@ impl Builder<'_> {
             and_imm(R3, flag::LAST as i32),
             sub_imm(R3, 1),
             and(R5, R3),
-            store(B8, Fp, frame::NEXT_OP, R5),
+            store(B8, R6, frame::NEXT_OP, R5),
             and_imm(R4, flag::INVERT as i32),
-            store(B8, Fp, frame::INVERT, R4),
+            store(B8, R6, frame::INVERT, R4),
             load(B1, R3, R2, offset_of!(Op, kind) as i16),
         ]);
-        self.dispatch(|op| !op.is_target());
-    }
-
-    /// Finds the function of a target. A way of its own, or the verifier would
-    /// follow all other kinds once more from here.
-    fn target(&mut self) {
-        self.emit(block![
-            bind(label::TARGET),
-            jump_if_imm(R3, Cond::Gt, 0, label::DROP).imm(param::LAST_OP),
-            map_value(R2, Map::Data, param::OPS),
-            add(R2, R3),
-            load(B1, R3, R2, offset_of!(Op, kind) as i16),
-        ]);
-        self.dispatch(OpKind::is_target);
-    }
-
-    /// On at the code of the kind in R3, which is one of those.
-    fn dispatch(&mut self, those: impl Fn(&OpKind) -> bool) {
         let kinds = self.ruleset.uses().kinds;
-        let those = OPS.iter().filter(|op| op.is_in(kinds) && those(op));
-        let those = those.fold(0u64, |those, op| those | 1 << op.kind);
-        for kind in (0..64u8).filter(|kind| those >> kind & 1 != 0) {
+        for kind in (0..64u8).filter(|kind| kinds >> kind & 1 != 0) {
             self.emit_with(
                 block![jump_if_imm(R3, Cond::Eq, 0, Label::arg(1)).imm(Param::arg(0))],
                 &[kind.into(), Label::op(kind).number()],
             );
         }
         self.emit(block![jump(label::DROP)]);
-    }
-
-    /// A function of the kernel half. What it returns may be wider than what
-    /// it means: NF_DROP or XT_CONTINUE, false or true; or 2, and the packet is
-    /// gone, perhaps already. A match may say 3: yes, and the packet is dropped
-    /// when the rule is done, as ipt_do_table does with hotdrop.
-    fn call(&mut self, op: &OpKind, function: Param) {
-        let ways = match op.ends {
-            Ends::Changes => [label::DROP, label::CHANGED],
-            // On at the next entry, as if it had not matched.
-            Ends::Continues => [label::DROP, label::FAILED],
-            _ => [label::NOT, label::HOLDS],
-        };
-        let text = block![
-            bind(Label::arg(0)),
-            mov(R3, R2),
-            add_imm(R3, OP as i32),
-            mov(R1, R6),
-            load(B8, R2, Fp, frame::STATE),
-            call_kfunc(Param::arg(1)),
-            and_imm(R0, 3),
-            jump_if_imm(R0, Cond::Eq, 2, label::DROP),
-            when(
-                need::field(Field::Mark),
-                &[
-                    load(B4, R1, R6, 0).at(SKB_MARK),
-                    store(B4, Fp, field(Field::Mark), R1),
-                ]
-            ),
-            jump_if_imm(R0, Cond::Eq, 0, Label::arg(2)),
-        ];
-        let [no, yes] = ways.map(Label::number);
-        let kernel = self.ruleset.machine().packets.btf();
-        let function = kernel.map_or(0, |kernel| kernel.fact(function));
-        self.emit_with(text, &[Label::op(op.kind).number(), function, no]);
-        if op.kind == kind::XT_MATCH {
-            self.emit(block![
-                jump_if_imm(R0, Cond::Ne, 3, label::HOLDS),
-                insert(shared::DROP_LATER)
-            ]);
-        }
-        if op.ends == Ends::Continues {
-            self.forget();
-        }
-        self.emit_with(block![jump(Label::arg(0))], &[yes]);
-        if op.ends == Ends::Changes {
-            self.emit(block_of!(CHANGED));
-        }
     }
 }

@@ -4,15 +4,13 @@
 //! Owns: the part of owner_mt that is no field.
 
 use super::{LOW, SPAN};
-use crate::program::packet::{END, SOCKET_BOTH};
+use crate::program::btf::{END, SOCKET_BOTH};
 use crate::program::prelude::*;
 use crate::target::kernel::{CAST, CRED_GROUPS, GROUPS_COUNT, GROUPS_FIRST, PAIR, WORD};
 
 /// The part of owner_mt that looks at other groups.
 pub(super) const GROUPS: &[Item] = &[
-    map_value(R1, Map::Data, param::ZERO),
-    load(B8, R1, R1, 0),
-    store(B8, Fp, frame::OPTION_AT, R1),
+    store_imm(B8, R6, frame::OPTION_AT, 0),
     bind(label::NEXT_OWNER),
     insert(shared::AGAIN),
     insert(shared::OWNER),
@@ -24,14 +22,14 @@ pub(super) const GROUPS: &[Item] = &[
     mov_imm(R2, 0).imm(PAIR),
     call_kfunc(CAST),
     load(B8, R1, R0, 0),
-    store(B8, Fp, frame::SAVED, R1),
+    store(B8, R6, frame::SAVED, R1),
     add_imm(R1, 0).imm(GROUPS_COUNT),
     mov_imm(R2, 0).imm(WORD),
     call_kfunc(CAST),
     load(B4, R2, R0, 0),
-    load(B8, R3, Fp, frame::OPTION_AT),
+    load(B8, R3, R6, frame::OPTION_AT),
     jump_if(R3, Cond::Ge, R2, label::NO),
-    load(B8, R1, Fp, frame::SAVED),
+    load(B8, R1, R6, frame::SAVED),
     lsh_imm(R3, 2),
     add(R1, R3),
     add_imm(R1, 0).imm(GROUPS_FIRST),
@@ -43,10 +41,8 @@ pub(super) const GROUPS: &[Item] = &[
     sub32(R4, R3),
     load(B4, R3, R2, SPAN),
     jump_if(R4, Cond::Le, R3, label::YES),
-    load(B8, R1, Fp, frame::OPTION_AT),
+    load(B8, R1, R6, frame::OPTION_AT),
     add_imm(R1, 1),
-    // No copy of it, see `frame`.
-    and_imm(R1, i32::MAX),
-    store(B8, Fp, frame::OPTION_AT, R1),
+    store(B8, R6, frame::OPTION_AT, R1),
     jump(label::NEXT_OWNER),
 ];

@@ -5,11 +5,14 @@
 //! match must drop because it is cut off is malformed; what its rules may still
 //! ask is said in `ir::record`.
 
-use super::super::ops::DYNPTR_READ;
-use super::super::prelude::*;
-use super::{END, field};
+use super::END;
 use crate::ir::{Field, class};
+use crate::program::ops::DYNPTR_READ;
+use crate::program::prelude::*;
 use crate::target::kernel::*;
+
+const ABSENT: i32 = bpfilter_msgfmt::HEADER_ABSENT as i32;
+const MALFORMED: i32 = bpfilter_msgfmt::HEADER_MALFORMED as i32;
 
 const HAVE: Label = Label::local(0);
 const FIRST: Label = Label::local(1);
@@ -18,9 +21,8 @@ const WHOLE: Label = Label::local(3);
 const LINEAR: Label = Label::local(4);
 const PARSED: Label = Label::local(5);
 
-/// All of the packet, for `bpf_dynptr_read`.
+/// All of the packet R1, for `bpf_dynptr_read`.
 pub(in crate::program) const PACKET_DATA: Block = block![
-    mov(R1, R6),
     mov_imm(R2, 0),
     mov(R3, Fp),
     add_imm(R3, frame::DYNPTR as i32),
@@ -38,7 +40,8 @@ impl Builder<'_> {
                     mov(R1, R7),
                     and_imm(R1, 0xf),
                     lsh_imm(R1, 2),
-                    store(B8, Fp, frame::TRANSPORT_AT, R1),
+                    store(B4, R6, frame::TRANSPORT, R1),
+                    mov(R1, R9),
                     insert(shared::DATA),
                 ]
             ),
@@ -59,27 +62,25 @@ impl Builder<'_> {
             return;
         }
         self.emit(block![
-            store_imm(B8, Fp, frame::GUARDS, 0),
+            store_imm(B4, R6, frame::HEADERS, 0),
+            store_imm(B4, R6, frame::HEADERS + 4, 0),
             mov(R2, R8),
             jump_if_imm(R1, Cond::Eq, 0, FIRST),
             // A later fragment: rules that ask for the header fail,
             or_imm(R8, class::FRAGMENT as i32),
-            store_imm(B4, Fp, frame::GUARDS, 1),
-            store_imm(B4, Fp, frame::GUARDS + 4, 1),
+            store_imm(B4, R6, frame::HEADERS, ABSENT),
+            store_imm(B4, R6, frame::HEADERS + 4, ABSENT),
             // but tcp drops one that starts at byte 8.
             jump_if_imm(R2, Cond::Ne, 6, END),
             jump_if_imm(R1, Cond::Ne, 0x0100, END),
-            store_imm(B4, Fp, frame::GUARDS, 2),
-            map_value(R1, Map::Data, param::ODD_KEEPS),
-            load(B8, R1, R1, 0),
-            store(B8, Fp, frame::KEEPS, R1),
+            store_imm(B4, R6, frame::HEADERS, MALFORMED),
             jump(END),
             bind(FIRST),
             // R1 = where the transport header starts
             mov(R1, R7),
             and_imm(R1, 0xf),
             lsh_imm(R1, 2),
-            store(B8, Fp, frame::TRANSPORT_AT, R1),
+            store(B4, R6, frame::TRANSPORT, R1),
             // R3 = bytes of it that its match asks for
             mov_imm(R3, 20),
             jump_if_imm(R2, Cond::Eq, 6, HAVE),
@@ -95,48 +96,46 @@ impl Builder<'_> {
             jump_if_imm(R2, Cond::Ne, 136, END),
             bind(HAVE),
             // R4 = bytes that are there
-            load(B4, R4, R6, 0).at(SKB_LEN),
+            load(B4, R4, R9, 0).at(SKB_LEN),
             sub(R4, R1),
             jump_if(R3, Cond::SLe, R4, WHOLE),
-            // Cut off: an odd packet. Ports may still be there.
-            store_imm(B4, Fp, frame::GUARDS, 2),
-            map_value(R2, Map::Data, param::ODD_KEEPS),
-            load(B8, R2, R2, 0),
-            store(B8, Fp, frame::KEEPS, R2),
+            // Cut off: a malformed packet. Ports may still be there.
+            store_imm(B4, R6, frame::HEADERS, MALFORMED),
             mov_imm(R3, 4),
             jump_if(R3, Cond::SLe, R4, READ),
-            store_imm(B4, Fp, frame::GUARDS + 4, 2),
+            store_imm(B4, R6, frame::HEADERS + 4, MALFORMED),
             jump(END),
             bind(WHOLE),
             or_imm(R8, class::TRANSPORT as i32),
             bind(READ),
             // Is that much linear?
-            load(B4, R5, R6, 0).at(SKB_DATA_LEN),
+            load(B4, R5, R9, 0).at(SKB_DATA_LEN),
             sub(R4, R5),
             jump_if(R3, Cond::SLe, R4, LINEAR),
-            store_imm(B8, Fp, frame::HEADER, 0),
-            store_imm(B8, Fp, frame::HEADER + 8, 0),
+            store_imm(B8, R6, frame::BYTES, 0),
+            store_imm(B8, R6, frame::BYTES + 8, 0),
             // The last four bytes of a TCP header are not needed.
-            store(B8, Fp, frame::SCRATCH, R3),
+            store(B8, R6, frame::SAVED, R3),
+            mov(R1, R9),
             insert(shared::DATA),
-            mov(R1, Fp),
-            add_imm(R1, frame::HEADER as i32),
-            load(B8, R2, Fp, frame::SCRATCH),
+            mov(R1, R6),
+            add_imm(R1, frame::BYTES as i32),
+            load(B8, R2, R6, frame::SAVED),
             jump_if_imm(R2, Cond::Le, 16, HAVE),
             mov_imm(R2, 16),
             bind(HAVE),
             mov(R3, Fp),
             add_imm(R3, frame::DYNPTR as i32),
-            load(B8, R4, Fp, frame::TRANSPORT_AT),
+            load(B4, R4, R6, frame::TRANSPORT),
             mov_imm(R5, 0),
             call(DYNPTR_READ),
             // Cannot be; if it is, as if it were cut off.
             jump_if_imm(R0, Cond::Ne, 0, label::DROP),
-            load(B8, R1, Fp, frame::HEADER),
-            load(B8, R2, Fp, frame::HEADER + 8),
+            load(B8, R1, R6, frame::BYTES),
+            load(B8, R2, R6, frame::BYTES + 8),
             jump(PARSED),
             bind(LINEAR),
-            load(B8, R2, Fp, frame::DATA),
+            load(B8, R2, R6, frame::DATA),
             add(R1, R2),
             mov_imm(R2, 0).imm(PAIR),
             call_kfunc(CAST),
@@ -150,11 +149,11 @@ impl Builder<'_> {
             swap(R1, 16),
             when(
                 need::field(Field::SourcePort),
-                &[store(B4, Fp, field(Field::SourcePort), R3)]
+                &[store(B4, R6, field(Field::SourcePort), R3)]
             ),
             when(
                 need::field(Field::DestinationPort),
-                &[store(B4, Fp, field(Field::DestinationPort), R1)]
+                &[store(B4, R6, field(Field::DestinationPort), R1)]
             ),
             lsh_imm(R3, class::SOURCE_PORT as i32),
             or(R8, R3),
@@ -166,7 +165,7 @@ impl Builder<'_> {
                     mov(R3, R2),
                     rsh_imm(R3, 40),
                     and_imm(R3, 0xff),
-                    store(B4, Fp, field(Field::TcpFlags), R3)
+                    store(B4, R6, field(Field::TcpFlags), R3)
                 ]
             ),
             bind(END)

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The predicates: questions that are asked once for all rules.
 
-use super::super::prelude::*;
-use super::field;
+use super::prelude::*;
 use crate::ir::Question;
 
 /// A place in the frame.
@@ -10,13 +9,13 @@ const PLACE: Param = Param::arg(0);
 
 impl Builder<'_> {
     /// The predicates: each sets its bit where it does not hold.
-    pub(super) fn questions(&mut self) {
+    pub(super) fn predicates(&mut self) {
         let ruleset = self.ruleset;
         for (bit, predicate) in ruleset.predicates().iter() {
             match predicate.question {
                 Question::Test(test) => self.emit_with(
                     block![
-                        load(B4, R1, Fp, 0).at(PLACE),
+                        load(B4, R1, R6, 0).at(PLACE),
                         and32_imm(R1, 0).imm(Param::arg(1)),
                         sub32_imm(R1, 0).imm(Param::arg(2)),
                         // Negative if it is more than the span.
@@ -45,7 +44,7 @@ impl Builder<'_> {
                     };
                     self.emit_with(
                         block![
-                            load(B8, R1, Fp, 0).at(PLACE),
+                            load(B8, R1, R6, 0).at(PLACE),
                             mov_wide(R2, 0).imm(Param::arg(1)),
                             upper(0).imm(Param::arg(2)),
                             xor(R1, R2),
@@ -58,7 +57,7 @@ impl Builder<'_> {
                     if second_mask != 0 {
                         self.emit_with(
                             block![
-                                load(B8, R3, Fp, 0).at(PLACE),
+                                load(B8, R3, R6, 0).at(PLACE),
                                 mov_wide(R2, 0).imm(Param::arg(1)),
                                 upper(0).imm(Param::arg(2)),
                                 xor(R3, R2),

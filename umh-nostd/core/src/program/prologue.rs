@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The prologue: from the record of a packet to what rules are compared with.
+//!
+//! Owns: how the record is found, the registers, the predicates' part of the
+//! packet descriptor, where the packet's rows are, and where a program goes on
+//! when what it has called has answered. What the record says of the packet is
+//! filled in by the kernel half, or in a program for a netfilter link by
+//! [`super::btf`].
+
+use bpfilter_msgfmt::{ANSWER_NO, HEADER_MALFORMED, LEVELS};
+
+use super::prelude::*;
+use crate::plan::{Rows, Source, key_place};
+
+/// Where in `struct __sk_buff` the control block is that programs see.
+const CONTROL_BLOCK: i16 = 48;
+
+const ANSWERED: Label = Label::local(0);
+const COUNTS: Label = Label::local(1);
+
+/// R6 = the record that the kernel half has filled in.
+pub(super) const FIND: Block = block![
+    load(B4, R2, R1, CONTROL_BLOCK),
+    and_imm(R2, -(frame::ALIGN as i32)),
+    jump_if_imm(R2, Cond::Gt, 0, label::DROP).imm(param::LAST_PACKET),
+    map_value(R6, Map::Packets, param::ZERO),
+    add(R6, R2),
+];
+
+/// How many packets a processor can be at.
+pub(super) const LEVELS_MAX: usize = LEVELS as usize;
+
+impl Builder<'_> {
+    /// From R1, the argument of the program, to SEARCH.
+    pub(super) fn prologue(&mut self) {
+        self.emit(block![unless(
+            need::LINKS,
+            &[
+                when(need::PAYLOAD, &[store(B8, Fp, frame::SKB, R1)]),
+                insert(shared::FIND),
+            ]
+        )]);
+        #[cfg(feature = "links")]
+        self.fill();
+        self.emit(block![
+            load(B4, R7, R6, frame::POSITION),
+            load(B8, R9, R6, frame::ADDRESSES),
+            load(B8, R8, R6, frame::DESCRIPTOR),
+            when(
+                need::CALLS,
+                &[
+                    load(B4, R1, R6, frame::ANSWER),
+                    jump_if_imm(R1, Cond::Ne, 0, ANSWERED),
+                ]
+            ),
+            when(
+                need::TRANSPORT,
+                &[
+                    mov_imm(R1, -1),
+                    load(B4, R2, R6, frame::HEADERS),
+                    jump_if_imm(R2, Cond::Ne, HEADER_MALFORMED as i32, COUNTS),
+                    map_value(R1, Map::Data, param::MALFORMED_KEEPS),
+                    load(B8, R1, R1, 0),
+                    bind(COUNTS),
+                    store(B8, R6, frame::KEEPS, R1),
+                ]
+            ),
+        ]);
+        self.predicates();
+        self.emit(block![
+            when(
+                need::OPS,
+                &[
+                    store_imm(B8, R6, frame::OTHERWISE, 0),
+                    store_imm(B8, R6, frame::GAINED, 0),
+                ]
+            ),
+            when(
+                need::CALLS,
+                &[store(B8, R6, frame::DESCRIPTOR, R8), bind(ANSWERED)]
+            ),
+        ]);
+        if let Some(rows) = self.ruleset.index().rows() {
+            self.rows(rows);
+        }
+        self.emit(block![when(
+            need::CALLS,
+            &[
+                load(B4, R1, R6, frame::ANSWER),
+                jump_if_imm(R1, Cond::Eq, ANSWER_NO as i32, label::NOT),
+                jump_if_imm(R1, Cond::Ne, 0, label::HOLDS),
+            ]
+        )]);
+    }
+
+    /// Where the packet's rows are, from the first one on.
+    fn rows(&mut self, rows: &Rows) {
+        const SHIFT: Param = Param::arg(0);
+        const FIRST: Param = Param::arg(1);
+        const ROW: Param = Param::arg(2);
+        const SLOT: Param = Param::arg(3);
+        const ROWS: Param = Param::arg(4);
+        let entries = self.ruleset.num_entries() as usize;
+        let rows_at = self.ruleset.index_at() + self.ruleset.index().rows_at(entries);
+        for ((number, &key), slot) in (0..).zip(&rows.keys).zip(0..) {
+            let (source, shift) = key_place(key);
+            match source {
+                Source::Addresses => self.emit(block![mov(R1, R9)]),
+                Source::Class => self.emit(block![mov(R1, R8)]),
+                Source::Field(of) => self.emit_with(
+                    block![load(B4, R1, R6, 0).at(SHIFT)],
+                    &[i32::from(field(of))],
+                ),
+            }
+            self.emit_with(
+                block![
+                    rsh_imm(R1, 0).imm(SHIFT),
+                    and_imm(R1, 0xff),
+                    add_imm(R1, 0).imm(FIRST),
+                    mul_imm(R1, 0).imm(ROW),
+                    map_value(R2, Map::Data, ROWS),
+                    add(R2, R1),
+                    store(B8, Fp, frame::ROWS, R2).at(SLOT),
+                ],
+                &[
+                    i32::from(shift),
+                    number * 256,
+                    rows.row() as i32,
+                    8 * slot,
+                    rows_at as i32,
+                ],
+            );
+        }
+    }
+
+    /// All of the program where every packet gets to the policy at once.
+    pub(super) fn policy(&mut self) {
+        self.emit(block![unless(need::LINKS, &[insert(shared::FIND)])]);
+        #[cfg(feature = "links")]
+        self.fill_for_policy();
+        self.emit(block![
+            load(B4, R7, R6, frame::POSITION),
+            insert(shared::COUNTED),
+            // ACCEPT or DROP: one bit.
+            mov(R0, R3),
+            and_imm(R0, crate::ir::action::ACCEPT),
+            jump(label::EXIT),
+        ]);
+        self.end();
+    }
+}
