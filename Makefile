@@ -20,8 +20,13 @@ KLOG ?=
 
 CARGO ?= cargo
 cargo_target = $(or $(CARGO_TARGET_DIR),target)
+helper = $(CARGO) rustc --quiet --profile umh -p umh-nostd --bin bpfilter_umh
 # Fixed addresses: nothing is relocated when the helper starts.
 umh_flags = -Crelocation-model=static
+
+# $(call install,BUILT,NAME): a file that cargo has built, as target/NAME.
+install = mkdir -p target && \
+	{ cmp -s $(cargo_target)/$(1) target/$(2) || cp $(cargo_target)/$(1) target/$(2); }
 
 # How many cases `make soak` invents for each property.
 CASES ?= 100000
@@ -39,14 +44,16 @@ setup: ## installs what is missing (Debian packages; Rust if there is none)
 	@tools/setup
 
 umh: setup ## builds the helper, target/bpfilter_umh
-	@$(CARGO) rustc --quiet --profile umh -p umh-nostd --features links --bin bpfilter_umh -- $(umh_flags)
-	@mkdir -p target
-	@cmp -s $(cargo_target)/umh/bpfilter_umh target/bpfilter_umh || cp $(cargo_target)/umh/bpfilter_umh target/bpfilter_umh
+	@$(helper) -- $(umh_flags)
+	@$(call install,umh/bpfilter_umh,bpfilter_umh)
 
-tools: setup ## builds target/bpfilter-run, bpfilter on the kernel of this machine
+# The helper's other build, for netfilter links, has a target folder of its own:
+# both are files of the same name.
+tools: setup ## builds target/bpfilter-run, bpfilter on the kernel of this machine, and its helper
+	@$(helper) --target-dir $(cargo_target)/links --features links -- $(umh_flags)
 	@$(CARGO) build --quiet --release -p bpfilter-run --bin bpfilter-run
-	@mkdir -p target
-	@cmp -s $(cargo_target)/release/bpfilter-run target/bpfilter-run || cp $(cargo_target)/release/bpfilter-run target/bpfilter-run
+	@$(call install,links/umh/bpfilter_umh,bpfilter_umh_links)
+	@$(call install,release/bpfilter-run,bpfilter-run)
 
 run: umh ## a shell in a fresh kernel with bpfilter; MODE=m: as a module
 	@vm/boot --kernel $(MODE) --shell

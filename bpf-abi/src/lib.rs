@@ -71,6 +71,8 @@ pub const F_NO_PREALLOC: u32 = 1;
 /// `BPF_F_MMAPABLE`, a flag of maps.
 pub const F_MMAPABLE: u32 = 1 << 10;
 
+/// `BPF_PROG_TYPE_SCHED_CLS`.
+pub const PROG_TYPE_SCHED_CLS: u32 = 3;
 /// `BPF_PROG_TYPE_NETFILTER`.
 pub const PROG_TYPE_NETFILTER: u32 = 32;
 /// `BPF_NETFILTER`, where such programs are attached.

@@ -19,16 +19,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use bpfilter_msgfmt::HOOKS;
-
-use crate::roots::{self, Maps, NONE, SET, SETS, SLOTS, STATE, WORDS};
+use crate::roots::{self, HOOKS, Maps, NONE, SET, SETS, SLOTS, STATE, WORDS};
 use crate::sys::bpf::{self, Grace, ProgramArray, Words};
 use crate::sys::namespace::Namespace;
 use crate::watch::Watch;
 
 /// `NF_INET_LOCAL_IN`, `_FORWARD` and `_LOCAL_OUT`, in the order of a
 /// generation's programs.
-const NETFILTER_HOOKS: [u32; HOOKS] = [1, 2, 3];
+pub(crate) const NETFILTER_HOOKS: [u32; HOOKS] = [1, 2, 3];
 /// `NF_IP_PRI_FILTER`, and the places right behind it: a link cannot share its
 /// priority with a hook that is there already, ip_tables' own for one.
 const PRIORITIES: std::ops::Range<i32> = 0..10;

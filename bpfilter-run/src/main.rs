@@ -126,7 +126,7 @@ fn run(arguments: Arguments) -> Result<ExitCode, Fatal> {
     supervisor.mailbox.start().map_err(|_| {
         let path = arguments.helper.display();
         Fatal::new(format!(
-            "no helper, giving up: is {path} a bpfilter_umh? (make umh, --umh PATH)"
+            "no helper, giving up: is {path} a bpfilter_umh_links? (make tools, --umh PATH)"
         ))
     })?;
 

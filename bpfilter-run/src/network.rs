@@ -18,6 +18,7 @@ use bpfilter_msgfmt as msg;
 use crate::conntrack::Conntrack;
 use crate::hooks::{Hooks, Set};
 use crate::liveness;
+use crate::roots::HOOKS;
 use crate::sys::bpf::Grace;
 use crate::sys::namespace::{Namespace, NamespaceId};
 
@@ -25,11 +26,11 @@ use crate::sys::namespace::{Namespace, NamespaceId};
 #[derive(Debug)]
 pub(crate) struct Generation {
     /// All three, or none.
-    pub(crate) programs: Option<[OwnedFd; msg::HOOKS]>,
+    pub(crate) programs: Option<[OwnedFd; HOOKS]>,
     /// Opaque.
     pub(crate) counters: OwnedFd,
     /// Opaque.
-    pub(crate) table: OwnedFd,
+    pub(crate) image: OwnedFd,
     /// `GEN_*`.
     pub(crate) flags: u32,
 }

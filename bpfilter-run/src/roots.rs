@@ -18,11 +18,11 @@
 //! the old one has been zero since, no counted run of the old one goes on or
 //! starts.
 
-use bpf_abi::Insn;
-use bpfilter_msgfmt::HOOKS;
-
 use crate::sys::bpf::WordIndex;
+use bpf_abi::Insn;
 
+/// The hooks of the table that is served: programs of a generation.
+pub(crate) const HOOKS: usize = 3;
 /// Slots of a set of programs.
 pub(crate) const SET: u32 = HOOKS as u32;
 /// Sets of programs.

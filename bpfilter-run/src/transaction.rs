@@ -10,14 +10,19 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use bpfilter_msgfmt as msg;
+use zerocopy::FromZeros;
 
 use crate::call::Call;
 use crate::caller;
+use crate::hooks::NETFILTER_HOOKS;
 use crate::network::{Generation, Network, Replaced};
 use crate::sys::bpf::Grace;
 use crate::sys::memory;
 use crate::sys::seccomp::{Answer, Notification, Tid};
 use crate::trap::Trap;
+
+/// The table that is served: `NFPROTO_IPV4` and its number.
+const TABLE: (u32, u32) = (2, msg::TABLE_FILTER);
 
 /// Who answers the helper's private options.
 pub(crate) trait PrivateOptions {
@@ -76,26 +81,26 @@ impl<'a> Transaction<'a> {
         if self.replaced.is_some() {
             return Err(io::Error::from_raw_os_error(libc::EBUSY));
         }
-        if fds.flags & !msg::GEN_ALL != 0 {
+        if (fds.family, fds.table) != TABLE || fds.flags & !msg::GEN_ALL != 0 {
             return Err(io::Error::from_raw_os_error(libc::EINVAL));
         }
         if let (Some(errno), true) = (self.ids, fds.flags & msg::GEN_IDS != 0) {
             return Err(io::Error::from_raw_os_error(errno));
         }
         let get = |fd| caller::descriptor(tid, fd);
-        let programs = match fds.prog {
-            [-1, -1, -1] => None,
-            fds if fds.iter().any(|&fd| fd < 0) => {
-                return Err(io::Error::from_raw_os_error(libc::EINVAL));
-            }
+        let programs = match table_hooks(fds.prog) {
+            Some([-1, -1, -1]) => None,
             // That they are programs of the right kind is checked by the
             // kernel when they get their slots.
-            [one, two, three] => Some([get(one)?, get(two)?, get(three)?]),
+            Some([one, two, three]) if one.min(two).min(three) >= 0 => {
+                Some([get(one)?, get(two)?, get(three)?])
+            }
+            _ => return Err(io::Error::from_raw_os_error(libc::EINVAL)),
         };
         let generation = Generation {
             programs,
             counters: get(fds.counters)?,
-            table: get(fds.table)?,
+            image: get(fds.image)?,
             flags: fds.flags,
         };
         self.replaced = Some(self.network.swap(generation, self.grace)?);
@@ -115,21 +120,43 @@ impl<'a> Transaction<'a> {
             Ok(_) => return Ok(Err(io::Error::from_raw_os_error(libc::EINVAL))),
             Err(e) => return Ok(Err(e)),
         }
-        let Some(active) = self.network.active() else {
+        let asked: msg::Generation = match memory::read(tid, call.addr) {
+            Ok(asked) => asked,
+            Err(e) => return Ok(Err(e)),
+        };
+        let active = self.network.active();
+        let Some(active) = active.filter(|_| (asked.family, asked.table) == TABLE) else {
             return Ok(Err(io::Error::from_raw_os_error(libc::ENOENT)));
         };
         let mut prog = [-1; msg::HOOKS];
-        for (fd, program) in prog.iter_mut().zip(active.programs.iter().flatten()) {
-            *fd = give(program)?;
+        let programs = active.programs.iter().flatten();
+        for (hook, program) in NETFILTER_HOOKS.into_iter().zip(programs) {
+            if let Some(fd) = prog.get_mut(hook as usize) {
+                *fd = give(program)?;
+            }
         }
         let fds = msg::Generation {
             prog,
             counters: give(&active.counters)?,
-            table: give(&active.table)?,
+            image: give(&active.image)?,
+            // Programs read packets themselves, and know where they start.
+            packets: -1,
             flags: active.flags,
+            family: asked.family,
+            table: asked.table,
+            ..msg::Generation::new_zeroed()
         };
         memory::write(tid, call.addr, &fds).map(Ok)
     }
+}
+
+/// The programs of the table's own hooks; `None` if others have one.
+fn table_hooks(mut prog: [i32; msg::HOOKS]) -> Option<[i32; NETFILTER_HOOKS.len()]> {
+    let own = NETFILTER_HOOKS.map(|hook| {
+        let program = prog.get_mut(hook as usize);
+        program.map_or(-1, |program| std::mem::replace(program, -1))
+    });
+    prog.iter().all(|&program| program == -1).then_some(own)
 }
 
 impl PrivateOptions for Transaction<'_> {

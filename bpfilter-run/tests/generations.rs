@@ -60,10 +60,11 @@ fn one_request_makes_one_change() {
 
 #[test]
 fn what_is_no_generation_is_refused() {
-    let words = "new-net raw set:64:200 set:64:101 get:64:84 set:64:102 set:64:103 get:64:84";
+    let words = "new-net raw set:64:200 set:64:101 get:64:84 set:64:102 set:64:103 get:64:84 \
+                 set:64:107 set:64:108 get:64:84";
     assert_eq!(
         calls(&faulty("commits"), words),
-        [0, EINVAL, 200, EINVAL, EINVAL, 200]
+        [0, EINVAL, 200, EINVAL, EINVAL, 200, EINVAL, EINVAL, 200]
     );
 }
 

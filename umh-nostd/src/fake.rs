@@ -3,27 +3,28 @@
 //!
 //! Owns: a caller whose memory is one vector at [`BASE`], which it can change
 //! between any two looks of the helper; a kernel half that keeps one
-//! generation; and a count of everything that is open or mapped.
+//! generation of each table; and a count of everything that is open or mapped.
+//! With the feature `links` there is no kernel half that reads packets, and the
+//! kernel's structures are those of this machine.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::ops::{Deref, DerefMut, Range};
 use std::rc::Rc;
+#[cfg(feature = "links")]
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicU64;
 use std::vec::Vec;
 
 use bpf_abi::attr::FuncInfo;
-use bpfilter_msgfmt::HOOKS;
-use umh_core::abi::ExtensionKind;
-use umh_core::arena::Arena;
+use umh_core::abi::{ExtensionKind, TableSpec};
 use umh_core::errno::{Errno, Result};
+#[cfg(feature = "links")]
 use umh_core::ir::named::Shape;
 use umh_core::program::Insn;
-use umh_core::target::btf::Btf;
-use umh_core::target::{Host, Kernel, Machine, Packets};
+use umh_core::target::{Features, Host, Machine, Packets};
 
-use crate::system::{Generation, Maps, System, Tid, UserAddr};
+use crate::system::{AtHook, Generation, InForce, Maps, System, Tid, UserAddr};
 
 /// Where the caller's memory starts.
 pub const BASE: u64 = 0x7f00_0000_0000;
@@ -32,11 +33,23 @@ pub const CALLER: Tid = Tid(4711);
 /// CPUs of the fake machine.
 pub const CPUS: u32 = 3;
 
+/// How programs get at packets, and what follows from it.
+#[cfg(not(feature = "links"))]
+fn way() -> (Packets, Features) {
+    let features = Features::of_reads(u32::MAX).unwrap_or(Features::NONE);
+    (Packets::KernelHalf, features)
+}
+
 /// What this machine's kernel says of itself.
+#[cfg(feature = "links")]
 #[expect(clippy::panic, reason = "without it there is nothing to test on")]
-fn kernel() -> &'static Kernel {
+fn way() -> (Packets, Features) {
+    use umh_core::arena::Arena;
+    use umh_core::target::Kernel;
+    use umh_core::target::btf::Btf;
+
     static KERNEL: OnceLock<Kernel> = OnceLock::new();
-    KERNEL.get_or_init(|| {
+    let kernel = KERNEL.get_or_init(|| {
         let bytes = std::fs::read("/sys/kernel/btf/vmlinux").unwrap_or_default();
         let mut work = vec![0; bytes.len()];
         let btf = Btf::parse(&bytes, &mut Arena::new(&mut work));
@@ -45,7 +58,8 @@ fn kernel() -> &'static Kernel {
             Ok(Ok(kernel)) => kernel,
             other => panic!("this kernel's BTF is of no use: {other:?}"),
         }
-    })
+    });
+    (Packets::Btf(*kernel), kernel.features())
 }
 
 /// Something that is counted while it is there.
@@ -93,15 +107,16 @@ pub enum Object {
     Program,
 }
 
-/// What the kernel half keeps.
+/// What the kernel half keeps of a table.
 #[derive(Clone, Debug)]
 pub struct Kept {
-    /// Whether there are programs.
-    pub programs: bool,
+    /// How many programs there are, and what runs at the hooks of the table, in
+    /// order; `None` for counters alone.
+    pub rules: Option<(usize, Vec<AtHook>)>,
     /// The counter map.
     pub counters: Rc<[AtomicU64]>,
     /// The table image.
-    pub table: Rc<[u8]>,
+    pub image: Rc<[u8]>,
 }
 
 /// See the module.
@@ -112,7 +127,7 @@ pub struct Fake {
     /// Added to some bytes of the memory after each look, by turns: what a
     /// hostile caller does. Empty for an honest one.
     pub noise: Vec<u8>,
-    /// The committed generation.
+    /// The committed generation of the one table that is served.
     pub kept: RefCell<Option<Kept>>,
     /// The effect that fails: so many work before. `None` for none.
     pub fail_after: Cell<Option<usize>>,
@@ -193,14 +208,10 @@ impl System for Fake {
 
     fn machine(&self) -> Result<Machine> {
         self.may_fail(Errno::ENOPROTOOPT)?;
-        let kernel = *kernel();
-        let host = Host {
-            features: kernel.features(),
-            hz: 250,
-        };
+        let (packets, features) = way();
         Ok(Machine {
-            packets: Packets::Btf(kernel),
-            host,
+            packets,
+            host: Host { features, hz: 250 },
             cpus: CPUS,
         })
     }
@@ -228,26 +239,38 @@ impl System for Fake {
         self.hold(vec![0; len])
     }
 
-    fn recover(&self) -> Result<Option<Generation<Self::Handle>>> {
+    fn recover(&self, table: &TableSpec) -> Result<Option<InForce<Self::Handle>>> {
         self.may_fail(Errno::ENOMEM)?;
-        Ok(self.kept.borrow().as_ref().map(|kept| Generation {
-            programs: kept
-                .programs
-                .then(|| [(); HOOKS].map(|()| self.hold_surely(Object::Program))),
+        let kept = self.kept.borrow();
+        Ok(kept.as_ref().filter(|_| table.served).map(|kept| InForce {
             counters: self.hold_surely(Object::Counters(kept.counters.clone())),
-            table: self.hold_surely(Object::Image(kept.table.clone())),
-            flags: 0,
+            image: self.hold_surely(Object::Image(kept.image.clone())),
         }))
     }
 
     fn commit(&self, generation: &Generation<Self::Handle>) -> Result<()> {
         self.may_fail(Errno::ENOMEM)?;
-        match (&generation.counters.value, &generation.table.value) {
-            (Object::Counters(counters), Object::Image(table)) => {
+        let rules = match &generation.rules {
+            Some(rules) => {
+                let hooks: Vec<_> = rules.hooks.iter().flatten().copied().collect();
+                let programs = rules.programs.len();
+                if hooks.len() != generation.table.each_hook().count()
+                    || hooks.iter().any(|hook| hook.program >= programs)
+                    || rules.packet_size == 0
+                    || !rules.packet_size.is_multiple_of(64)
+                {
+                    return Err(Errno::EINVAL);
+                }
+                Some((programs, hooks))
+            }
+            None => None,
+        };
+        match (&generation.counters.value, &generation.image.value) {
+            (Object::Counters(counters), Object::Image(image)) => {
                 self.kept.replace(Some(Kept {
-                    programs: generation.programs.is_some(),
+                    rules,
                     counters: counters.clone(),
-                    table: table.clone(),
+                    image: image.clone(),
                 }));
                 Ok(())
             }
@@ -255,10 +278,13 @@ impl System for Fake {
         }
     }
 
-    /// Knows the target FOREIGN, whose data must not be zero; but for its first
-    /// eight bytes it is private.
-    fn extension(&self, entry: &mut [u8], at: usize) -> Result<u32> {
+    /// A kernel half knows the target FOREIGN, whose data must not be zero; but
+    /// for its first eight bytes it is private.
+    fn extension(&self, _: &TableSpec, entry: &mut [u8], at: usize) -> Result<u32> {
         self.may_fail(Errno::ENOPROTOOPT)?;
+        if cfg!(feature = "links") {
+            return Err(Errno::ENOPROTOOPT);
+        }
         let (header, data) = entry
             .get_mut(at..)
             .and_then(|target| target.split_at_mut_checked(32))
@@ -293,8 +319,8 @@ impl System for Fake {
         self.hold(Object::Image(draft.value.as_slice().into()))
     }
 
-    fn image(&self, table: &Self::Handle) -> Result<Self::Image> {
-        match &table.value {
+    fn image(&self, image: &Self::Handle) -> Result<Self::Image> {
+        match &image.value {
             Object::Image(image) => self.hold(image.clone()),
             _ => Err(Errno::EINVAL),
         }
@@ -318,18 +344,29 @@ impl System for Fake {
         Ok((self.hold(Object::Map)?, self.hold(vec![0; len])?))
     }
 
+    fn new_packets(&self, len: usize) -> Result<Self::Handle> {
+        match len {
+            0 => Err(Errno::EINVAL),
+            _ => self.hold(Object::Map),
+        }
+    }
+
+    #[cfg(feature = "links")]
     fn total_memory(&self) -> u64 {
         1 << 30
     }
 
+    #[cfg(feature = "links")]
     fn new_named(&self, _: Shape) -> Result<(Self::Handle, u32)> {
         Ok((self.hold(Object::Map)?, 1))
     }
 
+    #[cfg(feature = "links")]
     fn new_array(&self, _: &Self::Handle, _: u32) -> Result<(Self::Handle, u32)> {
         Ok((self.hold(Object::Map)?, 1))
     }
 
+    #[cfg(feature = "links")]
     fn fill_array(&self, _: &Self::Handle, places: &[u32], maps: &[Self::Handle]) -> Result<()> {
         match places.len() == maps.len() {
             true => self.hold(()).map(drop),
@@ -337,6 +374,7 @@ impl System for Fake {
         }
     }
 
+    #[cfg(feature = "links")]
     fn named(&self, id: u32) -> Result<Self::Handle> {
         match id {
             1 => self.hold(Object::Map),

@@ -11,9 +11,12 @@ use core::sync::atomic::AtomicU64;
 
 use bpf_abi::attr::FuncInfo;
 use bpfilter_msgfmt::HOOKS;
-use umh_core::abi::ExtensionKind;
+use heapless::Vec;
+use umh_core::abi::{ExtensionKind, TableSpec};
 use umh_core::errno::{Errno, Result};
-use umh_core::ir::named::{ARRAYS, Shape};
+use umh_core::ir::named::ARRAYS;
+#[cfg(feature = "links")]
+use umh_core::ir::named::Shape;
 use umh_core::program::Insn;
 use umh_core::target::Machine;
 
@@ -36,20 +39,60 @@ impl UserAddr {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Tid(pub u32);
 
-/// What a network namespace is committed to: see `struct bpfilter_generation`.
+/// What a network namespace is committed to, of one table: see `struct
+/// bpfilter_generation`.
 #[derive(Debug)]
 pub struct Generation<H> {
-    /// The hooks' programs; `None` leaves the hooks accepting.
-    pub programs: Option<[H; HOOKS]>,
+    /// Whose generation it is.
+    pub table: &'static TableSpec,
+    /// What runs at the table's hooks; `None` for counters alone.
+    pub rules: Option<Rules<H>>,
     /// The counter map.
     pub counters: H,
     /// The sealed table image.
-    pub table: H,
+    pub image: H,
     /// `GEN_*`.
     pub flags: u32,
 }
 
+/// The programs of a generation, and how packets get to them.
+#[derive(Debug)]
+pub struct Rules<H> {
+    /// The programs, each once.
+    pub programs: Vec<H, HOOKS>,
+    /// What runs at each hook, by its number; `None` for hooks that the table
+    /// does not have.
+    pub hooks: [Option<AtHook>; HOOKS],
+    /// The memory in which programs are handed packets.
+    pub packets: H,
+    /// Bytes of it for each packet.
+    pub packet_size: u32,
+}
+
+/// What runs at one hook.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct AtHook {
+    /// Which one of the programs.
+    pub program: usize,
+    /// What it reads of a packet.
+    pub reads: u32,
+    /// The position at which a packet starts.
+    pub entry: u32,
+    /// That of the hook's policy.
+    pub underflow: u32,
+}
+
+/// What the helper needs of a generation that is in force.
+#[derive(Debug)]
+pub struct InForce<H> {
+    /// The counter map.
+    pub counters: H,
+    /// The sealed table image.
+    pub image: H,
+}
+
 /// Maps that are put into an array at once.
+#[cfg(feature = "links")]
 pub const BATCH: usize = 64;
 
 /// The maps of a program by their purpose, see [`umh_core::program::Map`].
@@ -61,6 +104,8 @@ pub struct Maps<'a, H> {
     pub state: &'a H,
     /// The counter map.
     pub counters: &'a H,
+    /// The memory in which programs are handed packets.
+    pub packets: &'a H,
     /// The arrays of tables that rules know by name.
     pub named: &'a [Option<H>; ARRAYS],
 }
@@ -94,18 +139,18 @@ pub trait System {
     /// `len` bytes of zeros. They cost nothing before they are touched.
     fn memory(&self, len: usize) -> Result<Self::Memory>;
 
-    /// The generation of the request's namespace.
-    fn recover(&self) -> Result<Option<Generation<Self::Handle>>>;
+    /// The generation of a table in the request's namespace.
+    fn recover(&self, table: &TableSpec) -> Result<Option<InForce<Self::Handle>>>;
 
     /// Replaces that generation. When this returns, nothing runs in the old
     /// one any more.
     fn commit(&self, generation: &Generation<Self::Handle>) -> Result<()>;
 
-    /// Finds and checks the match or target at `at` of `entry` in x_tables, and
-    /// brings its data into the form that is given back. Returns by which number
+    /// Finds and checks the match or target at `at` of `entry`, a rule of
+    /// `table`, in x_tables, and brings its data into the form that is given back. Returns by which number
     /// the programs of the next generation call it. ENOPROTOOPT where nobody
     /// can.
-    fn extension(&self, entry: &mut [u8], at: usize) -> Result<u32>;
+    fn extension(&self, table: &TableSpec, entry: &mut [u8], at: usize) -> Result<u32>;
 
     /// Publishes the names of all matches or targets, each in a line.
     fn publish(&self, kind: ExtensionKind, names: &[u8]) -> Result<()>;
@@ -117,7 +162,7 @@ pub trait System {
     fn seal(&self, draft: Self::Draft) -> Result<Self::Handle>;
 
     /// The bytes of a table image.
-    fn image(&self, table: &Self::Handle) -> Result<Self::Image>;
+    fn image(&self, image: &Self::Handle) -> Result<Self::Image>;
 
     /// A counter map of `len` bytes, all zero.
     fn new_counters(&self, len: usize) -> Result<Self::Handle>;
@@ -128,26 +173,34 @@ pub trait System {
     /// A map of `len` bytes of zeros, to be filled before programs use it.
     fn new_map(&self, len: usize) -> Result<(Self::Handle, Self::Contents)>;
 
+    /// A map of `len` bytes of zeros for programs and the kernel half alone.
+    fn new_packets(&self, len: usize) -> Result<Self::Handle>;
+
     /// A table that rules know by name, for programs alone: values are zero,
     /// the first four bytes of each are a lock. Returns its id too.
+    #[cfg(feature = "links")]
     fn new_named(&self, shape: Shape) -> Result<(Self::Handle, u32)>;
 
     /// An array of so many maps that look like `one`, empty. Returns its id too.
+    #[cfg(feature = "links")]
     fn new_array(&self, one: &Self::Handle, len: u32) -> Result<(Self::Handle, u32)>;
 
     /// Puts each of `maps`, at most [`BATCH`], at its place in an array, and waits until no program
     /// runs that may not have seen it.
+    #[cfg(feature = "links")]
     fn fill_array(&self, array: &Self::Handle, places: &[u32], maps: &[Self::Handle])
     -> Result<()>;
 
     /// Bytes of memory that this machine has.
+    #[cfg(feature = "links")]
     fn total_memory(&self) -> u64;
 
     /// The map of this id, which some generation keeps alive.
+    #[cfg(feature = "links")]
     fn named(&self, id: u32) -> Result<Self::Handle>;
 
-    /// Loads a program of type NETFILTER, and the functions behind it. `insns`
-    /// name their maps by purpose, and are garbage after.
+    /// Loads a program, and the functions behind it. `insns` name their maps by
+    /// purpose, and are garbage after.
     fn load(
         &self,
         insns: &mut [Insn],

@@ -88,12 +88,12 @@ pub(crate) fn say(child: &mut Child, line: &str) {
     writeln!(child.stdin.as_mut().unwrap(), "{line}").unwrap();
 }
 
-/// The helper that `make umh` builds.
+/// The helper that `make tools` builds.
 pub(crate) fn real() -> PathBuf {
     let path = std::env::var_os("BPFILTER_UMH").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/bpfilter_umh"),
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/bpfilter_umh_links"),
         PathBuf::from,
     );
-    assert!(path.exists(), "{}: `make umh` builds it", path.display());
+    assert!(path.exists(), "{}: `make tools` builds it", path.display());
     path
 }

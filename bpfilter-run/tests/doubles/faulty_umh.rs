@@ -99,15 +99,16 @@ fn main() {
 ///   96      accepts all packets          100  the same, with connection tracking
 ///   97      drops on LOCAL_OUT           101  descriptors that are no programs
 ///   98, 99  drops on LOCAL_IN            102  one program is missing
-///   else    no programs                  103  flags that do not exist
+///   107     a hook of another table      103  flags that do not exist
+///   108     another table                else no programs
 ///
 /// Gives the errno, 0 for success. Where the fault comes after a commit, it
 /// does not come after 96.
 fn commit(len: u32) -> i32 {
-    let table = memfd(len);
+    let image = memfd(len);
     let counters = memfd(0);
     let programs = match len {
-        96 | 100 | 102 | 103 | 104 => Some([1, 1, 1]),
+        96 | 100 | 102..=104 | 107 | 108 => Some([1, 1, 1]),
         106 => Some([0, 0, 0]),
         97 => Some([1, 1, 0]),
         98 | 99 => Some([0, 1, 1]),
@@ -118,24 +119,33 @@ fn commit(len: u32) -> i32 {
         *out = slow_program();
     }
     let mut prog = [-1; msg::HOOKS];
-    for (fd, program) in prog.iter_mut().zip(programs.iter().flatten()) {
+    let [_, own @ .., _] = &mut prog;
+    for (fd, program) in own.iter_mut().zip(programs.iter().flatten()) {
         *fd = program.as_raw_fd();
     }
     match len {
-        101 => prog = [table.as_raw_fd(); msg::HOOKS],
-        102 => prog[1] = -1,
-        106 => prog[1..].fill(table.as_raw_fd()),
+        101 => own.fill(image.as_raw_fd()),
+        102 => own[1] = -1,
+        106 => own[1..].fill(image.as_raw_fd()),
+        107 => prog[0] = prog[1],
         _ => {}
     }
     let generation = msg::Generation {
+        family: 2,
+        table: match len {
+            108 => msg::TABLE_NAT,
+            _ => msg::TABLE_FILTER,
+        },
         prog,
         counters: counters.as_raw_fd(),
-        table: table.as_raw_fd(),
+        image: image.as_raw_fd(),
+        packets: -1,
         flags: match len {
             100 => msg::GEN_CONNTRACK,
             103 => 0x8000_0000,
             _ => 0,
         },
+        ..msg::Generation::new_zeroed()
     };
     let socket = control();
     // SAFETY: the call reads `generation`, live and of the length given.
@@ -200,7 +210,11 @@ fn last_seen() -> u32 {
 /// What the active generation's table says; ENOENT if there is none.
 fn recover() -> i32 {
     let socket = control();
-    let mut generation = msg::Generation::new_zeroed();
+    let mut generation = msg::Generation {
+        family: 2,
+        table: msg::TABLE_FILTER,
+        ..msg::Generation::new_zeroed()
+    };
     let mut len = size_of::<msg::Generation>() as u32;
     // SAFETY: the call writes `generation`, live and of the length given.
     let ret = unsafe {
@@ -225,7 +239,7 @@ fn recover() -> i32 {
         );
         File::from(fd)
     };
-    let table = take(generation.table);
+    let image = take(generation.image);
     drop(take(generation.counters));
     generation
         .prog
@@ -233,7 +247,7 @@ fn recover() -> i32 {
         .filter(|&fd| fd != -1)
         .for_each(|fd| drop(take(fd)));
     let mut said = [0; 4];
-    table.read_exact_at(&mut said, 0).unwrap();
+    image.read_exact_at(&mut said, 0).unwrap();
     u32::from_ne_bytes(said) as i32
 }
 

@@ -27,15 +27,15 @@ fn built(variable: &str, name: &str) -> PathBuf {
     );
     assert!(
         path.exists(),
-        "{} is not there: `make umh tools` builds it, or set {variable}",
+        "{} is not there: `make tools` builds it, or set {variable}",
         path.display()
     );
     path
 }
 
-/// The finished helper.
+/// The helper of bpfilter-run.
 pub fn umh_path() -> PathBuf {
-    built("BPFILTER_UMH", "bpfilter_umh")
+    built("BPFILTER_UMH", "bpfilter_umh_links")
 }
 
 /// The kernel half in user space.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! ADD_COUNTERS: adds the caller's numbers to those of the table in force.
 
-use umh_core::abi::{Counters, CountersInfo};
+use umh_core::abi::{Counters, CountersInfo, TableSpec};
 use umh_core::command::OptLen;
 use umh_core::errno::{Errno, Result};
 use umh_core::table::image::{Header, Image};
@@ -38,7 +38,7 @@ pub(super) fn add_counters<S: System>(
     match current.tally(system)? {
         Some(tally) => add_all(&tally, counters),
         None => {
-            let (generation, tally) = pristine_generation(system, image, caller.machine.cpus)?;
+            let (generation, tally) = pristine_generation(caller, current.table(), image)?;
             add_all(&tally, counters);
             system.commit(&generation)?;
         }
@@ -70,11 +70,12 @@ fn probe<S: System>(caller: &Caller<'_, S>, size: usize) -> Result<()> {
 /// A generation that holds the pristine table's counters and nothing else:
 /// without programs, so its hooks stay as they were.
 fn pristine_generation<S: System>(
-    system: &S,
+    caller: &Caller<'_, S>,
+    table: &'static TableSpec,
     image: &Image<'_>,
-    cpus: u32,
 ) -> Result<(Generation<S::Handle>, Tally<S>)> {
-    let rows = rows(cpus);
+    let system = caller.system;
+    let rows = rows(caller.machine.cpus);
     let mut draft = system.draft(size_of::<Header>() + image.bytes().len())?;
     let (head, entries) = Header::mut_from_prefix(&mut draft).map_err(|_| Errno::EIO)?;
     *head = Header {
@@ -84,9 +85,10 @@ fn pristine_generation<S: System>(
     image.bytes().write_to(entries).map_err(|_| Errno::EIO)?;
     let num_entries = image.header().num_entries;
     let generation = Generation {
-        programs: None,
+        table,
+        rules: None,
         counters: system.new_counters(map_len(rows, num_entries)?)?,
-        table: system.seal(draft)?,
+        image: system.seal(draft)?,
         flags: 0,
     };
     let tally = Tally::map(system, &generation.counters, rows, num_entries)?;

@@ -6,15 +6,17 @@
 
 use bpfilter_msgfmt::HOOKS;
 use heapless::Vec;
+use umh_core::abi::Hook;
 use umh_core::errno::{Errno, Result};
-use umh_core::ir::named::{ARRAYS, Named};
-use umh_core::plan::{Plan, Room, Unplanned};
-use umh_core::program::{self, Insn, PROGRAM_MAX};
+use umh_core::plan::{Plan, Room, Ruleset, Unplanned};
+use umh_core::program::{self, Insn, PROGRAM_MAX, PacketMemory};
 use umh_core::table::Table;
 use umh_core::target::Machine;
 use zerocopy::FromBytes;
 
-use crate::system::{BATCH, Maps, System};
+#[cfg(feature = "links")]
+use super::named;
+use crate::system::{AtHook, Maps, Rules, System};
 
 /// Loads the programs of `table`, which count in `counters` and keep all
 /// maps that they use alive.
@@ -23,8 +25,11 @@ pub(super) fn compile<S: System>(
     machine: &Machine,
     table: &mut Table<'_>,
     counters: &S::Handle,
-) -> Result<[S::Handle; HOOKS]> {
-    let named = arrays(system, table)?;
+) -> Result<Rules<S::Handle>> {
+    #[cfg(feature = "links")]
+    let named = named::arrays(system, table)?;
+    #[cfg(not(feature = "links"))]
+    let named = [];
     let mut room = Room::of(table);
     let mut drafts;
     let plan = loop {
@@ -41,82 +46,59 @@ pub(super) fn compile<S: System>(
     let ruleset = plan.write(&mut data_bytes, &mut state_bytes)?;
     drop((data_bytes, state_bytes));
 
+    let memory = PacketMemory::of(&ruleset);
+    let packets = system.new_packets(memory.len())?;
     let maps = Maps {
         data: &data,
         state: &state,
         counters,
+        packets: &packets,
         named: &named,
     };
+    let (programs, hooks) = programs(system, &ruleset, &maps)?;
+    Ok(Rules {
+        programs,
+        hooks,
+        packets,
+        packet_size: u32::try_from(memory.size).map_err(|_| Errno::ENOMEM)?,
+    })
+}
+
+/// The programs that a table's hooks have.
+type Programs<H> = (Vec<H, HOOKS>, [Option<AtHook>; HOOKS]);
+
+/// Loads a program for each hook, or for several if it is the same.
+fn programs<S: System>(
+    system: &S,
+    ruleset: &Ruleset<'_>,
+    maps: &Maps<'_, S::Handle>,
+) -> Result<Programs<S::Handle>> {
     let mut memory = system.memory(PROGRAM_MAX * size_of::<Insn>())?;
     let (room, _) =
         <[Insn]>::mut_from_prefix_with_elems(&mut memory, PROGRAM_MAX).map_err(|_| Errno::EIO)?;
-    let mut programs = Vec::<S::Handle, HOOKS>::new();
+    let table = ruleset.table();
+    let (mut programs, mut hooks) = (Vec::new(), [None; HOOKS]);
+    // The first hook that has each of the programs.
+    let mut first = Vec::<Hook, HOOKS>::new();
     for hook in table.spec().each_hook() {
-        let built = program::build(&ruleset, hook, room)?;
-        let insns = room.get_mut(..built.len).ok_or(Errno::EIO)?;
-        let program = system.load(insns, built.functions(), &maps)?;
-        programs.push(program).map_err(|_| Errno::EIO)?;
-    }
-    // The generation has a program for each hook of the tables that are served.
-    programs.into_array().map_err(|_| Errno::EIO)
-}
-
-/// The maps of all tables that rules know by name, in arrays; those that they
-/// are in already, if it is the same tables as before.
-fn arrays<S: System>(system: &S, table: &mut Table<'_>) -> Result<[Option<S::Handle>; ARRAYS]> {
-    let mut arrays = [const { None }; ARRAYS];
-    let mut ids = *table.arrays_mut();
-    let known = ids.iter().any(|&id| id != 0);
-    for (array, (handle, id)) in arrays.iter_mut().zip(&mut ids).enumerate() {
-        if !known {
-            *handle = fill(system, table.named_mut(), array, id)?;
-        } else if *id != 0 {
-            *handle = Some(system.named(*id)?);
-        }
-    }
-    *table.arrays_mut() = ids;
-    Ok(arrays)
-}
-
-/// One of these arrays, its id too; none if no table's map belongs there.
-fn fill<S: System>(
-    system: &S,
-    tables: &mut [Named],
-    array: usize,
-    id: &mut u32,
-) -> Result<Option<S::Handle>> {
-    let len = tables.len() as u32;
-    let mut made = None;
-    let (mut places, mut maps) = (Vec::<u32, BATCH>::new(), Vec::<S::Handle, BATCH>::new());
-    for (place, table) in (0..)
-        .zip(tables)
-        .filter(|(_, table)| table.array() == array)
-    {
-        let map = match table.map {
-            0 => {
-                let (map, id) = system.new_named(table.shape(system.total_memory()))?;
-                table.map = id;
-                map
+        let same = |first: &Hook| program::same(ruleset, *first, hook);
+        let program = match first.iter().position(same) {
+            Some(program) => program,
+            None => {
+                let built = program::build(ruleset, hook, room)?;
+                let insns = room.get_mut(..built.len).ok_or(Errno::EIO)?;
+                let program = system.load(insns, built.functions(), maps)?;
+                programs.push(program).map_err(|_| Errno::EIO)?;
+                first.push(hook).map_err(|_| Errno::EIO)?;
+                programs.len() - 1
             }
-            id => system.named(id)?,
         };
-        if made.is_none() {
-            let (handle, its_id) = system.new_array(&map, len)?;
-            *id = its_id;
-            made = Some(handle);
-        }
-        if maps.is_full()
-            && let Some(array) = &made
-        {
-            system.fill_array(array, &places, &maps)?;
-            places.clear();
-            maps.clear();
-        }
-        maps.push(map).map_err(|_| Errno::EIO)?;
-        places.push(place).map_err(|_| Errno::EIO)?;
+        *hooks.get_mut(hook.number()).ok_or(Errno::EIO)? = Some(AtHook {
+            program,
+            reads: program::reads(ruleset, hook),
+            entry: table.hook_entry(hook).0,
+            underflow: table.underflow(hook).0,
+        });
     }
-    if let Some(array) = &made {
-        system.fill_array(array, &places, &maps)?;
-    }
-    Ok(made)
+    Ok((programs, hooks))
 }

@@ -12,7 +12,7 @@ use umh_core::errno::{Errno, Result};
 use umh_core::table::image::Image;
 use umh_core::table::pristine::Pristine;
 
-use crate::system::{Generation, System};
+use crate::system::{InForce, System};
 
 /// Bytes of one counter, packets and bytes, in a counter map.
 const COUNTER: usize = size_of::<Counters>();
@@ -21,23 +21,30 @@ const PAIR: usize = COUNTER / size_of::<AtomicU64>();
 
 /// The table in force in the namespace of the request.
 pub(super) struct Current<S: System> {
-    committed: Option<(Generation<S::Handle>, S::Image)>,
+    table: &'static TableSpec,
+    committed: Option<(InForce<S::Handle>, S::Image)>,
     pristine: Pristine,
 }
 
 impl<S: System> Current<S> {
-    pub(super) fn open(system: &S, table: &TableSpec) -> Result<Self> {
-        let committed = match system.recover()? {
+    pub(super) fn open(system: &S, table: &'static TableSpec) -> Result<Self> {
+        let committed = match system.recover(table)? {
             Some(generation) => {
-                let image = system.image(&generation.table)?;
+                let image = system.image(&generation.image)?;
                 Some((generation, image))
             }
             None => None,
         };
         Ok(Self {
+            table,
             committed,
             pristine: Pristine::new(table)?,
         })
+    }
+
+    /// Which table it is.
+    pub(super) fn table(&self) -> &'static TableSpec {
+        self.table
     }
 
     pub(super) fn image(&self) -> Result<Image<'_>> {

@@ -10,6 +10,8 @@ mod compile;
 mod current;
 mod entries;
 mod extensions;
+#[cfg(feature = "links")]
+mod named;
 mod replace;
 mod stream;
 

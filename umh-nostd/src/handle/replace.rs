@@ -6,8 +6,10 @@
 //! are built, and what is needed to read the old counters is at hand. What
 //! comes after it (giving the caller the old counters) cannot fail the call.
 
-use bpfilter_msgfmt::{GEN_ACCOUNTING, GEN_CONNTRACK, GEN_IDS};
-use umh_core::abi::{Counters, Replace};
+use bpfilter_msgfmt::GEN_CONNTRACK;
+#[cfg(feature = "links")]
+use bpfilter_msgfmt::{GEN_ACCOUNTING, GEN_IDS};
+use umh_core::abi::{Counters, Replace, TableSpec};
 use umh_core::arena::Arena;
 use umh_core::command::OptLen;
 use umh_core::errno::{Errno, Result};
@@ -23,6 +25,16 @@ use super::current::{Current, Tally, map_len, rows};
 use super::stream::Stream;
 use crate::system::{Generation, System, UserAddr};
 
+/// What rules that need these features need of the namespace. What x_tables'
+/// own extensions need, they ask for themselves.
+const FLAGS: &[(Features, u32)] = &[
+    (Features::CONNTRACK, GEN_CONNTRACK),
+    #[cfg(feature = "links")]
+    (Features::SOCKETS, GEN_IDS),
+    #[cfg(feature = "links")]
+    (Features::ACCOUNTING, GEN_ACCOUNTING),
+];
+
 pub(super) fn replace<S: System>(
     caller: &Caller<'_, S>,
     header: &Replace,
@@ -34,7 +46,7 @@ pub(super) fn replace<S: System>(
     let size = check_header(header, len.number())?;
     let num_counters = image.header().num_entries;
 
-    let generation = build(caller, header, size, image)?;
+    let generation = build(caller, current.table(), header, size, image)?;
     let tally = current.tally(system)?;
     let stream = Stream::new(caller, UserAddr(header.counters))?;
     system.commit(&generation)?;
@@ -46,6 +58,7 @@ pub(super) fn replace<S: System>(
 /// Builds the generation that the caller asks for.
 fn build<S: System>(
     caller: &Caller<'_, S>,
+    spec: &'static TableSpec,
     header: &Replace,
     size: usize,
     current: &Image<'_>,
@@ -67,7 +80,7 @@ fn build<S: System>(
     let Machine { host, cpus, .. } = &caller.machine;
     let mut arena = Arena::new(&mut work);
     let num_counters = current.header().num_entries;
-    let extensions = &mut |entry: &mut [u8], at| system.extension(entry, at);
+    let extensions = &mut |entry: &mut [u8], at| system.extension(spec, entry, at);
     let mut table = Table::check(
         header,
         num_counters,
@@ -80,14 +93,10 @@ fn build<S: System>(
     let info = table.info();
     let rows = rows(*cpus);
     let counters = system.new_counters(map_len(rows, info.num_entries)?)?;
-    let programs = compile(system, &caller.machine, &mut table, &counters)?;
+    let rules = compile(system, &caller.machine, &mut table, &counters)?;
     let mut flags = 0;
-    for (feature, flag) in [
-        (Features::CONNTRACK, GEN_CONNTRACK),
-        (Features::SOCKETS, GEN_IDS),
-        (Features::ACCOUNTING, GEN_ACCOUNTING),
-    ] {
-        if table.needs().contains(feature) {
+    for (feature, flag) in FLAGS {
+        if table.needs().contains(*feature) {
             flags |= flag;
         }
     }
@@ -104,9 +113,10 @@ fn build<S: System>(
     table.into_entries();
     drop(work);
     Ok(Generation {
-        programs: Some(programs),
+        table: spec,
+        rules: Some(rules),
         counters,
-        table: system.seal(draft)?,
+        image: system.seal(draft)?,
         flags,
     })
 }

@@ -5,13 +5,13 @@
 //! back, and the step between a generation and its descriptors.
 
 use bpfilter_msgfmt as msg;
-use umh_core::abi::ExtensionKind;
+use umh_core::abi::{ExtensionKind, TableSpec};
 use umh_core::errno::{Errno, Result};
 use zerocopy::IntoBytes;
 
 use super::fd::Fd;
 use super::raw;
-use crate::system::Generation;
+use crate::system::{Generation, InForce};
 
 /// What stands for a descriptor that is not there.
 const NONE: i32 = -1;
@@ -24,51 +24,60 @@ impl Control {
         raw::datagram_socket().map(Self)
     }
 
+    /// What the kernel half knows of packets, bits of [`msg::reads`].
+    #[cfg(not(feature = "links"))]
+    pub(super) fn reads(&self) -> Result<u32> {
+        let mut known = 0u32;
+        raw::get_option(&self.0, msg::SO_READS, &mut known)?;
+        Ok(known)
+    }
+
     /// See [`crate::system::System::recover`].
-    pub(super) fn recover(&self) -> Result<Option<Generation<Fd>>> {
-        let raw = match raw::recover(&self.0) {
-            Ok(raw) => raw,
+    pub(super) fn recover(&self, table: &TableSpec) -> Result<Option<InForce<Fd>>> {
+        let mut raw = absent(table);
+        match raw::get_option(&self.0, msg::SO_RECOVER, &mut raw) {
+            Ok(()) => {}
             // The second is for a kernel half that keeps no generations, so
             // that there is none to lose.
             Err(Errno::ENOENT | Errno::ENOPROTOOPT) => return Ok(None),
             Err(errno) => return Err(errno),
-        };
+        }
         // All of them are owned before anything can go wrong.
-        let (counters, table) = (own(raw.counters), own(raw.table));
-        let [local_in, forward, local_out] = raw.prog;
-        let programs = match (own(local_in), own(forward), own(local_out)) {
-            (Some(local_in), Some(forward), Some(local_out)) => {
-                Some([local_in, forward, local_out])
-            }
-            (None, None, None) => None,
-            _ => return Err(Errno::EIO),
-        };
-        Ok(Some(Generation {
-            programs,
+        let (counters, image) = (own(raw.counters), own(raw.image));
+        drop((own(raw.packets), raw.prog.map(own)));
+        Ok(Some(InForce {
             counters: counters.ok_or(Errno::EIO)?,
-            table: table.ok_or(Errno::EIO)?,
-            flags: raw.flags,
+            image: image.ok_or(Errno::EIO)?,
         }))
     }
 
     /// See [`crate::system::System::commit`].
     pub(super) fn commit(&self, generation: &Generation<Fd>) -> Result<()> {
-        let prog = match &generation.programs {
-            Some(programs) => programs.each_ref().map(Fd::raw),
-            None => [NONE; msg::HOOKS],
-        };
-        let raw = msg::Generation {
-            prog,
+        let mut raw = msg::Generation {
             counters: generation.counters.raw(),
-            table: generation.table.raw(),
+            image: generation.image.raw(),
             flags: generation.flags,
+            ..absent(generation.table)
         };
+        if let Some(rules) = &generation.rules {
+            raw.packets = rules.packets.raw();
+            raw.packet_size = rules.packet_size;
+            let parts = raw.prog.iter_mut().zip(&mut raw.reads);
+            let positions = raw.hook_entry.iter_mut().zip(&mut raw.underflow);
+            for (((prog, reads), (entry, underflow)), hook) in
+                parts.zip(positions).zip(&rules.hooks)
+            {
+                let Some(hook) = hook else { continue };
+                *prog = rules.programs.get(hook.program).ok_or(Errno::EIO)?.raw();
+                (*reads, *entry, *underflow) = (hook.reads, hook.entry, hook.underflow);
+            }
+        }
         raw::set_option(&self.0, msg::SO_COMMIT, raw.as_bytes()).map(drop)
     }
 
     /// See [`crate::system::System::extension`].
-    pub(super) fn extension(&self, entry: &mut [u8], at: usize) -> Result<u32> {
-        raw::extension(&self.0, entry, at)
+    pub(super) fn extension(&self, table: &TableSpec, entry: &mut [u8], at: usize) -> Result<u32> {
+        raw::extension(&self.0, table, entry, at)
     }
 
     /// See [`crate::system::System::publish`].
@@ -78,6 +87,23 @@ impl Control {
             ExtensionKind::Target => msg::SO_TARGETS,
         };
         raw::set_option(&self.0, option, names).map(drop)
+    }
+}
+
+/// No generation of a table.
+fn absent(table: &TableSpec) -> msg::Generation {
+    msg::Generation {
+        family: table.family.number(),
+        table: table.kind as u32,
+        prog: [NONE; msg::HOOKS],
+        reads: [0; msg::HOOKS],
+        hook_entry: [0; msg::HOOKS],
+        underflow: [0; msg::HOOKS],
+        counters: NONE,
+        image: NONE,
+        packets: NONE,
+        packet_size: 0,
+        flags: 0,
     }
 }
 

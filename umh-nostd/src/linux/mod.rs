@@ -5,10 +5,13 @@
 //! exit. Calls that rustix has are made through it, the others in [`raw`].
 
 mod bpf;
-mod btf;
 mod caller;
 mod control;
 mod fd;
+#[cfg(not(feature = "links"))]
+mod kernel_half;
+#[cfg(feature = "links")]
+mod links;
 mod log;
 mod memory;
 mod raw;
@@ -21,20 +24,35 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::BorrowedFd;
 use rustix::io;
 use rustix::time::{ClockId, Timespec, clock_getres};
-use umh_core::abi::ExtensionKind;
+use umh_core::abi::{ExtensionKind, TableSpec};
 use umh_core::errno::{Errno, Result};
+#[cfg(feature = "links")]
 use umh_core::extension::registry;
+#[cfg(feature = "links")]
 use umh_core::ir::named::Shape;
 use umh_core::program::Insn;
 use umh_core::target::{Host, Machine};
 
 use crate::serve::{End, Mailbox, serve};
-use crate::system::{Generation, Maps, System, Tid, UserAddr};
-use btf::Missing;
+use crate::system::{Generation, InForce, Maps, System, Tid, UserAddr};
 use control::Control;
 use fd::Fd;
-use log::{Line, Log};
+#[cfg(not(feature = "links"))]
+use kernel_half as way;
+#[cfg(feature = "links")]
+use links as way;
+#[cfg(feature = "links")]
+use log::Line;
+use log::Log;
 use memory::{CounterMap, Draft, Image, Memory};
+
+/// Why rules cannot run here, in words for the log.
+enum Missing {
+    /// A part of the kernel, by the name that its configuration or BTF has.
+    Part(&'static str),
+    /// Something that only a number tells of.
+    Failed(&'static str, Errno),
+}
 
 /// The kernel of this machine.
 struct Linux {
@@ -46,16 +64,19 @@ struct Linux {
 }
 
 impl Linux {
-    /// Finds out what the rules run on. Says in the log if they cannot, or
-    /// which of them cannot.
+    /// Finds out what the rules run on. Says in the log if they cannot.
     fn find_out(&self) -> Option<Machine> {
-        let missing = match btf::resolve() {
-            Ok(kernel) => match bpf::possible_cpus() {
+        let missing = match way::resolve(&self.control) {
+            Ok((packets, features)) => match bpf::possible_cpus() {
                 Ok(cpus) => {
-                    let features = kernel.features();
                     let host = Host { features, hz: hz() };
+                    #[cfg(feature = "links")]
                     self.tell_lacking(&host);
-                    return Some(Machine { kernel, host, cpus });
+                    return Some(Machine {
+                        packets,
+                        host,
+                        cpus,
+                    });
                 }
                 Err(errno) => Missing::Failed("per-CPU maps", errno),
             },
@@ -72,6 +93,7 @@ impl Linux {
     }
 
     /// Logs what rules are refused for here, if there is anything.
+    #[cfg(feature = "links")]
     fn tell_lacking(&self, host: &Host) {
         let mut found = false;
         let mut line = Line::error("this kernel lacks what these need:");
@@ -126,16 +148,16 @@ impl System for Linux {
         Memory::new(len)
     }
 
-    fn recover(&self) -> Result<Option<Generation<Fd>>> {
-        self.control.recover()
+    fn recover(&self, table: &TableSpec) -> Result<Option<InForce<Fd>>> {
+        self.control.recover(table)
     }
 
     fn commit(&self, generation: &Generation<Fd>) -> Result<()> {
         self.control.commit(generation)
     }
 
-    fn extension(&self, entry: &mut [u8], at: usize) -> Result<u32> {
-        self.control.extension(entry, at)
+    fn extension(&self, table: &TableSpec, entry: &mut [u8], at: usize) -> Result<u32> {
+        self.control.extension(table, entry, at)
     }
 
     fn publish(&self, kind: ExtensionKind, names: &[u8]) -> Result<()> {
@@ -150,8 +172,8 @@ impl System for Linux {
         draft.seal()
     }
 
-    fn image(&self, table: &Fd) -> Result<Image> {
-        Image::new(table)
+    fn image(&self, image: &Fd) -> Result<Image> {
+        Image::new(image)
     }
 
     fn new_counters(&self, len: usize) -> Result<Fd> {
@@ -168,28 +190,37 @@ impl System for Linux {
         Ok((map, contents))
     }
 
+    fn new_packets(&self, len: usize) -> Result<Fd> {
+        bpf::new_packets(len)
+    }
+
+    #[cfg(feature = "links")]
     fn new_named(&self, shape: Shape) -> Result<(Fd, u32)> {
-        bpf::new_named(shape)
+        links::new_named(shape)
     }
 
+    #[cfg(feature = "links")]
     fn new_array(&self, one: &Fd, len: u32) -> Result<(Fd, u32)> {
-        bpf::new_array(one, len)
+        links::new_array(one, len)
     }
 
+    #[cfg(feature = "links")]
     fn fill_array(&self, array: &Fd, places: &[u32], maps: &[Fd]) -> Result<()> {
-        bpf::fill_array(array, places, maps)
+        links::fill_array(array, places, maps)
     }
 
+    #[cfg(feature = "links")]
     fn total_memory(&self) -> u64 {
         raw::total_memory()
     }
 
+    #[cfg(feature = "links")]
     fn named(&self, id: u32) -> Result<Fd> {
-        bpf::map_by_id(id)
+        links::map_by_id(id)
     }
 
     fn load(&self, insns: &mut [Insn], functions: &[FuncInfo], maps: &Maps<'_, Fd>) -> Result<Fd> {
-        let loaded = bpf::load(insns, functions, maps);
+        let loaded = way::load(insns, functions, maps);
         if let Err(errno) = loaded {
             // The caller can do nothing about it, and does not know what it
             // was that failed.

@@ -9,7 +9,7 @@ use core::ops::Range;
 use core::ptr;
 
 use bpf_abi::Command;
-use bpfilter_msgfmt::{Extension, Generation, SO_EXTENSION, SO_RECOVER};
+use bpfilter_msgfmt::{Extension, SO_EXTENSION};
 use linux_raw_sys::general::{
     __NR_bpf, __NR_exit_group, __NR_fsmount, __NR_fsopen, __NR_getsockopt, __NR_memfd_create,
     __NR_mknodat, __NR_openat, __NR_process_vm_readv, __NR_process_vm_writev, __NR_rt_sigaction,
@@ -17,8 +17,9 @@ use linux_raw_sys::general::{
     MFD_CLOEXEC, MFD_NOEXEC_SEAL, O_CLOEXEC, O_WRONLY, S_IFCHR, SIGPIPE,
 };
 use linux_raw_sys::net::AF_INET;
+use umh_core::abi::TableSpec;
 use umh_core::errno::{Errno, Result};
-use zerocopy::{FromBytes, FromZeros, IntoBytes};
+use zerocopy::{FromBytes, IntoBytes};
 
 use super::fd::Fd;
 use crate::arch::{self, syscall6};
@@ -99,33 +100,43 @@ pub(super) fn datagram_socket() -> Result<Fd> {
     unsafe { opened(syscall6(__NR_socket, args)) }
 }
 
-/// `getsockopt(SOL_IP, BPFILTER_SO_RECOVER)`: numbers of new descriptors.
-pub(super) fn recover(socket: &Fd) -> Result<Generation> {
-    let mut value = Generation::new_zeroed();
-    let mut len = size_of_val(&value) as u32;
+/// `getsockopt(SOL_IP, option)`, which reads `value` and fills all of it.
+pub(super) fn get_option<T: FromBytes + IntoBytes>(
+    socket: &Fd,
+    option: u32,
+    value: &mut T,
+) -> Result<()> {
+    let mut len = size_of::<T>() as u32;
     let args = [
         socket.number(),
         SOL_IP,
-        SO_RECOVER as usize,
-        (&raw mut value).expose_provenance(),
+        option as usize,
+        ptr::from_mut(value).expose_provenance(),
         (&raw mut len).expose_provenance(),
         0,
     ];
     // SAFETY: `len` says how many bytes may be written to `value`, of which
     // all values are valid; both are live and borrowed by nothing else.
     result(unsafe { syscall6(__NR_getsockopt, args) })?;
-    if len as usize == size_of_val(&value) {
-        Ok(value)
+    if len as usize == size_of::<T>() {
+        Ok(())
     } else {
         Err(Errno::EIO)
     }
 }
 
 /// `setsockopt(SOL_IP, BPFILTER_SO_EXTENSION)`: the number of the match or
-/// target at `at` of `entry`, whose data the kernel half changes. It ends within
+/// target at `at` of `entry`, a rule of `table`, whose data the kernel half changes. It ends within
 /// its entry, as `entry` has passed the checks of all sizes.
-pub(super) fn extension(socket: &Fd, entry: &mut [u8], at: usize) -> Result<u32> {
+pub(super) fn extension(
+    socket: &Fd,
+    table: &TableSpec,
+    entry: &mut [u8],
+    at: usize,
+) -> Result<u32> {
     let value = Extension {
+        family: table.family.number(),
+        table: table.kind as u32,
         entry: entry.as_mut_ptr().expose_provenance() as u64,
         offset: at as u64,
     };
@@ -191,6 +202,7 @@ fn address(text: &CStr) -> usize {
 }
 
 /// Bytes of memory that this machine has; 0 if they are not to be had.
+#[cfg(feature = "links")]
 pub(super) fn total_memory() -> u64 {
     // The kernel's `struct sysinfo`: this is the fifth number, in bytes on a
     // 64-bit machine.

@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! What this kernel can do.
+//! What the kernel's BTF says of its structures and functions.
 //!
-//! Owns: finding out, once, with bpf(2) alone, so that it works without any
-//! file system: whether it knows programs of type NETFILTER, and what its BTF
-//! says of its structures and functions. BTF is several megabytes; it is
-//! mapped, looked into and given back.
+//! Owns: finding it, with bpf(2) alone, so that it works without any file
+//! system. BTF is several megabytes; it is mapped, looked into and given back.
 
 use umh_core::arena::Arena;
 use umh_core::errno::{Errno, Result};
 use umh_core::target::Kernel;
 use umh_core::target::btf::Btf;
 
-use super::bpf;
-use super::fd::Fd;
-use super::memory::Memory;
+use super::objects;
+use crate::linux::Missing;
+use crate::linux::fd::Fd;
+use crate::linux::memory::Memory;
 
 /// More than this is no vmlinux that anybody has seen.
 const MAX_BTF: usize = 256 << 20;
@@ -21,22 +20,8 @@ const MAX_BTF: usize = 256 << 20;
 /// makes, modules come after it.
 const MAX_OBJECTS: usize = 64;
 
-/// Why rules cannot run here, in words for the log.
-pub(super) enum Missing {
-    /// A part of the kernel, by the name that its configuration or BTF has.
-    Part(&'static str),
-    /// Something that only a number tells of.
-    Failed(&'static str, Errno),
-}
-
 /// What programs must know of this kernel.
 pub(super) fn resolve() -> core::result::Result<Kernel, Missing> {
-    // A program as small as can be. Loading one also makes a kernel that has
-    // not looked at its own BTF yet do so.
-    bpf::load_trivial().map_err(|errno| match errno {
-        Errno::EPERM => Missing::Failed("bpf(2)", errno),
-        _ => Missing::Part("programs of type NETFILTER (CONFIG_NETFILTER_BPF_LINK)"),
-    })?;
     let object = vmlinux().map_err(|_| Missing::Part("BTF (CONFIG_DEBUG_INFO_BTF)"))?;
     let failed = |errno| Missing::Failed("BTF", errno);
     let bytes = contents(&object).map_err(failed)?;
@@ -50,12 +35,12 @@ pub(super) fn resolve() -> core::result::Result<Kernel, Missing> {
 fn vmlinux() -> Result<Fd> {
     let mut id = 0;
     for _ in 0..MAX_OBJECTS {
-        id = bpf::next_btf(id)?;
+        id = objects::next_btf(id)?;
         // One that has gone in between is none that we look for.
-        let Ok(object) = bpf::btf_by_id(id) else {
+        let Ok(object) = objects::btf_by_id(id) else {
             continue;
         };
-        let (info, name) = bpf::btf_info(&object, &mut [])?;
+        let (info, name) = objects::btf_info(&object, &mut [])?;
         if info.kernel_btf != 0 && name.starts_with(b"vmlinux\0") {
             return Ok(object);
         }
@@ -64,12 +49,12 @@ fn vmlinux() -> Result<Fd> {
 }
 
 fn contents(object: &Fd) -> Result<Memory> {
-    let (info, _) = bpf::btf_info(object, &mut [])?;
+    let (info, _) = objects::btf_info(object, &mut [])?;
     let size = info.btf_size as usize;
     if size == 0 || size > MAX_BTF {
         return Err(Errno::EIO);
     }
     let mut bytes = Memory::new(size)?;
-    bpf::btf_info(object, &mut bytes)?;
+    objects::btf_info(object, &mut bytes)?;
     Ok(bytes)
 }
