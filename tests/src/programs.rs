@@ -23,7 +23,7 @@ use umh_core::ir::LimitRates;
 use umh_core::ir::named::{ARRAYS, NAMED_MAX, Named, NamedTables, Shape};
 use umh_core::plan::{Plan, Room, Unplanned};
 use umh_core::program::types::{self, Types};
-use umh_core::program::{self, Map, PROGRAM_MAX};
+use umh_core::program::{self, Map, PROGRAM_MAX, PacketMemory};
 use umh_core::table::Table;
 use umh_core::target::btf::Btf;
 use umh_core::target::{Host, Kernel, Machine, Packets};
@@ -253,7 +253,7 @@ pub struct Programs {
     insns: Vec<Vec<Insn>>,
     /// Time to plan and write, and to load all three.
     pub took: [std::time::Duration; 2],
-    _maps: [ValueMap; 2],
+    _maps: [ValueMap; 3],
     named: Vec<(OwnedFd, usize)>,
 }
 
@@ -317,6 +317,7 @@ impl Programs {
         let ruleset = plan
             .write(data.bytes_mut(), state.bytes_mut())
             .map_err(error)?;
+        let packets = ValueMap::new(PacketMemory::of(&ruleset).len())?;
         let named = table.named().iter();
         let named = named.map(|table| {
             let shape = table.shape(1 << 30);
@@ -342,6 +343,7 @@ impl Programs {
                     Some((Map::Data, _)) => &data.fd,
                     Some((Map::State, _)) => &state.fd,
                     Some((Map::Counters, _)) => &counters.fd,
+                    Some((Map::Packets, _)) => &packets.fd,
                     Some((Map::Named, array)) => arrays[array].as_ref().expect("an array in use"),
                     None => continue,
                 };
@@ -369,7 +371,7 @@ impl Programs {
             rules,
             insns: all_insns,
             took: [planned, started.elapsed()],
-            _maps: [data, state],
+            _maps: [data, state, packets],
             named,
         })
     }

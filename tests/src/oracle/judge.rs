@@ -21,10 +21,11 @@ use crate::blob::{self, ENTRY, EXTENSION, Extension, Rule, Target};
 use crate::client::side::Side;
 use crate::client::sockopt::{Call, Outcome, Place, REPLACE};
 
-/// A kernel of `hz` ticks a second, with everything that it could offer.
+/// A kernel of `hz` ticks a second, with everything that it could offer to
+/// links.
 fn host(hz: u32) -> Host {
     Host {
-        features: Features::ALL,
+        features: Features::LINKS,
         hz,
     }
 }
@@ -70,11 +71,6 @@ pub fn features_of(side: &mut Side) -> Features {
             Extension::new("conntrack", 1, [0; 152]),
         ),
         (
-            Features::ROUTES,
-            output,
-            Extension::new("addrtype", 1, [0; 8]),
-        ),
-        (
             Features::LINK_LAYER,
             input,
             Extension::new("mac", 0, [0; 12]),
@@ -116,23 +112,11 @@ pub fn features_of(side: &mut Side) -> Features {
             Extension::new("recent", 0, recent),
         ),
     ];
-    let matches = probes.into_iter().map(|(feature, chain, extension)| {
+    let mut features = Features::NONE;
+    for (feature, chain, extension) in probes {
+        empty(side);
         let mut rule = Rule::any(Target::Next);
         rule.matches.push(extension);
-        (feature, chain, rule)
-    });
-    let targets = [
-        (Features::REJECT, Extension::new("REJECT", 0, [0; 4])),
-        (Features::LOG, Extension::new("LOG", 0, [0; 32])),
-        (Features::NFLOG, Extension::new("NFLOG", 0, [0; 76])),
-        (Features::MARK, Extension::new("MARK", 2, [0; 8])),
-        (Features::CONNMARK, Extension::new("CONNMARK", 2, [0; 15])),
-    ];
-    let targets =
-        targets.map(|(feature, target)| (feature, input, Rule::any(Target::Extension(target))));
-    let mut features = Features::NONE;
-    for (feature, chain, rule) in matches.chain(targets) {
-        empty(side);
         let mut table = blob::Table::default();
         table.builtin[chain].push(rule);
         match side.call(&table.blob().call()).errno {
@@ -151,14 +135,8 @@ pub fn lacking(features: Features) -> Vec<&'static str> {
     let gated = [
         (Features::CONNTRACK, "conntrack"),
         (Features::CONNTRACK, "state"),
-        (Features::ROUTES, "addrtype"),
         (Features::LINK_LAYER, "mac"),
         (Features::SOCKETS, "owner"),
-        (Features::REJECT, "REJECT"),
-        (Features::LOG, "LOG"),
-        (Features::NFLOG, "NFLOG"),
-        (Features::MARK, "MARK"),
-        (Features::CONNMARK, "CONNMARK"),
         (
             Features::CONNECTION_MARKS.with(Features::CONNTRACK),
             "connmark",

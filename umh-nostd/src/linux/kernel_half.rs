@@ -18,8 +18,8 @@ use crate::system::Maps;
 /// How programs get at packets here, and what follows from it.
 pub(super) fn resolve(control: &Control) -> core::result::Result<(Packets, Features), Missing> {
     load_raw(&bpf::TRIVIAL).map_err(|errno| match errno {
-        Errno::ENOSYS => Missing::Part("bpf(2) (CONFIG_BPF_SYSCALL)"),
-        errno => Missing::Failed("bpf(2)", errno),
+        Errno::EPERM => Missing::Failed("bpf(2)", errno),
+        _ => Missing::Part("programs of type SCHED_CLS (CONFIG_BPF_SYSCALL)"),
     })?;
     let missing = Missing::Part("a kernel half that hands over packets");
     let Ok(known) = control.reads() else {

@@ -10,11 +10,13 @@ use core::ptr;
 
 use bpf_abi::Command;
 use bpfilter_msgfmt::{Extension, SO_EXTENSION};
+#[cfg(feature = "links")]
+use linux_raw_sys::general::__NR_sysinfo;
 use linux_raw_sys::general::{
     __NR_bpf, __NR_exit_group, __NR_fsmount, __NR_fsopen, __NR_getsockopt, __NR_memfd_create,
     __NR_mknodat, __NR_openat, __NR_process_vm_readv, __NR_process_vm_writev, __NR_rt_sigaction,
-    __NR_setsockopt, __NR_socket, __NR_sysinfo, FSMOUNT_CLOEXEC, FSOPEN_CLOEXEC, MFD_ALLOW_SEALING,
-    MFD_CLOEXEC, MFD_NOEXEC_SEAL, O_CLOEXEC, O_WRONLY, S_IFCHR, SIGPIPE,
+    __NR_setsockopt, __NR_socket, FSMOUNT_CLOEXEC, FSOPEN_CLOEXEC, MFD_ALLOW_SEALING, MFD_CLOEXEC,
+    MFD_NOEXEC_SEAL, O_CLOEXEC, O_WRONLY, S_IFCHR, SIGPIPE,
 };
 use linux_raw_sys::net::AF_INET;
 use umh_core::abi::TableSpec;

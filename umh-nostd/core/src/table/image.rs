@@ -12,13 +12,13 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use crate::abi::{self, NUM_HOOKS, TableSpec};
+use crate::abi::{self, ALIGN, NUM_HOOKS, TableSpec};
 use crate::errno::{Errno, Result};
 use crate::ir::named::{ARRAYS, Named};
 
 /// Changes with every change of the layout, so that a helper never misreads
 /// what another version of it has left with the kernel half.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// What stands before the entries.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -38,13 +38,15 @@ pub struct Header {
     pub table: u32,
     /// The ids of the arrays of named tables' maps, 0 for none.
     pub arrays: [u32; ARRAYS],
-    /// Zero.
-    pub pad: u32,
+    /// Zero, up to a multiple of 8 bytes, as an entry is aligned.
+    pub pad: [u32; ARRAYS % 2],
     /// Offset of each hook's first entry.
     pub hook_entry: [u32; NUM_HOOKS],
     /// Offset of each hook's policy entry.
     pub underflow: [u32; NUM_HOOKS],
 }
+
+const _: () = assert!(size_of::<Header>().is_multiple_of(ALIGN));
 
 impl Header {
     /// That of an empty image of `table`.
@@ -57,7 +59,7 @@ impl Header {
             num_named: 0,
             table: table.number(),
             arrays: [0; ARRAYS],
-            pad: 0,
+            pad: [0; ARRAYS % 2],
             hook_entry: [u32::MAX; NUM_HOOKS],
             underflow: [u32::MAX; NUM_HOOKS],
         }

@@ -67,6 +67,9 @@ impl Features {
     pub const ACCOUNTING: Self = Self(1 << 11);
     /// Every feature there is.
     pub const ALL: Self = Self(u32::MAX);
+    /// Every feature that a kernel can have for links.
+    #[cfg(feature = "links")]
+    pub const LINKS: Self = Self(!(Self::X_TABLES.0 | Self::TIME_ZONE.0));
 
     /// What follows from what a kernel half knows of packets, bits of
     /// [`reads`]; `None` where it does not know what every program may ask for.
