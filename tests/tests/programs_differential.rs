@@ -21,7 +21,8 @@ use bpfilter_tests::oracle::evaluate::{Conntrack, Evaluator, Hook, PacketAt, Pac
 use bpfilter_tests::oracle::table::Table;
 use bpfilter_tests::packet::Ipv4;
 use bpfilter_tests::packet::agents::Cases;
-use bpfilter_tests::programs::{Programs, kernel};
+use bpfilter_tests::programs::packets::{GO_ON, SOURCE_BITS};
+use bpfilter_tests::programs::{Programs, Way, kernel};
 use bpfilter_tests::rules::edited::Edited;
 use bpfilter_tests::world::namespace::{run, unshare};
 use fastrand::Rng;
@@ -52,12 +53,17 @@ fn packets(case: &Case, rng: &mut Rng) -> Vec<Vec<u8>> {
 
 /// Holds the programs of a table against the evaluator.
 fn judge(
+    way: Way,
     header: &Replace,
     entries: &[u8],
     packets: &[Vec<u8>],
     words: &dyn Fn() -> String,
 ) -> [bool; 2] {
-    let programs = match Programs::load(header, entries) {
+    let loaded = match way {
+        Way::Links => Programs::load(header, entries),
+        Way::KernelHalf => Programs::load_for_kernel_half(header, entries),
+    };
+    let programs = match loaded {
         Ok(programs) => programs,
         Err(error) => panic!("{error}\n{}", words()),
     };
@@ -112,7 +118,7 @@ fn judge(
             expected.sort_unstable();
             assert!(
                 (counted == expected) && run.accepted == (walk.verdict == Verdict::Accept),
-                "{hook:?}: packet {bytes:02x?}\ncounted {counted:?} {run:?}\nexpected {expected:?} {:?}\n{}\n{}{}",
+                "{way:?} {hook:?}: packet {bytes:02x?}\ncounted {counted:?} {run:?}\nexpected {expected:?} {:?}\n{}\n{}{}",
                 walk.verdict,
                 words(),
                 programs.rules,
@@ -137,7 +143,7 @@ fn check(case: &Case) -> usize {
     }
     let packets = packets(case, &mut rng);
     let table = Blob::of_loaded(live.info(), live.entries().unwrap(), 4);
-    judge(&table.header, &table.entries, &packets, &|| {
+    judge(Way::Links, &table.header, &table.entries, &packets, &|| {
         format!("seed {}\n{}", case.seed, case.rules)
     });
     edited.undo().unwrap();
@@ -214,8 +220,32 @@ fn crowded_rule(rng: &mut Rng, chains: usize, shapes: u32) -> Rule {
     rule
 }
 
+/// Both ways in which programs are run.
+const WAYS: [Way; 2] = [Way::Links, Way::KernelHalf];
+
+/// Gives some rules a match that programs must call, in front of their other
+/// matches or behind them, and a target that lets go of the packet.
+fn with_calls(way: Way, table: &mut BlobTable, rng: &mut Rng) {
+    if way == Way::Links {
+        return;
+    }
+    let often = [1, 8, 50][rng.usize(..3)];
+    let chains = table.chains.iter_mut().map(|chain| &mut chain.rules);
+    for rule in table.builtin.iter_mut().chain(chains).flatten() {
+        if rng.u32(..often) == 0 {
+            let at = rng.usize(..=rule.matches.len());
+            let bits = vec![rng.u8(1..), 0, 0, 0, 0, 0, 0, 0];
+            rule.matches
+                .insert(at, Extension::new(SOURCE_BITS, 0, bits));
+        }
+        if rule.target == Target::Next && rng.u32(..often) == 0 {
+            rule.target = Target::Extension(Extension::new(GO_ON, 0, Vec::new()));
+        }
+    }
+}
+
 /// A table of one big chain or many, and packets for it.
-fn crowd(seed: u64) -> (BlobTable, Vec<Vec<u8>>) {
+fn crowd(way: Way, seed: u64) -> (BlobTable, Vec<Vec<u8>>) {
     let mut rng = Rng::with_seed(seed);
     let mut table = BlobTable::default();
     let shapes = [1, 4, 8, 16][rng.usize(..4)];
@@ -239,6 +269,7 @@ fn crowd(seed: u64) -> (BlobTable, Vec<Vec<u8>>) {
             table.policy[hook] = VERDICT_DROP;
         }
     }
+    with_calls(way, &mut table, &mut rng);
     let packets = (0..40)
         .map(|_| {
             let (source, destination) = (crowded_address(&mut rng), crowded_address(&mut rng));
@@ -375,7 +406,7 @@ fn rule_of_ranges(rng: &mut Rng, shapes: u32) -> Rule {
 }
 
 /// A table of many ranges, and packets in and around them.
-fn crowd_of_ranges(seed: u64) -> (BlobTable, Vec<Vec<u8>>) {
+fn crowd_of_ranges(way: Way, seed: u64) -> (BlobTable, Vec<Vec<u8>>) {
     let mut rng = Rng::with_seed(seed);
     let mut table = BlobTable::default();
     let shapes = [1, 4, 8, 16, 16][rng.usize(..5)];
@@ -392,6 +423,9 @@ fn crowd_of_ranges(seed: u64) -> (BlobTable, Vec<Vec<u8>>) {
                 rule.target = Target::Next;
             }
         }
+    }
+    if !long {
+        with_calls(way, &mut table, &mut rng);
     }
     let packets = (0..60)
         .map(|_| {
@@ -425,12 +459,14 @@ fn crowds_of_ranges_agree_with_the_evaluator() {
     let cases = Cases::from_environment(60);
     let mut with_rows = 0;
     for seed in cases.first..cases.first + cases.count {
-        let (table, packets) = crowd_of_ranges(seed);
-        let blob = table.blob();
-        let [_, rows] = judge(&blob.header, &blob.entries, &packets, &|| {
-            format!("crowd of ranges {seed}: {table:?}")
-        });
-        with_rows += u64::from(rows);
+        for way in WAYS {
+            let (table, packets) = crowd_of_ranges(way, seed);
+            let blob = table.blob();
+            let [_, rows] = judge(way, &blob.header, &blob.entries, &packets, &|| {
+                format!("crowd of ranges {seed}: {table:?}")
+            });
+            with_rows += u64::from(rows && way == Way::KernelHalf);
+        }
     }
     println!("{with_rows} with rows");
     assert!(cases.count < 50 || with_rows > cases.count / 2);
@@ -441,12 +477,14 @@ fn crowds_agree_with_the_evaluator() {
     let cases = Cases::from_environment(150);
     let mut seen = [0; 4];
     for seed in cases.first..cases.first + cases.count {
-        let (table, packets) = crowd(seed);
-        let blob = table.blob();
-        let [hashed, rows] = judge(&blob.header, &blob.entries, &packets, &|| {
-            format!("crowd {seed}: {table:?}")
-        });
-        seen[usize::from(hashed) + 2 * usize::from(rows)] += 1;
+        for way in WAYS {
+            let (table, packets) = crowd(way, seed);
+            let blob = table.blob();
+            let [hashed, rows] = judge(way, &blob.header, &blob.entries, &packets, &|| {
+                format!("crowd {seed}: {table:?}")
+            });
+            seen[usize::from(hashed) + 2 * usize::from(rows)] += 1;
+        }
     }
     println!("no index, hash tables, rows, both: {seen:?}");
     // The test would be worth nothing for an index that no crowd has.

@@ -8,6 +8,7 @@
 
 use super::{Conntrack, HotDrop, PacketAt, PacketType};
 use crate::oracle::table::MatchData;
+use crate::programs::packets::SOURCE_BITS;
 use umh_core::abi::{
     IPT_F_FRAG, IPT_INV_DSTIP, IPT_INV_FRAG, IPT_INV_PROTO, IPT_INV_SRCIP, IPT_INV_VIA_IN,
     IPT_INV_VIA_OUT, IptIp,
@@ -138,6 +139,7 @@ pub(super) fn extension(data: &MatchData, packet: &PacketAt<'_>) -> Answer {
         ("icmp", 0) => icmp(&info, packet),
         ("multiport", 1) => multiport(&info, packet),
         ("comment", 0) => Ok(true),
+        (SOURCE_BITS, 0) => Ok(packet.source()[3] & info.u8(0) != 0),
         ("mark", 1) => Ok(xor(
             packet.mark & info.u32(4) == info.u32(0),
             u32::from(info.u8(8)),

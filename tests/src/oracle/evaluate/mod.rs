@@ -16,6 +16,7 @@ mod matches;
 use std::collections::HashMap;
 
 use crate::oracle::table::{MatchData, RuleIndex, Table, Target};
+use crate::programs::packets::GO_ON;
 use counting::{Nth, Quota};
 use limit::Limit;
 
@@ -216,6 +217,7 @@ impl Evaluator {
                     }
                     *to
                 }
+                Target::Other { name, .. } if name == GO_ON => at + 1,
                 Target::Other { name, .. } => panic!("no evaluation of target {name}"),
             };
         };

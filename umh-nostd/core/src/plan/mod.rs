@@ -50,7 +50,8 @@ pub(crate) const SENTINELS: usize = 4;
 
 /// Where things are in the data map.
 pub(crate) mod data {
-    /// The start of any map.
+    /// Eight bytes of zero, which the verifier does not know to be zero. It is
+    /// where any map starts, too.
     pub(crate) const ZERO: usize = 0;
     /// The bits of the class word that count for a malformed packet.
     pub(crate) const MALFORMED_KEEPS: usize = 8;

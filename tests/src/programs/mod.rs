@@ -3,7 +3,10 @@
 //!
 //! Owns: what the helper does with bpf(2), done on a host: a table is checked,
 //! planned, written into maps and built, the programs are loaded, and packets
-//! are put through them with `BPF_PROG_TEST_RUN`.
+//! are put through them with `BPF_PROG_TEST_RUN`. Both ways: as a netfilter link
+//! runs a program, and as the kernel half does (`packets`).
+
+pub mod packets;
 
 use std::fs;
 use std::io;
@@ -16,6 +19,7 @@ use bpf_abi::attr::{
     BtfLoad, FuncInfo, LinkCreate, MapBatch, MapCreate, MapElem, ProgLoad, TestRun,
 };
 use bpf_abi::{Command, Insn, map_type};
+use bpfilter_msgfmt::{self as msg, Packet};
 use umh_core::abi::Hook;
 use umh_core::abi::{Counters, FILTER, Replace};
 use umh_core::arena::Arena;
@@ -26,8 +30,10 @@ use umh_core::program::types::{self, Types};
 use umh_core::program::{self, Map, PROGRAM_MAX, PacketMemory};
 use umh_core::table::Table;
 use umh_core::target::btf::Btf;
-use umh_core::target::{Host, Kernel, Machine, Packets};
+use umh_core::target::{Features, Host, Kernel, Machine, Packets};
 use zerocopy::{FromBytes, FromZeros, IntoBytes};
+
+use packets::Called;
 
 /// bpf(2). The attribute may be written to.
 fn bpf<T: FromBytes + IntoBytes>(command: Command, attr: &mut T) -> io::Result<i32> {
@@ -200,6 +206,15 @@ fn load_types(key: u32, len: usize) -> io::Result<OwnedFd> {
     open(Command::BtfLoad, attr)
 }
 
+/// Who runs the programs.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Way {
+    /// A netfilter link.
+    Links,
+    /// The kernel half.
+    KernelHalf,
+}
+
 /// What this machine's kernel says of itself.
 pub fn kernel() -> &'static (Kernel, Host) {
     static KERNEL: OnceLock<(Kernel, Host)> = OnceLock::new();
@@ -253,7 +268,13 @@ pub struct Programs {
     insns: Vec<Vec<Insn>>,
     /// Time to plan and write, and to load all three.
     pub took: [std::time::Duration; 2],
-    _maps: [ValueMap; 3],
+    _maps: [ValueMap; 2],
+    packets: ValueMap,
+    way: Way,
+    /// Where packets start at each hook, and their policy.
+    positions: Vec<[u32; 2]>,
+    /// What the rules call, by number.
+    called: Vec<Called>,
     named: Vec<(OwnedFd, usize)>,
 }
 
@@ -276,6 +297,34 @@ impl Programs {
     /// The same, built for another kernel than this machine's.
     pub fn load_for(kernel: &Kernel, header: &Replace, entries: &[u8]) -> io::Result<Self> {
         let (_, host) = self::kernel();
+        Self::load_way(Packets::Btf(*kernel), *host, header, entries)
+    }
+
+    /// The same, to be run as the kernel half does.
+    pub fn load_for_kernel_half(header: &Replace, entries: &[u8]) -> io::Result<Self> {
+        let known = msg::reads::FIELDS
+            | msg::reads::IN
+            | msg::reads::OUT
+            | msg::reads::TRANSPORT
+            | msg::reads::TIME;
+        let host = Host {
+            features: Features::of_reads(known).expect("everything"),
+            hz: self::kernel().1.hz,
+        };
+        Self::load_way(Packets::KernelHalf, host, header, entries)
+    }
+
+    fn load_way(
+        packets: Packets,
+        host: Host,
+        header: &Replace,
+        entries: &[u8],
+    ) -> io::Result<Self> {
+        let way = match packets {
+            Packets::KernelHalf => Way::KernelHalf,
+            Packets::Btf(_) => Way::Links,
+        };
+        let host = &host;
         let error = |errno: umh_core::errno::Errno| io::Error::from_raw_os_error(errno.number());
         let mut blob = entries.to_vec();
         let mut memory = vec![0; 4096 + 64 * header.num_entries as usize];
@@ -283,14 +332,19 @@ impl Programs {
         let mut named = [Named::default(); NAMED_MAX];
         let named = NamedTables::new(&[], &[], &mut named);
         let current = header.num_counters;
-        let extensions = &mut |_: &mut [u8], _| Err(umh_core::errno::Errno::ENOPROTOOPT);
+        let mut called = Vec::new();
+        let extensions = &mut |entry: &mut [u8], at: usize| {
+            let one = Called::of(&entry[at..]).filter(|_| way == Way::KernelHalf);
+            called.push(one.ok_or(umh_core::errno::Errno::ENOPROTOOPT)?);
+            Ok(called.len() as u32 - 1)
+        };
         let table = Table::check(
             header, current, host, &mut blob, &mut arena, named, extensions,
         )
         .map_err(error)?;
         let started = std::time::Instant::now();
         let machine = Machine {
-            packets: Packets::Btf(*kernel),
+            packets,
             host: *host,
             cpus: cpus(),
         };
@@ -317,7 +371,6 @@ impl Programs {
         let ruleset = plan
             .write(data.bytes_mut(), state.bytes_mut())
             .map_err(error)?;
-        let packets = ValueMap::new(PacketMemory::of(&ruleset).len())?;
         let named = table.named().iter();
         let named = named.map(|table| {
             let shape = table.shape(1 << 30);
@@ -327,6 +380,7 @@ impl Programs {
         let arrays = (0..ARRAYS)
             .map(|array| array_of_maps(table.named(), &named, array))
             .collect::<io::Result<Vec<_>>>()?;
+        let packets = ValueMap::new(PacketMemory::of(&ruleset).len())?;
         let planned = started.elapsed();
 
         let started = std::time::Instant::now();
@@ -334,6 +388,7 @@ impl Programs {
         let mut log = Vec::new();
         let mut instructions = [0; 3];
         let mut all_insns = Vec::new();
+        let mut positions = Vec::new();
         for (hook, instructions) in FILTER.each_hook().zip(&mut instructions) {
             let mut insns = vec![Insn::default(); PROGRAM_MAX];
             let built = program::build(&ruleset, hook, &mut insns).map_err(error)?;
@@ -350,7 +405,11 @@ impl Programs {
                 insn.imm = map.as_raw_fd();
             }
             *instructions = built.len;
-            let (program, text) = load_program(&insns, built.functions())?;
+            if way == Way::KernelHalf {
+                behind_ethernet(&mut insns);
+            }
+            let (program, text) = load_program(way, &insns, built.functions())?;
+            positions.push([table.hook_entry(hook).0, table.underflow(hook).0]);
             programs.push(program);
             log.push(text);
             all_insns.push(insns);
@@ -371,7 +430,11 @@ impl Programs {
             rules,
             insns: all_insns,
             took: [planned, started.elapsed()],
-            _maps: [data, state, packets],
+            _maps: [data, state],
+            packets,
+            way,
+            positions,
+            called,
             named,
         })
     }
@@ -390,7 +453,33 @@ impl Programs {
     /// Puts a packet, given from its IP header on, through a hook's program.
     /// It goes out on the loopback interface, whatever the hook.
     pub fn run(&self, hook: Hook, packet: &[u8], repeat: u32) -> io::Result<Run> {
-        test_run(self.program(hook), hook, packet, repeat)
+        match self.way {
+            Way::Links => test_run(self.program(hook), hook, packet, repeat),
+            Way::KernelHalf => self.run_as_kernel_half(hook, packet),
+        }
+    }
+
+    /// What `kern/net/bpfilter/generation.c` does at a hook.
+    fn run_as_kernel_half(&self, hook: Hook, bytes: &[u8]) -> io::Result<Run> {
+        let [entry, underflow] = self.positions[place(hook)];
+        let mut packet = packets::record(bytes, entry, underflow);
+        loop {
+            // SAFETY: mapped for more than that until drop, and no program runs.
+            unsafe { self.packets.value.cast::<Packet>().write(packet) };
+            let returned = run_with_record(self.program(hook), bytes)?;
+            // SAFETY: likewise.
+            packet = unsafe { self.packets.value.cast::<Packet>().read() };
+            match returned {
+                msg::CALL => self.called[packet.call as usize].answer(bytes, &mut packet),
+                verdict => {
+                    assert!(verdict <= msg::ACCEPT, "{verdict}");
+                    return Ok(Run {
+                        accepted: verdict == msg::ACCEPT,
+                        ns: 0,
+                    });
+                }
+            }
+        }
     }
 
     /// The contents of a table that rules know by name.
@@ -467,9 +556,54 @@ pub fn test_run(program: &OwnedFd, hook: Hook, packet: &[u8], repeat: u32) -> io
     })
 }
 
+/// In a test run of a program of type SCHED_CLS a packet starts with its Ethernet
+/// header, at a hook with its IP header: what reads of the packet are told.
+fn behind_ethernet(insns: &mut Vec<Insn>) {
+    const LOAD_BYTES: i32 = 26;
+    const ETHERNET: i32 = 14;
+    let call = |insn: &Insn| insn.code == 0x85 && insn.regs == 0 && insn.imm == LOAD_BYTES;
+    let reads: Vec<usize> = (0..insns.len()).filter(|&at| call(&insns[at])).collect();
+    let jump = |from: usize, to: usize| Insn {
+        code: 0x05,
+        off: (to as i64 - from as i64 - 1) as i16,
+        ..Insn::default()
+    };
+    for at in reads {
+        let behind = insns.len();
+        let read = insns[at];
+        insns[at] = jump(at, behind);
+        // r2 += ETHERNET
+        insns.push(Insn {
+            code: 0x07,
+            regs: 2,
+            off: 0,
+            imm: ETHERNET,
+        });
+        insns.push(read);
+        insns.push(jump(behind + 2, at + 1));
+    }
+}
+
+/// Runs a program with the first record of its packets' memory, which is what a
+/// control block of zeros says, and returns what it returns.
+fn run_with_record(program: &OwnedFd, packet: &[u8]) -> io::Result<u32> {
+    let mut bytes = vec![0; 12];
+    bytes.extend([8, 0]);
+    bytes.extend(packet);
+    let mut attr = TestRun {
+        prog_fd: program.as_raw_fd(),
+        data_size_in: bytes.len() as u32,
+        data_in: address(bytes.as_ptr()),
+        repeat: 1,
+        ..TestRun::new_zeroed()
+    };
+    bpf(Command::ProgTestRun, &mut attr)?;
+    Ok(attr.retval)
+}
+
 /// A program that accepts every packet: what a hook costs at least.
 pub fn load_empty() -> io::Result<OwnedFd> {
-    load_program(&[Insn::mov_imm(0, 1), Insn::EXIT], &[]).map(|(program, _)| program)
+    load_program(Way::Links, &[Insn::mov_imm(0, 1), Insn::EXIT], &[]).map(|(program, _)| program)
 }
 
 /// Attaches a program to a hook of this thread's network namespace, where
@@ -486,19 +620,23 @@ pub fn attach(program: &OwnedFd, hook: Hook) -> io::Result<OwnedFd> {
 }
 
 /// Loads one program; an error has the verifier's words.
-fn load_program(insns: &[Insn], functions: &[FuncInfo]) -> io::Result<(OwnedFd, String)> {
+fn load_program(way: Way, insns: &[Insn], functions: &[FuncInfo]) -> io::Result<(OwnedFd, String)> {
+    let (prog_type, expected_attach_type) = match way {
+        Way::Links => (bpf_abi::PROG_TYPE_NETFILTER, bpf_abi::ATTACH_NETFILTER),
+        Way::KernelHalf => (bpf_abi::PROG_TYPE_SCHED_CLS, 0),
+    };
     let license = c"GPL";
     let btf = load_types(4, 4)?;
     let load = |log: &mut Vec<u8>, log_level: u32| {
         let mut attr = ProgLoad {
-            prog_type: bpf_abi::PROG_TYPE_NETFILTER,
+            prog_type,
             insn_cnt: insns.len() as u32,
             insns: address(insns.as_ptr()),
             license: address(license.as_ptr()),
             log_level,
             log_size: log.len() as u32,
             log_buf: address(log.as_mut_ptr()),
-            expected_attach_type: bpf_abi::ATTACH_NETFILTER,
+            expected_attach_type,
             ..ProgLoad::new_zeroed()
         };
         if !functions.is_empty() {
