@@ -94,6 +94,16 @@ fn msgfmt() -> Facts {
         }
     );
     structure!(facts, bpfilter_extension = Extension { entry, offset });
+    structure!(
+        facts,
+        bpfilter_optval = Optval {
+            len,
+            error,
+            file,
+            head
+        }
+    );
+    structure!(facts, bpfilter_answer = Answer { to, from, len });
     facts.constants(&[
         ("BPFILTER_CMD_PING", msg::CMD_PING.into()),
         ("BPFILTER_SO_BASE", msg::SO_BASE.into()),
@@ -102,6 +112,9 @@ fn msgfmt() -> Facts {
         ("BPFILTER_SO_MATCHES", msg::SO_MATCHES.into()),
         ("BPFILTER_SO_TARGETS", msg::SO_TARGETS.into()),
         ("BPFILTER_SO_EXTENSION", msg::SO_EXTENSION.into()),
+        ("BPFILTER_SO_OPTVAL", msg::SO_OPTVAL.into()),
+        ("BPFILTER_SO_ANSWER", msg::SO_ANSWER.into()),
+        ("BPFILTER_HEAD_MAX", msg::HEAD_MAX as u64),
         ("BPFILTER_SO_MAX", msg::SO_MAX.into()),
         ("BPFILTER_NAMES_MAX", msg::NAMES_MAX as u64),
         ("BPFILTER_HOOK_LOCAL_IN", msg::HOOK_LOCAL_IN as u64),

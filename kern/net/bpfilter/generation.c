@@ -62,7 +62,7 @@ struct generation {
  * @hooked: under the transaction's lock
  * @conntrack: connection tracking is held; under the transaction's lock
  * @used: a request for the table succeeded here; set once, no lock
- * @entries: how many entries the table has, for the audit system; no lock
+ * @entries: how many entries the table has; under the transaction's lock
  */
 struct bpfilter_net {
 	struct generation __rcu *active;
@@ -460,15 +460,28 @@ void bpfilter_table_used(struct net *net)
  * @net: the namespace
  * @entries: how many entries the new one has
  *
- * Context: the process that has replaced it. The record is ip_tables' and tells
- * how many entries the old one had.
+ * Context: under the transaction's lock.
+ * Return: how many the old one had.
  */
-void bpfilter_table_replaced(struct net *net, u32 entries)
+u32 bpfilter_table_replaced(struct net *net, u32 entries)
 {
-	u32 old = xchg(&bpfilter_net(net)->entries, entries);
+	struct bpfilter_net *bn = bpfilter_net(net);
+	u32 old = bn->entries;
 
-	audit_log_nfcfg("filter", NFPROTO_IPV4, old, AUDIT_XT_OP_REPLACE,
-			GFP_KERNEL);
+	bn->entries = entries;
+	return old;
+}
+
+/**
+ * bpfilter_table_audit() - ip_tables' record of a REPLACE
+ * @entries_before: how many entries the old table had
+ *
+ * Context: the process that has replaced it. May wait for the audit system.
+ */
+void bpfilter_table_audit(u32 entries_before)
+{
+	audit_log_nfcfg("filter", NFPROTO_IPV4, entries_before,
+			AUDIT_XT_OP_REPLACE, GFP_KERNEL);
 }
 
 /**
@@ -480,6 +493,18 @@ void bpfilter_table_replaced(struct net *net, u32 entries)
 bool bpfilter_table_in_use(struct net *net)
 {
 	return READ_ONCE(bpfilter_net(net)->used);
+}
+
+/**
+ * bpfilter_table_entries() - how many entries the table of a namespace has
+ * @net: the namespace
+ *
+ * Context: under the transaction's lock.
+ * Return: their number.
+ */
+u32 bpfilter_table_entries(struct net *net)
+{
+	return bpfilter_net(net)->entries;
 }
 
 static int __net_init bpfilter_net_init(struct net *net)

@@ -10,8 +10,9 @@ use umh_core::errno::{Errno, Result};
 use zerocopy::IntoBytes;
 
 use super::fd::Fd;
-use super::raw;
-use crate::system::Generation;
+use super::memory::Draft;
+use super::{caller, raw};
+use crate::system::{Generation, UserAddr};
 
 /// What stands for a descriptor that is not there.
 const NONE: i32 = -1;
@@ -26,7 +27,7 @@ impl Control {
 
     /// See [`crate::system::System::recover`].
     pub(super) fn recover(&self) -> Result<Option<Generation<Fd>>> {
-        let raw = match raw::recover(&self.0) {
+        let raw: msg::Generation = match raw::get_option(&self.0, msg::SO_RECOVER) {
             Ok(raw) => raw,
             // The second is for a kernel half that keeps no generations, so
             // that there is none to lose.
@@ -69,6 +70,21 @@ impl Control {
     /// See [`crate::system::System::extension`].
     pub(super) fn extension(&self, entry: &mut [u8], at: usize) -> Result<u32> {
         raw::extension(&self.0, entry, at)
+    }
+
+    /// See [`crate::system::System::optval`].
+    pub(super) fn optval(&self, offset: usize, into: &mut [u8]) -> Result<()> {
+        caller::read(&self.0, offset, into)
+    }
+
+    /// See [`crate::system::System::draft_of_optval`].
+    pub(super) fn draft_of_optval(&self, used: usize, len: usize) -> Result<Draft> {
+        caller::draft(&self.0, used, len)
+    }
+
+    /// See [`crate::system::System::answer`].
+    pub(super) fn answer(&self, to: UserAddr, bytes: &[u8]) -> Result<()> {
+        raw::answer(&self.0, to, bytes)
     }
 
     /// See [`crate::system::System::publish`].

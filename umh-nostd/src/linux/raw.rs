@@ -9,20 +9,20 @@ use core::ops::Range;
 use core::ptr;
 
 use bpf_abi::Command;
-use bpfilter_msgfmt::{Extension, Generation, SO_EXTENSION, SO_RECOVER};
+use bpfilter_msgfmt::{Answer, Extension, SO_ANSWER, SO_EXTENSION};
 use linux_raw_sys::general::{
     __NR_bpf, __NR_exit_group, __NR_fsmount, __NR_fsopen, __NR_getsockopt, __NR_memfd_create,
-    __NR_mknodat, __NR_openat, __NR_process_vm_readv, __NR_process_vm_writev, __NR_rt_sigaction,
-    __NR_setsockopt, __NR_socket, __NR_sysinfo, FSMOUNT_CLOEXEC, FSOPEN_CLOEXEC, MFD_ALLOW_SEALING,
-    MFD_CLOEXEC, MFD_NOEXEC_SEAL, O_CLOEXEC, O_WRONLY, S_IFCHR, SIGPIPE,
+    __NR_mknodat, __NR_openat, __NR_rt_sigaction, __NR_setsockopt, __NR_socket, __NR_sysinfo,
+    FSMOUNT_CLOEXEC, FSOPEN_CLOEXEC, MFD_ALLOW_SEALING, MFD_CLOEXEC, MFD_NOEXEC_SEAL, O_CLOEXEC,
+    O_WRONLY, S_IFCHR, SIGPIPE,
 };
 use linux_raw_sys::net::AF_INET;
 use umh_core::errno::{Errno, Result};
-use zerocopy::{FromBytes, FromZeros, IntoBytes};
+use zerocopy::{FromBytes, IntoBytes};
 
 use super::fd::Fd;
 use crate::arch::{self, syscall6};
-use crate::system::{Tid, UserAddr};
+use crate::system::UserAddr;
 
 /// The level of all socket options here.
 const SOL_IP: usize = 0;
@@ -99,14 +99,14 @@ pub(super) fn datagram_socket() -> Result<Fd> {
     unsafe { opened(syscall6(__NR_socket, args)) }
 }
 
-/// `getsockopt(SOL_IP, BPFILTER_SO_RECOVER)`: numbers of new descriptors.
-pub(super) fn recover(socket: &Fd) -> Result<Generation> {
-    let mut value = Generation::new_zeroed();
+/// `getsockopt(SOL_IP, option)`, whose value is a `T`. Descriptors in it are new.
+pub(super) fn get_option<T: FromBytes + IntoBytes>(socket: &Fd, option: u32) -> Result<T> {
+    let mut value = T::new_zeroed();
     let mut len = size_of_val(&value) as u32;
     let args = [
         socket.number(),
         SOL_IP,
-        SO_RECOVER as usize,
+        option as usize,
         (&raw mut value).expose_provenance(),
         (&raw mut len).expose_provenance(),
         0,
@@ -130,6 +130,16 @@ pub(super) fn extension(socket: &Fd, entry: &mut [u8], at: usize) -> Result<u32>
         offset: at as u64,
     };
     set_option(socket, SO_EXTENSION, value.as_bytes()).map(|index| index as u32)
+}
+
+/// `setsockopt(SOL_IP, BPFILTER_SO_ANSWER)`: bytes for the caller.
+pub(super) fn answer(socket: &Fd, to: UserAddr, bytes: &[u8]) -> Result<()> {
+    let value = Answer {
+        to: to.0,
+        from: bytes.as_ptr().expose_provenance() as u64,
+        len: bytes.len() as u64,
+    };
+    set_option(socket, SO_ANSWER, value.as_bytes()).map(drop)
 }
 
 /// `setsockopt(SOL_IP, option)`.
@@ -233,43 +243,4 @@ pub(super) fn ignore_sigpipe() {
             [SIGPIPE as usize, action.as_ptr().addr(), 0, 8, 0, 0],
         );
     }
-}
-
-/// The `struct iovec` of one piece of memory, here or in the caller.
-type Iovec = [usize; 2];
-
-/// Copies from the caller's memory; the number of bytes that were copied.
-pub(super) fn process_vm_readv(from: Tid, addr: UserAddr, into: &mut [u8]) -> Result<usize> {
-    let local: Iovec = [into.as_mut_ptr().expose_provenance(), into.len()];
-    let remote: Iovec = [addr.0 as usize, into.len()];
-    // SAFETY: the call writes at most `into.len()` bytes to `into`, which is
-    // borrowed mutably; `remote` is an address in another process, which the
-    // kernel checks.
-    unsafe { process_vm(__NR_process_vm_readv, from, &local, &remote) }
-}
-
-/// Copies to the caller's memory; the number of bytes that were copied.
-pub(super) fn process_vm_writev(to: Tid, addr: UserAddr, from: &[u8]) -> Result<usize> {
-    let local: Iovec = [from.as_ptr().expose_provenance(), from.len()];
-    let remote: Iovec = [addr.0 as usize, from.len()];
-    // SAFETY: the call only reads `from`; the kernel checks `remote`. The
-    // helper's own thread is never the caller: it waits for requests.
-    unsafe { process_vm(__NR_process_vm_writev, to, &local, &remote) }
-}
-
-/// # Safety
-///
-/// `local` must be memory that the call may read or write, as it does.
-unsafe fn process_vm(number: u32, tid: Tid, local: &Iovec, remote: &Iovec) -> Result<usize> {
-    let args = [
-        tid.0 as usize,
-        ptr::from_ref(local).expose_provenance(),
-        1,
-        ptr::from_ref(remote).expose_provenance(),
-        1,
-        0,
-    ];
-    // SAFETY: both vectors live until the call returns and are read only;
-    // the caller of this function answers for what `local` names.
-    result(unsafe { syscall6(number, args) })
 }
