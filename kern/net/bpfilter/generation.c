@@ -57,7 +57,8 @@ struct generation {
 /**
  * struct bpfilter_net - one network namespace
  * @active: the generation, or NULL before the first COMMIT. Read by packets
- *	under RCU; written under the transaction's lock
+ *	under RCU; written under the transaction's lock, which a namespace that
+ *	goes needs no more: then pernet_ops_rwsem is held
  * @ops: the hooks; registered while @hooked
  * @hooked: under the transaction's lock
  * @conntrack: connection tracking is held; under the transaction's lock
@@ -80,10 +81,11 @@ static struct bpfilter_net *bpfilter_net(const struct net *net)
 	return net_generic(net, bpfilter_net_id);
 }
 
-/* The transaction's lock, or nobody else left, makes this the only writer. */
+/* Whoever holds the transaction's lock is the only writer. */
 static struct generation *active_locked(const struct bpfilter_net *bn)
 {
-	return rcu_dereference_protected(bn->active, 1);
+	return rcu_dereference_protected(bn->active,
+					 bpfilter_transaction_held());
 }
 
 static bool has_programs(const struct generation *gen)
@@ -528,12 +530,16 @@ static void __net_exit bpfilter_net_pre_exit(struct net *net)
 static void __net_exit bpfilter_net_exit(struct net *net)
 {
 	struct bpfilter_net *bn = bpfilter_net(net);
+	struct generation *gen;
 
 	bpfilter_proc_net_exit(net);
 	if (bn->used)
 		audit_log_nfcfg("filter", NFPROTO_IPV4, bn->entries,
 				AUDIT_XT_OP_UNREGISTER, GFP_KERNEL);
-	bpfilter_generation_free(active_locked(bn));
+	/* No packet and no request reaches the namespace any more. */
+	gen = rcu_dereference_protected(bn->active,
+					lockdep_is_held(&pernet_ops_rwsem));
+	bpfilter_generation_free(gen);
 }
 
 static struct pernet_operations bpfilter_net_ops = {

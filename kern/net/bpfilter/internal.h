@@ -105,6 +105,14 @@ void bpfilter_transaction_begin(struct pid *helper, struct bpfilter_call *call);
 void bpfilter_transaction_end(bool success);
 int bpfilter_private_set(int optname, sockptr_t optval, unsigned int optlen);
 int bpfilter_private_get(int optname, char __user *optval, int __user *optlen);
+#ifdef CONFIG_LOCKDEP
+bool bpfilter_transaction_held(void);
+#else
+static inline bool bpfilter_transaction_held(void)
+{
+	return true;
+}
+#endif
 
 /* generation.c */
 int bpfilter_generation_init(void);

@@ -59,6 +59,18 @@ void bpfilter_transaction_begin(struct pid *helper, struct bpfilter_call *call)
 	mutex_unlock(&transaction.lock);
 }
 
+#ifdef CONFIG_LOCKDEP
+/**
+ * bpfilter_transaction_held() - whether this is under the transaction's lock
+ *
+ * Return: what lockdep knows of it.
+ */
+bool bpfilter_transaction_held(void)
+{
+	return lockdep_is_held(&transaction.lock);
+}
+#endif
+
 /* How struct ipt_replace starts; sparse does not like its end. */
 struct replace_start {
 	char name[XT_TABLE_MAXNAMELEN];
