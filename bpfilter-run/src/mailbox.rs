@@ -24,10 +24,6 @@ use crate::trap::Trap;
 
 /// How long any request may take.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// A request may take a second more for each of these.
-const BYTES_PER_SECOND: u32 = 256 * 1024;
-/// More than any table has; more is refused, and must not buy time.
-const BYTES_MAX: u32 = 64 * 1024 * 1024;
 /// Beyond are the kernel's own, which no caller may see.
 const ERRNO_MAX: i32 = 511;
 /// How long a helper whose pipes were closed may take to exit.
@@ -196,9 +192,7 @@ impl Mailbox {
         let Some(helper) = self.helper.as_mut() else {
             return Err(Failure::Broken);
         };
-        let more = Duration::from_secs((request.len.min(BYTES_MAX) / BYTES_PER_SECOND).into());
-        let deadline = Instant::now() + PATIENCE + more;
-        match helper.exchange(request, deadline, &self.trap, private) {
+        match helper.exchange(request, Instant::now() + PATIENCE, &self.trap, private) {
             Ok(status) if (-ERRNO_MAX..=0).contains(&status) => Ok(status),
             Ok(status) => {
                 self.stop(&format!("it answered {status}, which is no status"));

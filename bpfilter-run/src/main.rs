@@ -17,6 +17,7 @@ mod hooks;
 mod liveness;
 mod mailbox;
 mod network;
+mod optval;
 mod procfs;
 mod roots;
 mod supervisor;

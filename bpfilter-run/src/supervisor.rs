@@ -16,6 +16,7 @@ use crate::call::Call;
 use crate::caller;
 use crate::mailbox::Mailbox;
 use crate::network::Networks;
+use crate::optval::Optval;
 use crate::sys::bpf::Grace;
 use crate::sys::memory;
 use crate::sys::namespace::Namespace;
@@ -151,9 +152,13 @@ impl Supervisor {
             cmd: call.option,
             pid: tid.raw().unsigned_abs(),
         };
-        let mut transaction = Transaction::new(self.networks.take(net)?, ids?, &self.grace);
+        let optval = Optval::copy(&call, tid, len);
+        alive(&self.command)?;
+        let network = self.networks.take(net)?;
+        let mut transaction = Transaction::new(network, ids?, optval, &self.grace);
         let status = self.mailbox.request(&request, &mut transaction);
-        self.networks.put(transaction.end(status == Ok(0)));
+        let (network, answer) = transaction.end(status == Ok(0));
+        self.networks.put(network);
         match status.map_err(|failure| Refusal::Errno(failure.errno()))? {
             0 => {}
             status if status == -libc::ENOPROTOOPT => return Err(Refusal::FallThrough),
@@ -163,9 +168,12 @@ impl Supervisor {
             }
             status => return Err(Refusal::Errno(status.saturating_neg())),
         }
+        alive(&self.command)?;
+        let given = answer.give(tid);
+        // Old counters that a REPLACE cannot give back fail nothing.
         if !call.is_set {
+            given?;
             // As the kernel does, although the value is what it was.
-            alive(&self.command)?;
             memory::write(tid, call.length, &len)?;
         }
         Ok(())

@@ -16,9 +16,10 @@ use crate::call::Call;
 use crate::caller;
 use crate::hooks::NETFILTER_HOOKS;
 use crate::network::{Generation, Network, Replaced};
+use crate::optval::{Answer, Optval};
 use crate::sys::bpf::Grace;
 use crate::sys::memory;
-use crate::sys::seccomp::{Answer, Notification, Tid};
+use crate::sys::seccomp::{self, Notification, Tid};
 use crate::trap::Trap;
 
 /// The table that is served: `NFPROTO_IPV4` and its number.
@@ -28,15 +29,15 @@ const TABLE: (u32, u32) = (2, msg::TABLE_FILTER);
 pub(crate) trait PrivateOptions {
     /// One call of the helper's. An error means that the helper cannot be
     /// trusted to know what it holds, and is ended.
-    fn serve(&mut self, trap: &Trap, notification: &Notification) -> io::Result<Answer>;
+    fn serve(&mut self, trap: &Trap, notification: &Notification) -> io::Result<seccomp::Answer>;
 }
 
 /// No request is in progress, or one of nobody's: the options do not exist.
 pub(crate) struct Idle;
 
 impl PrivateOptions for Idle {
-    fn serve(&mut self, _: &Trap, _: &Notification) -> io::Result<Answer> {
-        Ok(Answer::Fail(libc::ENOPROTOOPT))
+    fn serve(&mut self, _: &Trap, _: &Notification) -> io::Result<seccomp::Answer> {
+        Ok(seccomp::Answer::Fail(libc::ENOPROTOOPT))
     }
 }
 
@@ -45,31 +46,40 @@ pub(crate) struct Transaction<'a> {
     network: Network,
     /// The errno for rules that name users and groups, if there must be none.
     ids: Option<i32>,
+    optval: Optval,
+    answer: Answer,
     grace: &'a Arc<Grace>,
     replaced: Option<Replaced>,
 }
 
 impl<'a> Transaction<'a> {
-    /// Begins a request about `network`. With `ids` rules that name users and
-    /// groups are refused.
-    pub(crate) fn new(mut network: Network, ids: Option<i32>, grace: &'a Arc<Grace>) -> Self {
+    /// Begins a request about `network`, whose caller has given `optval`. With
+    /// `ids` rules that name users and groups are refused.
+    pub(crate) fn new(
+        mut network: Network,
+        ids: Option<i32>,
+        optval: Optval,
+        grace: &'a Arc<Grace>,
+    ) -> Self {
         network.work(grace);
         Self {
             network,
             ids,
+            optval,
+            answer: Answer::default(),
             grace,
             replaced: None,
         }
     }
 
-    /// Ends it: what it committed stays or goes.
-    pub(crate) fn end(mut self, success: bool) -> Network {
+    /// Ends it: what it committed stays or goes. What the caller gets is with it.
+    pub(crate) fn end(mut self, success: bool) -> (Network, Answer) {
         match self.replaced {
             None => {}
             Some(replaced) if success => self.network.settle(replaced),
             Some(replaced) => self.network.revert(replaced, self.grace),
         }
-        self.network
+        (self.network, self.answer)
     }
 
     fn commit(&mut self, call: &Call, tid: Tid) -> io::Result<()> {
@@ -114,11 +124,8 @@ impl<'a> Transaction<'a> {
         tid: Tid,
         give: impl Fn(&dyn AsFd) -> io::Result<i32>,
     ) -> io::Result<io::Result<()>> {
-        let length = memory::read::<u32>(tid, call.length);
-        match length {
-            Ok(length) if length as usize == size_of::<msg::Generation>() => {}
-            Ok(_) => return Ok(Err(io::Error::from_raw_os_error(libc::EINVAL))),
-            Err(e) => return Ok(Err(e)),
+        if let Err(e) = expect_length::<msg::Generation>(call, tid) {
+            return Ok(Err(e));
         }
         let asked: msg::Generation = match memory::read(tid, call.addr) {
             Ok(asked) => asked,
@@ -148,6 +155,35 @@ impl<'a> Transaction<'a> {
         };
         memory::write(tid, call.addr, &fds).map(Ok)
     }
+
+    /// The outer error ends the helper, as with `recover`.
+    fn give_optval(
+        &self,
+        call: &Call,
+        tid: Tid,
+        give: impl Fn(&dyn AsFd) -> io::Result<i32>,
+    ) -> io::Result<io::Result<()>> {
+        if let Err(e) = expect_length::<msg::Optval>(call, tid) {
+            return Ok(Err(e));
+        }
+        let optval = self.optval.give(|file| give(&file))?;
+        memory::write(tid, call.addr, &optval).map(Ok)
+    }
+
+    fn add_answer(&mut self, call: &Call, tid: Tid) -> io::Result<()> {
+        if call.length as u32 as usize != size_of::<msg::Answer>() {
+            return Err(io::Error::from_raw_os_error(libc::EINVAL));
+        }
+        self.answer.add(tid, &memory::read(tid, call.addr)?)
+    }
+}
+
+/// Whether the `optlen` of a getsockopt by thread `tid` is that of a `T`.
+fn expect_length<T>(call: &Call, tid: Tid) -> io::Result<()> {
+    match memory::read::<u32>(tid, call.length)? as usize == size_of::<T>() {
+        true => Ok(()),
+        false => Err(io::Error::from_raw_os_error(libc::EINVAL)),
+    }
 }
 
 /// The programs of the table's own hooks; `None` if others have one.
@@ -160,20 +196,25 @@ fn table_hooks(mut prog: [i32; msg::HOOKS]) -> Option<[i32; NETFILTER_HOOKS.len(
 }
 
 impl PrivateOptions for Transaction<'_> {
-    fn serve(&mut self, trap: &Trap, notification: &Notification) -> io::Result<Answer> {
+    fn serve(&mut self, trap: &Trap, notification: &Notification) -> io::Result<seccomp::Answer> {
         let Some(tid) = notification.tid else {
-            return Ok(Answer::Fail(libc::ENOPROTOOPT));
+            return Ok(seccomp::Answer::Fail(libc::ENOPROTOOPT));
         };
         let call = match Call::decode(notification, tid, trap.doors, &trap.options) {
             Ok(Some(call)) => call,
-            Ok(None) | Err(_) => return Ok(Answer::Continue),
+            Ok(None) | Err(_) => return Ok(seccomp::Answer::Continue),
         };
         match caller::descriptor(tid, call.fd) {
             Ok(socket) if caller::reaches_ip_options(&socket) => {}
-            _ => return Ok(Answer::Continue),
+            _ => return Ok(seccomp::Answer::Continue),
         }
         let done = match (call.is_set, call.option) {
             (true, msg::SO_COMMIT) => self.commit(&call, tid),
+            (true, msg::SO_ANSWER) => self.add_answer(&call, tid),
+            (false, msg::SO_OPTVAL) => {
+                let give = |fd: &dyn AsFd| trap.listener.give(notification.cookie, fd.as_fd());
+                self.give_optval(&call, tid, give)?
+            }
             (false, msg::SO_RECOVER) => {
                 let give = |fd: &dyn AsFd| trap.listener.give(notification.cookie, fd.as_fd());
                 self.recover(&call, tid, give)?
@@ -181,8 +222,8 @@ impl PrivateOptions for Transaction<'_> {
             _ => Err(io::Error::from_raw_os_error(libc::ENOPROTOOPT)),
         };
         Ok(match done {
-            Ok(()) => Answer::Done,
-            Err(e) => Answer::Fail(e.raw_os_error().unwrap_or(libc::EIO)),
+            Ok(()) => seccomp::Answer::Done,
+            Err(e) => seccomp::Answer::Fail(e.raw_os_error().unwrap_or(libc::EIO)),
         })
     }
 }

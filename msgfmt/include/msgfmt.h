@@ -6,8 +6,8 @@
  * two halves exchange. The same format stands in msgfmt/src/lib.rs; the test
  * msgfmt/tests/c_layout.rs compiles this file and fails if the two differ.
  *
- * Promises: native endian, no padding, no pointers other than the caller's
- * user address, which only the helper may follow (process_vm_readv).
+ * Promises: native endian, no padding. Addresses in the caller's memory are for
+ * the kernel half alone to follow; those in the helper's are the helper's own.
  */
 #ifndef _BPFILTER_MSGFMT_H
 #define _BPFILTER_MSGFMT_H
@@ -16,11 +16,12 @@
 
 /**
  * struct bpfilter_request - one get/setsockopt call, kernel half to helper
- * @addr: the caller's optval, an address in the caller's memory
+ * @addr: the caller's optval, an address in the caller's memory: what is there
+ *	is asked for with BPFILTER_SO_OPTVAL
  * @len: the caller's optlen
  * @is_set: 1 for setsockopt, 0 for getsockopt
  * @cmd: the option number; BPFILTER_CMD_PING asks whether the helper is there
- * @pid: the caller's thread id in the initial pid namespace
+ * @pid: the caller's thread id in the initial pid namespace, for the log
  */
 struct bpfilter_request {
 	__u64 addr;
@@ -61,9 +62,22 @@ struct bpfilter_reply {
  * by which programs call it.
  */
 #define BPFILTER_SO_EXTENSION	(BPFILTER_SO_BASE + 4)
+/*
+ * getsockopt, struct bpfilter_optval: the caller's optval as it was when the call
+ * was made. Each call of a setsockopt's opens a descriptor, if there is a file.
+ */
+#define BPFILTER_SO_OPTVAL	(BPFILTER_SO_BASE + 5)
+/*
+ * setsockopt, struct bpfilter_answer: bytes for the caller's memory, behind those
+ * before. The caller gets them when the request is answered with success.
+ */
+#define BPFILTER_SO_ANSWER	(BPFILTER_SO_BASE + 6)
 /* getsockopt, __u32: the BPFILTER_READS_* that this kernel half knows. */
 #define BPFILTER_SO_READS	(BPFILTER_SO_BASE + 7)
 #define BPFILTER_SO_MAX		(BPFILTER_SO_BASE + 8)
+
+/* The most of an optval that comes without a file. */
+#define BPFILTER_HEAD_MAX	96
 
 /* The most text that BPFILTER_SO_MATCHES and BPFILTER_SO_TARGETS take. */
 #define BPFILTER_NAMES_MAX	4096
@@ -141,6 +155,34 @@ struct bpfilter_extension {
 	__u32 table;
 	__u64 entry;
 	__u64 offset;
+};
+
+/**
+ * struct bpfilter_optval - what a caller's optval has held
+ * @len: how many bytes of it there are
+ * @error: the negative errno for whoever asks for more, as the kernel half found
+ *	out when it copied: EFAULT where memory was not there, ENOMEM
+ * @file: all of them, as a file in memory that nobody else writes to and that
+ *	can be sealed; -1 where @head has all
+ * @head: the first of them
+ */
+struct bpfilter_optval {
+	__u64 len;
+	__s32 error;
+	__s32 file;
+	__u8 head[BPFILTER_HEAD_MAX];
+};
+
+/**
+ * struct bpfilter_answer - bytes for a caller
+ * @to: where in the caller's memory they go
+ * @from: where in the helper's memory they are
+ * @len: how many
+ */
+struct bpfilter_answer {
+	__u64 to;
+	__u64 from;
+	__u64 len;
 };
 
 /*

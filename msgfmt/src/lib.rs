@@ -17,7 +17,8 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 #[derive(Clone, Copy, Debug, Eq, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct Request {
-    /// The caller's `optval`: an address in the caller's memory.
+    /// The caller's `optval`, an address in the caller's memory: what is there
+    /// is asked for with [`SO_OPTVAL`].
     pub addr: u64,
     /// The caller's `optlen`.
     pub len: u32,
@@ -25,7 +26,7 @@ pub struct Request {
     pub is_set: u32,
     /// The option number, or [`CMD_PING`].
     pub cmd: u32,
-    /// The caller's thread id in the initial pid namespace.
+    /// The caller's thread id in the initial pid namespace, for the log.
     pub pid: u32,
 }
 
@@ -72,10 +73,19 @@ pub const SO_TARGETS: u32 = SO_BASE + 3;
 /// for a rule; what the rules of the next COMMIT use. Returns the number by which
 /// programs call it.
 pub const SO_EXTENSION: u32 = SO_BASE + 4;
+/// getsockopt, [`Optval`]: the caller's optval as it was when the call was made.
+/// Each call of a setsockopt's opens a descriptor, if there is a file.
+pub const SO_OPTVAL: u32 = SO_BASE + 5;
+/// setsockopt, [`Answer`]: bytes for the caller's memory, behind those before. The
+/// caller gets them when the request is answered with success.
+pub const SO_ANSWER: u32 = SO_BASE + 6;
 /// getsockopt, u32: the bits of [`reads`] that this kernel half knows.
 pub const SO_READS: u32 = SO_BASE + 7;
 /// One past the last private option.
 pub const SO_MAX: u32 = SO_BASE + 8;
+
+/// The most of an optval that comes without a file.
+pub const HEAD_MAX: usize = 96;
 
 /// The most text that [`SO_MATCHES`] and [`SO_TARGETS`] take.
 pub const NAMES_MAX: usize = 4096;
@@ -156,6 +166,34 @@ pub struct Extension {
     pub entry: u64,
     /// Where in the rule its header is; that of the target, or of a match.
     pub offset: u64,
+}
+
+/// What a caller's optval has held.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Optval {
+    /// How many bytes of it there are.
+    pub len: u64,
+    /// The negative errno for whoever asks for more, as the kernel half found out
+    /// when it copied: EFAULT where memory was not there, ENOMEM.
+    pub error: i32,
+    /// All of them, as a file in memory that nobody else writes to and that can be
+    /// sealed; -1 where `head` has all.
+    pub file: i32,
+    /// The first of them.
+    pub head: [u8; HEAD_MAX],
+}
+
+/// Bytes for a caller.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Answer {
+    /// Where in the caller's memory they go.
+    pub to: u64,
+    /// Where in the helper's memory they are.
+    pub from: u64,
+    /// How many.
+    pub len: u64,
 }
 
 /// What is known of a packet, a number of 32 bits each: indices into

@@ -132,6 +132,16 @@ fn msgfmt() -> Facts {
             time
         }
     );
+    structure!(
+        facts,
+        bpfilter_optval = Optval {
+            len,
+            error,
+            file,
+            head
+        }
+    );
+    structure!(facts, bpfilter_answer = Answer { to, from, len });
     facts.constants(&[
         ("BPFILTER_CMD_PING", msg::CMD_PING.into()),
         ("BPFILTER_SO_BASE", msg::SO_BASE.into()),
@@ -141,6 +151,9 @@ fn msgfmt() -> Facts {
         ("BPFILTER_SO_TARGETS", msg::SO_TARGETS.into()),
         ("BPFILTER_SO_EXTENSION", msg::SO_EXTENSION.into()),
         ("BPFILTER_SO_READS", msg::SO_READS.into()),
+        ("BPFILTER_SO_OPTVAL", msg::SO_OPTVAL.into()),
+        ("BPFILTER_SO_ANSWER", msg::SO_ANSWER.into()),
+        ("BPFILTER_HEAD_MAX", msg::HEAD_MAX as u64),
         ("BPFILTER_SO_MAX", msg::SO_MAX.into()),
         ("BPFILTER_NAMES_MAX", msg::NAMES_MAX as u64),
         ("BPFILTER_TABLE_RAW", msg::TABLE_RAW.into()),

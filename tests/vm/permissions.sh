@@ -14,11 +14,11 @@ done
 for option in 64 65; do
 	as_nobody sockopt expect EPERM set $option 1
 done
-for option in 63 68 69 3056 3057 3058 3059 3060; do
+for option in 63 68 69 3056 3057 3058 3059 3060 3061 3062; do
 	as_nobody sockopt expect ENOPROTOOPT get $option 84
 	sockopt expect ENOPROTOOPT get $option 84
 done
-for option in 63 66 67 3056 3057 3058 3059 3060; do
+for option in 63 66 67 3056 3057 3058 3059 3060 3061 3062; do
 	as_nobody sockopt expect ENOPROTOOPT set $option 84
 	sockopt expect ENOPROTOOPT set $option 84
 done
@@ -32,6 +32,8 @@ sleep 0.5
 sockopt expect ENOPROTOOPT set 3056 24
 sockopt expect ENOPROTOOPT get 3057 24
 sockopt expect ENOPROTOOPT set 3058 6
+sockopt expect ENOPROTOOPT get 3061 112
+sockopt expect ENOPROTOOPT set 3062 24
 kill -CONT "$(pidof bpfilter_umh)"
 wait $!
 

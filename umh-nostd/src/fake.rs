@@ -24,12 +24,10 @@ use umh_core::ir::named::Shape;
 use umh_core::program::Insn;
 use umh_core::target::{Features, Host, Machine, Packets};
 
-use crate::system::{AtHook, Generation, InForce, Maps, System, Tid, UserAddr};
+use crate::system::{AtHook, Generation, InForce, Maps, System, UserAddr};
 
 /// Where the caller's memory starts.
 pub const BASE: u64 = 0x7f00_0000_0000;
-/// The one caller that is alive.
-pub const CALLER: Tid = Tid(4711);
 /// CPUs of the fake machine.
 pub const CPUS: u32 = 3;
 
@@ -175,12 +173,12 @@ impl Fake {
         }
     }
 
-    fn range(&self, caller: Tid, addr: UserAddr, len: usize) -> Result<Range<usize>> {
+    fn range(&self, addr: UserAddr, len: usize) -> Result<Range<usize>> {
         self.may_fail(Errno::EFAULT)?;
         let start = addr.0.checked_sub(BASE).ok_or(Errno::EFAULT)?;
         let start = usize::try_from(start).map_err(|_| Errno::EFAULT)?;
         let end = start.checked_add(len).ok_or(Errno::EFAULT)?;
-        if caller != CALLER || end > self.memory.borrow().len() {
+        if end > self.memory.borrow().len() {
             return Err(Errno::EFAULT);
         }
         Ok(start..end)
@@ -216,15 +214,15 @@ impl System for Fake {
         })
     }
 
-    fn read(&self, caller: Tid, addr: UserAddr, into: &mut [u8]) -> Result<()> {
-        let range = self.range(caller, addr, into.len())?;
+    fn optval(&self, offset: usize, into: &mut [u8]) -> Result<()> {
+        let range = self.range(UserAddr(BASE).at(offset)?, into.len())?;
         into.copy_from_slice(self.memory.borrow().get(range).ok_or(Errno::EFAULT)?);
         self.tick();
         Ok(())
     }
 
-    fn write(&self, caller: Tid, addr: UserAddr, from: &[u8]) -> Result<()> {
-        let range = self.range(caller, addr, from.len())?;
+    fn answer(&self, to: UserAddr, from: &[u8]) -> Result<()> {
+        let range = self.range(to, from.len())?;
         let mut memory = self.memory.borrow_mut();
         memory
             .get_mut(range)
@@ -313,6 +311,13 @@ impl System for Fake {
 
     fn draft(&self, len: usize) -> Result<Self::Draft> {
         self.hold(vec![0; len])
+    }
+
+    fn draft_of_optval(&self, used: usize, len: usize) -> Result<Self::Draft> {
+        let mut bytes = vec![0; used];
+        self.optval(0, &mut bytes)?;
+        bytes.resize(len, 0);
+        self.hold(bytes)
     }
 
     fn seal(&self, draft: Self::Draft) -> Result<Self::Handle> {

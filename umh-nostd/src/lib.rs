@@ -2,8 +2,8 @@
 //! The helper: requests in, replies out.
 //!
 //! Owns: everything that `core` leaves out because it needs the kernel: the
-//! two pipes, the caller's memory, descriptors, the log. The way of a request
-//! is [`serve`] -> [`handle`] -> `core`, and all that these ask of the kernel
+//! two pipes, the copy of the caller's optval, descriptors, the log. The way of a
+//! request is [`serve`] -> [`handle`] -> `core`, and all that these ask of the kernel
 //! goes through one trait, [`system::System`]. [`linux`] is the kernel behind
 //! it; `fake` is one made of vectors, for tests and fuzzing.
 //!

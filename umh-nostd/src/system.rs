@@ -2,9 +2,8 @@
 //! What the helper asks of the kernel.
 //!
 //! Owns: the line between the request handler and the outside. Every method
-//! is one effect; each can fail, and the caller's memory can change between
-//! any two of them. What a method returns frees itself when it is dropped, so
-//! that no path through a request can leak.
+//! is one effect; each can fail. What a method returns frees itself when it is
+//! dropped, so that no path through a request can leak.
 
 use core::ops::{Deref, DerefMut};
 use core::sync::atomic::AtomicU64;
@@ -21,7 +20,7 @@ use umh_core::program::Insn;
 use umh_core::target::Machine;
 
 /// An address in the caller's address space, as the caller gives it: untrusted,
-/// and without a meaning in this process. Only the kernel may follow it.
+/// and without a meaning in this process. Only the kernel half may follow it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct UserAddr(pub u64);
 
@@ -34,10 +33,6 @@ impl UserAddr {
         sum.map(Self).ok_or(Errno::EFAULT)
     }
 }
-
-/// The thread whose request is in progress, in the initial pid namespace.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Tid(pub u32);
 
 /// What a network namespace is committed to, of one table: see `struct
 /// bpfilter_generation`.
@@ -129,12 +124,15 @@ pub trait System {
     /// ip_tables, if there is one, stays in charge of all tables.
     fn machine(&self) -> Result<Machine>;
 
-    /// Fills `into` from the caller's memory, whole or EFAULT.
-    fn read(&self, caller: Tid, addr: UserAddr, into: &mut [u8]) -> Result<()>;
+    /// Fills `into` from `offset` bytes after the start of the caller's optval, as
+    /// that was when the call came: whole, or EFAULT, or ENOMEM where the kernel
+    /// half had no memory for a copy.
+    fn optval(&self, offset: usize, into: &mut [u8]) -> Result<()>;
 
-    /// Writes all of `from` to the caller's memory or gives EFAULT; what was
-    /// written before the fault stays.
-    fn write(&self, caller: Tid, addr: UserAddr, from: &[u8]) -> Result<()>;
+    /// Puts `bytes` down for the caller, who gets them there when the request is
+    /// answered with success. One request writes to one place, from its start on.
+    /// A caller that cannot take them: EFAULT for getsockopt, and nothing else.
+    fn answer(&self, to: UserAddr, bytes: &[u8]) -> Result<()>;
 
     /// `len` bytes of zeros. They cost nothing before they are touched.
     fn memory(&self, len: usize) -> Result<Self::Memory>;
@@ -157,6 +155,11 @@ pub trait System {
 
     /// `len` bytes of zeros that shall become a table image.
     fn draft(&self, len: usize) -> Result<Self::Draft>;
+
+    /// The caller's optval, of which at least `used` bytes must be there, that
+    /// shall become a table image of `len` bytes: zeros behind it. Once for each
+    /// request; errors are those of [`System::optval`].
+    fn draft_of_optval(&self, used: usize, len: usize) -> Result<Self::Draft>;
 
     /// Makes a draft final.
     fn seal(&self, draft: Self::Draft) -> Result<Self::Handle>;

@@ -27,6 +27,48 @@ where
     Ok(value)
 }
 
+/// Fills `bytes` from `addr` on, as far as memory is there; how far.
+pub(crate) fn read_some(tid: Tid, addr: u64, bytes: &mut [u8]) -> usize {
+    let mut done = 0;
+    while let Some(rest @ [_, ..]) = bytes.get_mut(done..) {
+        let local = libc::iovec {
+            iov_base: rest.as_mut_ptr().cast(),
+            iov_len: rest.len(),
+        };
+        let Ok(remote) = remote(addr.saturating_add(done as u64), rest.len()) else {
+            break;
+        };
+        // SAFETY: `local` is one exclusive buffer that outlives the call; the
+        // remote address is only ever used by the kernel, which checks it.
+        let got = unsafe { libc::process_vm_readv(tid.raw(), &local, 1, &remote, 1, 0) };
+        match usize::try_from(got) {
+            Ok(got @ 1..) => done += got,
+            _ => break,
+        }
+    }
+    done
+}
+
+/// Writes `bytes` at `addr`; EFAULT unless all of it is writable.
+pub(crate) fn write_all(tid: Tid, addr: u64, bytes: &[u8]) -> io::Result<()> {
+    let mut done = 0;
+    while let Some(rest @ [_, ..]) = bytes.get(done..) {
+        let local = libc::iovec {
+            iov_base: rest.as_ptr().cast_mut().cast(),
+            iov_len: rest.len(),
+        };
+        let remote = remote(addr.saturating_add(done as u64), rest.len())?;
+        // SAFETY: `local` is one live buffer that the call only reads; the remote
+        // address is only ever used by the kernel, which checks it.
+        let got = unsafe { libc::process_vm_writev(tid.raw(), &local, 1, &remote, 1, 0) };
+        match usize::try_from(got) {
+            Ok(got @ 1..) => done += got,
+            _ => return Err(io::Error::from_raw_os_error(libc::EFAULT)),
+        }
+    }
+    Ok(())
+}
+
 /// Writes `value` at `addr`; EFAULT unless all of it is writable.
 pub(crate) fn write<T>(tid: Tid, addr: u64, value: &T) -> io::Result<()>
 where

@@ -14,15 +14,14 @@
 #include <linux/sockptr.h>
 #include <uapi/linux/bpfilter.h>
 
-struct bpfilter_request;
-struct net;
+struct bpfilter_call;
 struct sock;
 
 /**
  * struct bpfilter_ops - what the module does for the hook point
- * @request: has the helper answer one call of a client in namespace @net;
- *	0, a negative errno, or -ENOPROTOOPT where ip_tables is to answer.
- *	NULL while the helper is not ready for clients
+ * @request: has the helper answer one call of a client; 0, a negative errno, or
+ *	-ENOPROTOOPT where ip_tables is to answer. NULL while the helper is not
+ *	ready for clients
  * @private_set: a setsockopt of the private range, from anybody
  * @private_get: a getsockopt of the private range, from anybody
  *
@@ -31,7 +30,7 @@ struct sock;
  * bpfilter_unregister_ops() has returned.
  */
 struct bpfilter_ops {
-	int (*request)(struct net *net, const struct bpfilter_request *req);
+	int (*request)(struct bpfilter_call *call);
 	int (*private_set)(int optname, sockptr_t optval, unsigned int optlen);
 	int (*private_get)(int optname, char __user *optval,
 			   int __user *optlen);

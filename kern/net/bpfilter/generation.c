@@ -57,12 +57,13 @@ struct generation {
 /**
  * struct bpfilter_net - one network namespace
  * @active: the generation, or NULL before the first COMMIT. Read by packets
- *	under RCU; written under the transaction's lock
+ *	under RCU; written under the transaction's lock, which a namespace that
+ *	goes needs no more: then pernet_ops_rwsem is held
  * @ops: the hooks; registered while @hooked
  * @hooked: under the transaction's lock
  * @conntrack: connection tracking is held; under the transaction's lock
  * @used: a request for the table succeeded here; set once, no lock
- * @entries: how many entries the table has, for the audit system; no lock
+ * @entries: how many entries the table has; under the transaction's lock
  */
 struct bpfilter_net {
 	struct generation __rcu *active;
@@ -80,10 +81,11 @@ static struct bpfilter_net *bpfilter_net(const struct net *net)
 	return net_generic(net, bpfilter_net_id);
 }
 
-/* The transaction's lock, or nobody else left, makes this the only writer. */
+/* Whoever holds the transaction's lock is the only writer. */
 static struct generation *active_locked(const struct bpfilter_net *bn)
 {
-	return rcu_dereference_protected(bn->active, 1);
+	return rcu_dereference_protected(bn->active,
+					 bpfilter_transaction_held());
 }
 
 static bool has_programs(const struct generation *gen)
@@ -460,15 +462,28 @@ void bpfilter_table_used(struct net *net)
  * @net: the namespace
  * @entries: how many entries the new one has
  *
- * Context: the process that has replaced it. The record is ip_tables' and tells
- * how many entries the old one had.
+ * Context: under the transaction's lock.
+ * Return: how many the old one had.
  */
-void bpfilter_table_replaced(struct net *net, u32 entries)
+u32 bpfilter_table_replaced(struct net *net, u32 entries)
 {
-	u32 old = xchg(&bpfilter_net(net)->entries, entries);
+	struct bpfilter_net *bn = bpfilter_net(net);
+	u32 old = bn->entries;
 
-	audit_log_nfcfg("filter", NFPROTO_IPV4, old, AUDIT_XT_OP_REPLACE,
-			GFP_KERNEL);
+	bn->entries = entries;
+	return old;
+}
+
+/**
+ * bpfilter_table_audit() - ip_tables' record of a REPLACE
+ * @entries_before: how many entries the old table had
+ *
+ * Context: the process that has replaced it. May wait for the audit system.
+ */
+void bpfilter_table_audit(u32 entries_before)
+{
+	audit_log_nfcfg("filter", NFPROTO_IPV4, entries_before,
+			AUDIT_XT_OP_REPLACE, GFP_KERNEL);
 }
 
 /**
@@ -480,6 +495,18 @@ void bpfilter_table_replaced(struct net *net, u32 entries)
 bool bpfilter_table_in_use(struct net *net)
 {
 	return READ_ONCE(bpfilter_net(net)->used);
+}
+
+/**
+ * bpfilter_table_entries() - how many entries the table of a namespace has
+ * @net: the namespace
+ *
+ * Context: under the transaction's lock.
+ * Return: their number.
+ */
+u32 bpfilter_table_entries(struct net *net)
+{
+	return bpfilter_net(net)->entries;
 }
 
 static int __net_init bpfilter_net_init(struct net *net)
@@ -503,12 +530,16 @@ static void __net_exit bpfilter_net_pre_exit(struct net *net)
 static void __net_exit bpfilter_net_exit(struct net *net)
 {
 	struct bpfilter_net *bn = bpfilter_net(net);
+	struct generation *gen;
 
 	bpfilter_proc_net_exit(net);
 	if (bn->used)
 		audit_log_nfcfg("filter", NFPROTO_IPV4, bn->entries,
 				AUDIT_XT_OP_UNREGISTER, GFP_KERNEL);
-	bpfilter_generation_free(active_locked(bn));
+	/* No packet and no request reaches the namespace any more. */
+	gen = rcu_dereference_protected(bn->active,
+					lockdep_is_held(&pernet_ops_rwsem));
+	bpfilter_generation_free(gen);
 }
 
 static struct pernet_operations bpfilter_net_ops = {

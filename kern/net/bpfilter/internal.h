@@ -2,27 +2,36 @@
 /*
  * internal.h - what the files of the bpfilter module promise each other
  *
+ *	sockopt.c	the hook point; in the kernel, not in the module
+ *	call.c		a client's call: its optval by copy, its answer; likewise
  *	bpfilter_kern.c	init and exit
- *	mailbox.c	the helper's life, its pipes, one request at a time
+ *	mailbox.c	the helper's life, its pipes, who is served next
  *	transaction.c	the request in progress and its private options
  *	generation.c	the rules of each network namespace, the packet hooks
  *	procfs.c	/proc/net/ip_tables_*
  *	kfuncs.c	what programs call; in the kernel, not in the module
  *	extensions.c	x_tables' matches and targets; likewise
  *
- * Locks, outermost first: the mailbox's, the transaction's, then procfs's.
+ * Who is served (mailbox.c) takes the transaction's lock, and within it procfs's.
  */
 #ifndef _NET_BPFILTER_INTERNAL_H
 #define _NET_BPFILTER_INTERNAL_H
 
+#include <linux/completion.h>
+#include <linux/list.h>
 #include <linux/percpu.h>
+#include <linux/refcount.h>
 #include <linux/sockptr.h>
 #include <linux/types.h>
 #include "msgfmt.h"
 
 struct bpfilter_extensions;
+struct cgroup_namespace;
+struct cred;
+struct file;
 struct generation;
 struct ipt_reject_info;
+struct mem_cgroup;
 struct net;
 struct nf_hook_state;
 struct pid;
@@ -38,18 +47,72 @@ struct xt_nflog_info;
 extern const char _binary_net_bpfilter_bpfilter_umh_start[];
 extern const char _binary_net_bpfilter_bpfilter_umh_end[];
 
+/**
+ * struct bpfilter_call - a client's call
+ * @refs: the caller's, and that of a request that has outlived its caller
+ * @req: what the helper is told
+ * @net: the network namespace that it is about
+ * @cred: the caller's
+ * @cgroup_ns: the caller's, to be compared with the helper's and nothing else
+ * @memcg: who pays for memory
+ * @optval: what the helper gets of the caller's memory
+ * @file: the file for it, or NULL
+ * @answers: what the helper has put down; of the request in progress
+ * @answered: how many bytes of it there are
+ * @to: where in the caller's memory it goes
+ * @entries_before: of the table that a REPLACE has replaced
+ * @turns: among the first of each user namespace, or those behind a first one;
+ *	this and what follows are mailbox.c's, under its lock
+ * @followers: of a first one, those of the same user namespace behind it
+ * @turn: it is served now
+ */
+struct bpfilter_call {
+	refcount_t refs;
+	struct bpfilter_request req;
+	struct net *net;
+	const struct cred *cred;
+	const struct cgroup_namespace *cgroup_ns;
+	struct mem_cgroup *memcg;
+	struct bpfilter_optval optval;
+	struct file *file;
+	struct list_head answers;
+	size_t answered;
+	u64 to;
+	u32 entries_before;
+	struct list_head turns;
+	struct list_head followers;
+	struct completion turn;
+};
+
+/* call.c */
+struct bpfilter_call *bpfilter_call_new(struct net *net,
+					const struct bpfilter_request *req,
+					sockptr_t optval);
+int bpfilter_call_give(struct bpfilter_call *call);
+void bpfilter_call_put(struct bpfilter_call *call);
+int bpfilter_call_reserve(struct bpfilter_call *call, size_t size);
+int bpfilter_call_answer(struct bpfilter_call *call,
+			 const struct bpfilter_answer *answer);
+
 /* mailbox.c */
 int bpfilter_mailbox_init(const void *elf, size_t len);
 void bpfilter_mailbox_exit(void);
 int bpfilter_mailbox_start(void);
-int bpfilter_mailbox_request(struct net *net,
-			     const struct bpfilter_request *req);
+int bpfilter_mailbox_request(struct bpfilter_call *call);
 
 /* transaction.c */
-void bpfilter_transaction_begin(struct pid *helper, struct net *net);
+void bpfilter_transaction_begin(struct pid *helper, struct bpfilter_call *call);
 void bpfilter_transaction_end(bool success);
 int bpfilter_private_set(int optname, sockptr_t optval, unsigned int optlen);
 int bpfilter_private_get(int optname, char __user *optval, int __user *optlen);
+#ifdef CONFIG_LOCKDEP
+bool bpfilter_transaction_held(void);
+#else
+static inline bool bpfilter_transaction_held(void)
+{
+	return true;
+}
+#endif
 
 /* generation.c */
 int bpfilter_generation_init(void);
@@ -64,7 +127,9 @@ void bpfilter_generation_settle(struct net *net, struct generation *old);
 void bpfilter_generation_revert(struct net *net, struct generation *old);
 int bpfilter_generation_recover(struct net *net, char __user *optval);
 void bpfilter_table_used(struct net *net);
-void bpfilter_table_replaced(struct net *net, u32 entries);
+u32 bpfilter_table_replaced(struct net *net, u32 entries);
+void bpfilter_table_audit(u32 entries_before);
+u32 bpfilter_table_entries(struct net *net);
 bool bpfilter_table_in_use(struct net *net);
 
 /* procfs.c */

@@ -2,54 +2,78 @@
 /*
  * mailbox.c - the helper's life, and one request at a time through its pipes
  *
- * Owns: the helper process, the two pipes, and the time that an answer may
- * take.
+ * Owns: the helper process, the two pipes, who is served next, and the time that
+ * an answer may take.
  *
  * Promises: a caller gets the answer to its own request or an error, never
  * another caller's answer: pipes that may still carry one are dropped together
- * with the process behind them. A signal to the caller neither ends a request
- * nor reaches the helper. No request takes longer than its timeout. A status
- * that is not 0 or a negative errno reaches nobody.
+ * with the process behind them. No request takes longer than TIMEOUT, whatever it
+ * is about. Of the user namespaces that have calls waiting each is served in
+ * turn, however many it has. A caller that is killed need not wait: its request,
+ * if the helper has it, is seen to its end without it. A status that is not 0 or
+ * a negative errno reaches nobody.
  *
- * Leaves to others: what a request means, and who may make one (sockopt.c).
+ * Leaves to others: what a request means, who may make one (sockopt.c), and the
+ * caller's memory (call.c): nothing here waits for that.
  *
- * The pipes are read and written in the context of the caller. The kernel's
- * ends never block; waiting is done on the pipe's wait queue.
+ * The pipes are read and written in the context of the caller, with the kernel's
+ * credentials: a security module that denies the caller a pipe must not end the
+ * helper. The kernel's ends never block; waiting is done on the pipe's wait queue.
  */
 #define pr_fmt(fmt) "bpfilter: " fmt
 
 #include <linux/bpfilter.h>
 #include <linux/completion.h>
+#include <linux/cred.h>
 #include <linux/fs.h>
 #include <linux/jiffies.h>
-#include <linux/mutex.h>
-#include <linux/netfilter/x_tables.h>
+#include <linux/list.h>
 #include <linux/poll.h>
 #include <linux/sched/signal.h>
 #include <linux/signal.h>
-#include <linux/sizes.h>
-#include <linux/uaccess.h>
+#include <linux/spinlock.h>
+#include <linux/user_namespace.h>
 #include <linux/usermode_driver.h>
 #include <linux/wait.h>
+#include <linux/workqueue.h>
 #include "internal.h"
 
-/* How long an answer may take: this, and a second more for each chunk. */
-#define TIMEOUT_BASE	(5 * HZ)
-#define TIMEOUT_CHUNK	SZ_256K
-/*
- * The length that counts. It is what the caller claims, and must not buy time
- * without end: a table may have up to 512 MiB, but one of this length is ready
- * long before its time is up.
- */
-#define TIMEOUT_LEN_MAX	SZ_64M
-/* Sleep less at once than what the hung task detector complains about. */
-#define WAIT_SLICE	(10 * HZ)
+/* How long an answer may take. */
+#define TIMEOUT		(5 * HZ)
 
 /* How long rmmod waits for a killed helper to be gone. */
 #define EXIT_TIMEOUT	(10 * HZ)
+/* How often it looks: what wakes it comes a moment before the helper is gone. */
+#define EXIT_LOOK	msecs_to_jiffies(10)
 
-/* Serialises requests; protects @helper. Held while the helper works. */
-static DEFINE_MUTEX(mailbox_lock);
+/*
+ * @serving is the call that the helper works on, or is started for; NULL where
+ * nobody is served. Who is, owns @helper, and gives it on. @turns are the calls
+ * that wait: one for each user namespace, in the order of their turns, with all
+ * others of the same namespace as its followers.
+ */
+static struct {
+	spinlock_t lock; /* protects all of it, and the calls' own places in it */
+	struct bpfilter_call *serving;
+	struct list_head turns;
+} queue = {
+	.lock = __SPIN_LOCK_UNLOCKED(queue.lock),
+	.turns = LIST_HEAD_INIT(queue.turns),
+};
+
+/* With which pipes are used. */
+static const struct cred *mailbox_cred;
+
+static void see_to_end(struct work_struct *work);
+
+/* A request whose caller was killed. @serving names it, so there is one. */
+static struct {
+	struct work_struct work;
+	struct bpfilter_call *call;
+	unsigned long end;
+} orphan = {
+	.work = __WORK_INITIALIZER(orphan.work, see_to_end),
+};
 
 /*
  * Between init and exit @wd holds the ELF in a tmpfs of its own. @tgid is NULL
@@ -57,13 +81,6 @@ static DEFINE_MUTEX(mailbox_lock);
  */
 static struct umd_info helper = {
 	.driver_name = "bpfilter_umh",
-};
-
-/* How struct ipt_replace starts; sparse does not like its end. */
-struct replace_start {
-	char name[XT_TABLE_MAXNAMELEN];
-	u32 valid_hooks;
-	u32 num_entries;
 };
 
 /* What wakes the caller that waits for an answer. */
@@ -123,6 +140,7 @@ static int write_request(const struct bpfilter_request *req)
 {
 	/* A task's own sighand stays as long as it runs. */
 	struct sighand_struct *sighand = unrcu_pointer(current->sighand);
+	const struct cred *old_cred;
 	sigset_t pipe, others, old;
 	kernel_siginfo_t info;
 	bool was_pending;
@@ -134,7 +152,9 @@ static int write_request(const struct bpfilter_request *req)
 	sigprocmask(SIG_BLOCK, &pipe, &old);
 	was_pending = sigismember(&current->pending.signal, SIGPIPE);
 
+	old_cred = override_creds(mailbox_cred);
 	n = kernel_write(helper.pipe_to_umh, req, sizeof(*req), NULL);
+	revert_creds(old_cred);
 
 	if (n == -EPIPE && !was_pending) {
 		spin_lock_irq(&sighand->siglock);
@@ -152,7 +172,7 @@ static int write_request(const struct bpfilter_request *req)
 
 /*
  * The writers of a pipe wake only interruptible sleepers, but the caller's
- * sleep must not end with a signal: hence a completion.
+ * sleep must end with no other signal than one that kills: hence a completion.
  */
 static int reply_wake(wait_queue_entry_t *entry, unsigned int mode, int sync,
 		      void *key)
@@ -172,11 +192,22 @@ static void reply_enqueue(struct file *file, wait_queue_head_t *head,
 	add_wait_queue(head, &wait->entry);
 }
 
-static ssize_t wait_for_reply(struct bpfilter_reply *reply,
-			      unsigned long timeout)
+static ssize_t read_pipe(struct bpfilter_reply *reply)
 {
-	unsigned long end = jiffies + timeout;
-	struct file *file = helper.pipe_from_umh;
+	const struct cred *old = override_creds(mailbox_cred);
+	ssize_t n = kernel_read(helper.pipe_from_umh, reply, sizeof(*reply),
+				NULL);
+
+	revert_creds(old);
+	return n;
+}
+
+/*
+ * -EAGAIN where @end has come, -ERESTARTSYS where the process is killed before:
+ * no helper can answer that.
+ */
+static ssize_t wait_for_reply(struct bpfilter_reply *reply, unsigned long end)
+{
 	struct reply_wait wait = {};
 	unsigned long now;
 	ssize_t n;
@@ -184,65 +215,81 @@ static ssize_t wait_for_reply(struct bpfilter_reply *reply,
 	init_completion(&wait.ready);
 	init_waitqueue_func_entry(&wait.entry, reply_wake);
 	init_poll_funcptr(&wait.table, reply_enqueue);
-	vfs_poll(file, &wait.table);
+	vfs_poll(helper.pipe_from_umh, &wait.table);
 
 	for (;;) {
-		n = kernel_read(file, reply, sizeof(*reply), NULL);
+		n = read_pipe(reply);
 		now = jiffies;
 		if (n != -EAGAIN || time_after_eq(now, end))
 			break;
-		wait_for_completion_timeout(&wait.ready,
-					    min(end - now, WAIT_SLICE));
+		if (wait_for_completion_killable_timeout(&wait.ready,
+							 end - now) < 0) {
+			n = -ERESTARTSYS;
+			break;
+		}
 	}
 
 	remove_wait_queue(wait.head, &wait.entry);
 	return n;
 }
 
-static int read_reply(const struct bpfilter_request *req, int *status)
+/*
+ * Ends a request whose answer wait_for_reply() has found, or not. Any failure of
+ * the mailbox itself ends the helper.
+ */
+static int end_request(const struct bpfilter_call *call, ssize_t n,
+		       const struct bpfilter_reply *reply)
 {
-	u32 len = min_t(u32, req->len, TIMEOUT_LEN_MAX);
-	struct bpfilter_reply reply;
-	ssize_t n;
+	int status;
 
-	n = wait_for_reply(&reply, TIMEOUT_BASE + len / TIMEOUT_CHUNK * HZ);
 	if (n == -EAGAIN) {
 		pr_err_ratelimited("no answer to command %u in time\n",
-				   req->cmd);
-		return -ETIMEDOUT;
-	}
-	if (n != sizeof(reply)) {
+				   call->req.cmd);
+		status = -ETIMEDOUT;
+	} else if (n != sizeof(*reply)) {
 		pr_err_ratelimited("answer not read: %zd\n", n);
-		return -EFAULT;
+		status = -EFAULT;
+	} else if (reply->status > 0 || reply->status <= -ERESTARTSYS) {
+		/* ERESTARTSYS and above are the kernel's own. */
+		pr_err_ratelimited("no answer, but %d\n", reply->status);
+		status = -EFAULT;
+		n = 0;
+	} else {
+		status = reply->status;
 	}
-	/* ERESTARTSYS and above are the kernel's own. */
-	if (reply.status > 0 || reply.status <= -ERESTARTSYS) {
-		pr_err_ratelimited("no answer, but %d\n", reply.status);
-		return -EFAULT;
-	}
-	*status = reply.status;
-	return 0;
+	if (n != sizeof(*reply))
+		helper_stop();
+	bpfilter_transaction_end(!status);
+	return status;
+}
+
+/* A request has succeeded. Others need not wait for the audit system. */
+static void tell_audit(const struct bpfilter_call *call)
+{
+	if (call->req.is_set || call->req.cmd <= BPFILTER_IPT_SO_GET_ENTRIES)
+		bpfilter_table_used(call->net);
+	if (call->req.is_set && call->req.cmd == BPFILTER_IPT_SO_SET_REPLACE)
+		bpfilter_table_audit(call->entries_before);
 }
 
 /*
- * One request and its answer. @net is NULL for one that is nobody's. Any
- * failure of the mailbox itself ends the helper.
+ * One request and its answer. -ERESTARTSYS, and it goes on: the process was
+ * killed, and @end is when the answer is due.
  */
-static int round_trip(struct net *net, const struct bpfilter_request *req)
+static int round_trip(struct bpfilter_call *call, unsigned long *end)
 {
-	int status = -EFAULT;
-	int err;
+	struct bpfilter_reply reply = {};
+	ssize_t n;
 
-	bpfilter_transaction_begin(helper.tgid, net);
-	err = write_request(req);
-	if (!err)
-		err = read_reply(req, &status);
-	if (err) {
-		helper_stop();
-		status = err;
+	bpfilter_transaction_begin(helper.tgid, call);
+	n = write_request(&call->req);
+	if (!n) {
+		*end = jiffies + TIMEOUT;
+		n = wait_for_reply(&reply, *end);
+		if (n == -ERESTARTSYS)
+			return n;
 	}
-	bpfilter_transaction_end(!status);
-	return status;
+	return end_request(call, n, &reply);
 }
 
 static void set_nonblock(struct file *file)
@@ -254,9 +301,11 @@ static void set_nonblock(struct file *file)
 
 static int helper_start(void)
 {
-	static const struct bpfilter_request ping = {
-		.cmd = BPFILTER_CMD_PING,
+	/* Nobody's: it is about no namespace. */
+	struct bpfilter_call ping = {
+		.req.cmd = BPFILTER_CMD_PING,
 	};
+	unsigned long end;
 	int err;
 
 	err = fork_usermode_driver(&helper);
@@ -272,9 +321,15 @@ static int helper_start(void)
 	pr_info_ratelimited("Loaded bpfilter_umh pid %d\n",
 			    pid_nr(helper.tgid));
 
-	err = round_trip(NULL, &ping);
+	err = round_trip(&ping, &end);
 	if (!err)
 		return 0;
+	if (err == -ERESTARTSYS) {
+		/* Whoever comes next starts another one. */
+		helper_stop();
+		bpfilter_transaction_end(false);
+		return -EINTR;
+	}
 	pr_err_ratelimited("helper not ready: %d\n", err);
 	if (helper.tgid)
 		helper_stop();
@@ -290,58 +345,140 @@ static int helper_ensure(void)
 	return helper_start();
 }
 
+/* --- who is served ----------------------------------------------------------- */
+
+/* Under the lock. */
+static void enqueue(struct bpfilter_call *call)
+{
+	struct bpfilter_call *first;
+
+	INIT_LIST_HEAD(&call->followers);
+	list_for_each_entry(first, &queue.turns, turns) {
+		if (first->cred->user_ns == call->cred->user_ns) {
+			list_add_tail(&call->turns, &first->followers);
+			return;
+		}
+	}
+	list_add_tail(&call->turns, &queue.turns);
+}
+
+/* Under the lock. The first of its followers takes a first one's place, at @at. */
+static void dequeue(struct bpfilter_call *call, struct list_head *at)
+{
+	struct bpfilter_call *next;
+
+	next = list_first_entry_or_null(&call->followers, struct bpfilter_call,
+					turns);
+	if (next) {
+		list_del(&next->turns);
+		list_splice_init(&call->followers, &next->followers);
+		list_add_tail(&next->turns, at);
+	}
+	list_del(&call->turns);
+}
+
+/* The next namespace's call is served; the namespace's next one comes last. */
+static void give_on(void)
+{
+	struct bpfilter_call *next;
+
+	spin_lock(&queue.lock);
+	next = list_first_entry_or_null(&queue.turns, struct bpfilter_call,
+					turns);
+	queue.serving = next;
+	if (next) {
+		dequeue(next, &queue.turns);
+		complete(&next->turn);
+	}
+	spin_unlock(&queue.lock);
+}
+
+/* Returns when @call is served, or -EINTR when the process is killed before. */
+static int wait_for_turn(struct bpfilter_call *call)
+{
+	bool served;
+
+	init_completion(&call->turn);
+	spin_lock(&queue.lock);
+	served = !queue.serving;
+	if (served)
+		queue.serving = call;
+	else
+		enqueue(call);
+	spin_unlock(&queue.lock);
+	if (served || !wait_for_completion_killable(&call->turn))
+		return 0;
+
+	spin_lock(&queue.lock);
+	served = queue.serving == call;
+	if (!served)
+		dequeue(call, &call->turns);
+	spin_unlock(&queue.lock);
+	if (served)
+		give_on();
+	return -EINTR;
+}
+
+static void see_to_end(struct work_struct *work)
+{
+	struct bpfilter_call *call = orphan.call;
+	struct bpfilter_reply reply = {};
+	int err;
+
+	err = end_request(call, wait_for_reply(&reply, orphan.end), &reply);
+	give_on();
+	if (!err)
+		tell_audit(call);
+	bpfilter_call_put(call);
+}
+
 /**
  * bpfilter_mailbox_request() - have the helper answer a client's request
- * @net: the namespace of the client's socket
- * @req: the request
+ * @call: the client's call
  *
  * Starts the helper if there is none.
  *
- * Context: the client's process. Waits for its turn killably; once the request
- * is written, for the answer, uninterruptibly but not longer than the timeout.
+ * Context: the client's process. Waits for its turn and for the answer killably.
+ * A request that the helper has when its caller is killed is carried out or not
+ * as any other.
  * Return: the helper's status (0 or a negative errno); -EINTR, killed while
  * waiting; -ETIMEDOUT, no answer in time; -EFAULT, the helper failed.
  */
-int bpfilter_mailbox_request(struct net *net,
-			     const struct bpfilter_request *req)
+int bpfilter_mailbox_request(struct bpfilter_call *call)
 {
-	bool replace = req->is_set && req->cmd == BPFILTER_IPT_SO_SET_REPLACE;
-	const struct replace_start __user *table = u64_to_user_ptr(req->addr);
-	u32 entries = 0;
+	unsigned long end;
 	int err;
 
-	/* What cannot be read the helper refuses, after the checks before it. */
-	if (replace && get_user(entries, &table->num_entries))
-		entries = 0;
-	if (mutex_lock_killable(&mailbox_lock))
-		return -EINTR;
+	err = wait_for_turn(call);
+	if (err)
+		return err;
 	err = helper_ensure();
+	if (!err) {
+		err = round_trip(call, &end);
+		if (err == -ERESTARTSYS) {
+			refcount_inc(&call->refs);
+			orphan.call = call;
+			orphan.end = end;
+			queue_work(system_long_wq, &orphan.work);
+			return -EINTR;
+		}
+	}
+	give_on();
 	if (!err)
-		err = round_trip(net, req);
-	mutex_unlock(&mailbox_lock);
-
-	if (!err && (req->is_set ||
-		     req->cmd <= BPFILTER_IPT_SO_GET_ENTRIES))
-		bpfilter_table_used(net);
-	if (!err && replace)
-		bpfilter_table_replaced(net, entries);
+		tell_audit(call);
 	return err;
 }
 
 /**
  * bpfilter_mailbox_start() - start the helper and hear from it
  *
- * Return: 0 when it has answered, -ETIMEDOUT when it did not in time, -EFAULT
- * for any other failure, after which there is no helper.
+ * Context: no request may come before this returns.
+ * Return: 0 when it has answered, -ETIMEDOUT when it did not in time, -EINTR when
+ * the process was killed, -EFAULT for any other failure. Then there is no helper.
  */
 int bpfilter_mailbox_start(void)
 {
-	int err;
-
-	mutex_lock(&mailbox_lock);
-	err = helper_ensure();
-	mutex_unlock(&mailbox_lock);
-	return err;
+	return helper_ensure();
 }
 
 /**
@@ -353,7 +490,15 @@ int bpfilter_mailbox_start(void)
  */
 int bpfilter_mailbox_init(const void *elf, size_t len)
 {
-	return umd_load_blob(&helper, elf, len);
+	int err;
+
+	mailbox_cred = prepare_kernel_cred(&init_task);
+	if (!mailbox_cred)
+		return -ENOMEM;
+	err = umd_load_blob(&helper, elf, len);
+	if (err)
+		put_cred(mailbox_cred);
+	return err;
 }
 
 /**
@@ -364,17 +509,20 @@ int bpfilter_mailbox_init(const void *elf, size_t len)
  */
 void bpfilter_mailbox_exit(void)
 {
+	unsigned long end = jiffies + EXIT_TIMEOUT;
 	struct pid *pid;
 
-	mutex_lock(&mailbox_lock);
+	flush_work(&orphan.work);
 	if (helper.tgid) {
 		pid = get_pid(helper.tgid);
 		helper_stop();
-		if (!wait_event_timeout(pid->wait_pidfd, pid_gone(pid),
-					EXIT_TIMEOUT))
+		while (!pid_gone(pid) && time_before(jiffies, end))
+			wait_event_timeout(pid->wait_pidfd, pid_gone(pid),
+					   EXIT_LOOK);
+		if (!pid_gone(pid))
 			pr_err("helper %d does not die\n", pid_nr(pid));
 		put_pid(pid);
 	}
-	mutex_unlock(&mailbox_lock);
 	umd_unload_blob(&helper);
+	put_cred(mailbox_cred);
 }

@@ -74,53 +74,71 @@ static bool module_serves(void)
 
 static int ensure_loaded(void)
 {
-	if (module_serves())
+	bool serves = module_serves();
+
+	if (serves)
 		return 0;
 	if (mutex_lock_killable(&load_lock))
 		return -EINTR;
-	if (!module_serves() && time_after_eq64(get_jiffies_64(), load_again)) {
+	serves = module_serves();
+	if (!serves && time_after_eq64(get_jiffies_64(), load_again)) {
 		request_module("bpfilter");
-		if (!module_serves())
+		serves = module_serves();
+		if (!serves)
 			load_again = get_jiffies_64() + LOAD_AGAIN;
 	}
 	mutex_unlock(&load_lock);
-	return 0;
+	return serves ? 0 : -ENOPROTOOPT;
+}
+
+/* The module may have gone since the call was made. */
+static int module_request(struct bpfilter_call *call)
+{
+	const struct bpfilter_ops *ops;
+	int err = -ENOPROTOOPT;
+	int idx;
+
+	idx = srcu_read_lock(&bpfilter_srcu);
+	ops = srcu_dereference(bpfilter_ops, &bpfilter_srcu);
+	if (ops && ops->request)
+		err = ops->request(call);
+	srcu_read_unlock(&bpfilter_srcu, idx);
+	return err;
 }
 
 /*
  * One call of a client whose option is in range and who may use it. Without a
- * module ip_tables is to answer, also what the helper could not read: memory
- * of the kernel (an option rewritten by a cgroup program) and 32-bit layouts.
+ * module ip_tables is to answer, also what the helper would misread: 32-bit
+ * layouts.
  */
 static int client_call(struct sock *sk, int cmd, bool is_set,
 		       sockptr_t optval, unsigned int optlen)
 {
 	struct bpfilter_request req = {
-		.addr = (unsigned long)optval.user,
+		/* What a program of a cgroup has copied is nowhere in it. */
+		.addr = sockptr_is_kernel(optval) ?
+			0 : (unsigned long)optval.user,
 		.len = optlen,
 		.is_set = is_set,
 		.cmd = cmd,
 		.pid = task_pid_nr(current),
 	};
-	const struct bpfilter_ops *ops;
+	struct bpfilter_call *call;
 	int err;
-	int idx;
 
 	err = ensure_loaded();
 	if (err)
 		return err;
+	if (in_compat_syscall() && compat_differs(cmd, is_set))
+		return -EOPNOTSUPP;
 
-	idx = srcu_read_lock(&bpfilter_srcu);
-	ops = srcu_dereference(bpfilter_ops, &bpfilter_srcu);
-	if (!ops || !ops->request)
-		err = -ENOPROTOOPT;
-	else if (sockptr_is_kernel(optval))
-		err = -EOPNOTSUPP;
-	else if (in_compat_syscall() && compat_differs(cmd, is_set))
-		err = -EOPNOTSUPP;
-	else
-		err = ops->request(sock_net(sk), &req);
-	srcu_read_unlock(&bpfilter_srcu, idx);
+	call = bpfilter_call_new(sock_net(sk), &req, optval);
+	if (IS_ERR(call))
+		return PTR_ERR(call);
+	err = module_request(call);
+	if (!err)
+		err = bpfilter_call_give(call);
+	bpfilter_call_put(call);
 	return err;
 }
 

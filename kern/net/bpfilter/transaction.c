@@ -11,8 +11,12 @@
  * success; else the namespace is as it was before. A helper that was given up
  * can change nothing any more, even while it is still dying.
  */
-#include <linux/mutex.h>
+#include <linux/bpfilter.h>
 #include <linux/cred.h>
+#include <linux/fcntl.h>
+#include <linux/file.h>
+#include <linux/mutex.h>
+#include <linux/netfilter/x_tables.h>
 #include <linux/nsproxy.h>
 #include <linux/pid.h>
 #include <linux/sched/signal.h>
@@ -22,9 +26,9 @@
 #include "internal.h"
 
 /*
- * Between begin and end @helper is the process that works on the request; @net
- * is the namespace it is about, NULL for the request after a start; @user_ns and
- * @cgroup_ns are the caller's, who is there until the end. @extensions are what
+ * Between begin and end @helper is the process that works on the request; @call
+ * is what it is about, with no namespace for the request after a start, and stays
+ * until the end, longer than its caller if need be. @extensions are what
  * the rules need of x_tables, until COMMIT gives them to a generation.
  * @committed says that @old is what to go back to. All of it is protected by
  * @lock, taken by the caller's process at both ends and by the helper for each
@@ -34,9 +38,7 @@
 static struct {
 	struct mutex lock; /* protects all of it */
 	struct pid *helper;
-	struct net *net;
-	struct user_namespace *user_ns;
-	struct cgroup_namespace *cgroup_ns;
+	struct bpfilter_call *call;
 	struct bpfilter_extensions *extensions;
 	struct generation *old;
 	bool committed;
@@ -47,16 +49,43 @@ static struct {
 /**
  * bpfilter_transaction_begin() - a request is about to be written
  * @helper: the process that will work on it
- * @net: the namespace it is about, kept alive by the caller's socket; or NULL
+ * @call: what it is about
  */
-void bpfilter_transaction_begin(struct pid *helper, struct net *net)
+void bpfilter_transaction_begin(struct pid *helper, struct bpfilter_call *call)
 {
 	mutex_lock(&transaction.lock);
 	WRITE_ONCE(transaction.helper, get_pid(helper));
-	transaction.net = net;
-	transaction.user_ns = current_user_ns();
-	transaction.cgroup_ns = current->nsproxy->cgroup_ns;
+	transaction.call = call;
 	mutex_unlock(&transaction.lock);
+}
+
+#ifdef CONFIG_LOCKDEP
+/**
+ * bpfilter_transaction_held() - whether this is under the transaction's lock
+ *
+ * Return: what lockdep knows of it.
+ */
+bool bpfilter_transaction_held(void)
+{
+	return lockdep_is_held(&transaction.lock);
+}
+#endif
+
+/* How struct ipt_replace starts; sparse does not like its end. */
+struct replace_start {
+	char name[XT_TABLE_MAXNAMELEN];
+	u32 valid_hooks;
+	u32 num_entries;
+};
+
+/* The helper has found the number right. */
+static void note_entries(struct bpfilter_call *call)
+{
+	const struct replace_start *table = (const void *)call->optval.head;
+
+	if (call->req.is_set && call->req.cmd == BPFILTER_IPT_SO_SET_REPLACE)
+		call->entries_before =
+			bpfilter_table_replaced(call->net, table->num_entries);
 }
 
 /**
@@ -68,21 +97,21 @@ void bpfilter_transaction_end(bool success)
 	struct pid *helper;
 
 	mutex_lock(&transaction.lock);
+	if (success)
+		note_entries(transaction.call);
 	if (transaction.committed) {
 		if (success)
-			bpfilter_generation_settle(transaction.net,
+			bpfilter_generation_settle(transaction.call->net,
 						   transaction.old);
 		else
-			bpfilter_generation_revert(transaction.net,
+			bpfilter_generation_revert(transaction.call->net,
 						   transaction.old);
 	}
 	bpfilter_extensions_free(transaction.extensions);
 	helper = transaction.helper;
 	WRITE_ONCE(transaction.helper, NULL);
 	put_pid(helper);
-	transaction.net = NULL;
-	transaction.user_ns = NULL;
-	transaction.cgroup_ns = NULL;
+	transaction.call = NULL;
 	transaction.extensions = NULL;
 	transaction.old = NULL;
 	transaction.committed = false;
@@ -96,15 +125,32 @@ void bpfilter_transaction_end(bool success)
  */
 static int check_ids(void)
 {
-	if (transaction.user_ns != transaction.net->user_ns)
+	const struct user_namespace *ns = transaction.call->cred->user_ns;
+
+	if (ns != transaction.call->net->user_ns)
 		return -EINVAL;
-	if (transaction.user_ns != &init_user_ns)
+	if (ns != &init_user_ns)
 		return -ENOENT;
 	return 0;
 }
 
+/*
+ * The old counters that a REPLACE gives back must not be lost for want of memory
+ * once it has happened.
+ */
+static int reserve_counters(struct bpfilter_call *call)
+{
+	size_t entries = bpfilter_table_entries(call->net);
+
+	if (call->req.cmd != BPFILTER_IPT_SO_SET_REPLACE)
+		return 0;
+	return bpfilter_call_reserve(call, array_size(entries,
+						      sizeof(u64) * 2));
+}
+
 static int commit(sockptr_t optval, unsigned int optlen)
 {
+	struct net *net = transaction.call->net;
 	struct bpfilter_generation fds;
 	struct generation *gen;
 	int err;
@@ -122,10 +168,13 @@ static int commit(sockptr_t optval, unsigned int optlen)
 			return err;
 	}
 
+	err = reserve_counters(transaction.call);
+	if (err)
+		return err;
 	gen = bpfilter_generation_get(&fds, &transaction.extensions);
 	if (IS_ERR(gen))
 		return PTR_ERR(gen);
-	err = bpfilter_generation_swap(transaction.net, gen, &transaction.old);
+	err = bpfilter_generation_swap(net, gen, &transaction.old);
 	if (err) {
 		bpfilter_generation_free(gen);
 		return err;
@@ -142,20 +191,64 @@ static int recover(char __user *optval, int __user *optlen)
 		return -EFAULT;
 	if (len != sizeof(struct bpfilter_generation))
 		return -EINVAL;
-	return bpfilter_generation_recover(transaction.net, optval);
+	return bpfilter_generation_recover(transaction.call->net, optval);
+}
+
+/* The helper gets a descriptor of its own each time, if there is a file. */
+static int give_optval(char __user *optval, int __user *optlen)
+{
+	struct bpfilter_call *call = transaction.call;
+	struct bpfilter_optval out = call->optval;
+	int len;
+
+	if (get_user(len, optlen))
+		return -EFAULT;
+	if (len != sizeof(out))
+		return -EINVAL;
+	if (call->file) {
+		out.file = get_unused_fd_flags(O_CLOEXEC);
+		if (out.file < 0)
+			return out.file;
+	}
+	if (copy_to_user(optval, &out, sizeof(out))) {
+		if (call->file)
+			put_unused_fd(out.file);
+		return -EFAULT;
+	}
+	if (call->file)
+		fd_install(out.file, get_file(call->file));
+	return 0;
+}
+
+static int add_answer(sockptr_t optval, unsigned int optlen)
+{
+	struct bpfilter_answer answer;
+
+	if (optlen != sizeof(answer))
+		return -EINVAL;
+	if (copy_from_sockptr(&answer, optval, sizeof(answer)))
+		return -EFAULT;
+	return bpfilter_call_answer(transaction.call, &answer);
 }
 
 static int add_extension(sockptr_t optval, unsigned int optlen)
 {
+	struct bpfilter_call *call = transaction.call;
 	struct bpfilter_extension asked;
+	const struct cred *old;
+	int ret;
 
 	if (optlen != sizeof(asked))
 		return -EINVAL;
 	if (copy_from_sockptr(&asked, optval, sizeof(asked)))
 		return -EFAULT;
-	return bpfilter_extensions_add(&transaction.extensions, transaction.net,
-				       transaction.cgroup_ns ==
-				       current->nsproxy->cgroup_ns, &asked);
+	/* It is the caller's rule: what it loads and looks up it may do or not. */
+	old = override_creds(call->cred);
+	ret = bpfilter_extensions_add(&transaction.extensions, call->net,
+				      call->cgroup_ns ==
+				      current->nsproxy->cgroup_ns, &asked);
+	revert_creds(old);
+	return ret;
 }
 
 /*
@@ -186,11 +279,15 @@ int bpfilter_private_set(int optname, sockptr_t optval, unsigned int optlen)
 	if (is_helper()) {
 		switch (optname) {
 		case BPFILTER_SO_COMMIT:
-			if (transaction.net)
+			if (transaction.call->net)
 				err = commit(optval, optlen);
 			break;
+		case BPFILTER_SO_ANSWER:
+			if (transaction.call->net)
+				err = add_answer(optval, optlen);
+			break;
 		case BPFILTER_SO_EXTENSION:
-			if (transaction.net)
+			if (transaction.call->net)
 				err = add_extension(optval, optlen);
 			break;
 		case BPFILTER_SO_MATCHES:
@@ -219,8 +316,12 @@ int bpfilter_private_get(int optname, char __user *optval, int __user *optlen)
 	if (!is_helper())
 		return err;
 	mutex_lock(&transaction.lock);
-	if (is_helper() && transaction.net && optname == BPFILTER_SO_RECOVER)
-		err = recover(optval, optlen);
+	if (is_helper() && transaction.call->net) {
+		if (optname == BPFILTER_SO_RECOVER)
+			err = recover(optval, optlen);
+		else if (optname == BPFILTER_SO_OPTVAL)
+			err = give_optval(optval, optlen);
+	}
 	mutex_unlock(&transaction.lock);
 	return err;
 }

@@ -11,9 +11,6 @@ use super::Caller;
 use super::current::{Current, Tally, map_len, rows};
 use crate::system::{Generation, System};
 
-/// Bytes that are read at a time where they are not kept.
-const CHUNK: usize = 64 << 10;
-
 pub(super) fn add_counters<S: System>(
     caller: &Caller<'_, S>,
     header: &CountersInfo,
@@ -32,7 +29,7 @@ pub(super) fn add_counters<S: System>(
     }
     let mut memory = system.memory(size)?;
     let bytes = memory.get_mut(..size).ok_or(Errno::EIO)?;
-    caller.read(size_of::<CountersInfo>(), bytes)?;
+    system.optval(size_of::<CountersInfo>(), bytes)?;
     let counters = <[Counters]>::ref_from_bytes(bytes).map_err(|_| Errno::EIO)?;
 
     match current.tally(system)? {
@@ -53,18 +50,15 @@ fn add_all<S: System>(tally: &Tally<S>, counters: &[Counters]) {
 }
 
 /// EFAULT, if not all of the caller's counters are there. The kernel copies
-/// them before it sees that there are too few or too many; their number is
-/// the caller's to choose, so they are not kept here.
+/// them before it sees that there are too few or too many. Their number is the
+/// caller's to choose, so only the last byte is looked at: it is there if all are.
 fn probe<S: System>(caller: &Caller<'_, S>, size: usize) -> Result<()> {
-    let mut chunk = caller.system.memory(CHUNK)?;
-    let mut done = 0;
-    while done < size {
-        let rest = (size - done).min(CHUNK);
-        let bytes = chunk.get_mut(..rest).ok_or(Errno::EIO)?;
-        caller.read(size_of::<CountersInfo>() + done, bytes)?;
-        done += rest;
+    match size.checked_sub(1) {
+        Some(last) => caller
+            .system
+            .optval(size_of::<CountersInfo>() + last, &mut [0]),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// A generation that holds the pristine table's counters and nothing else:

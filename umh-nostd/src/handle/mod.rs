@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! One request, from its numbers to its status.
 //!
-//! Owns: which command is answered by which file of this folder, and how they
-//! see the caller's memory. Promises: 0 only if the command was carried out
+//! Owns: which command is answered by which file of this folder. Promises: 0 only if the command was carried out
 //! whole; a failed one has changed nothing.
 
 mod add_counters;
@@ -26,29 +25,16 @@ use zerocopy::{FromBytes, IntoBytes};
 
 use current::Current;
 
-use crate::system::{System, Tid, UserAddr};
+use crate::system::{System, UserAddr};
 
 /// The kernel half passes on options of level SOL_IP alone.
 const FAMILY: Family = Family::Ipv4;
 
-/// The caller's memory around its `optval`.
+/// Who is answered, and on what.
 struct Caller<'a, S> {
     system: &'a S,
     machine: Machine,
-    tid: Tid,
     optval: UserAddr,
-}
-
-impl<S: System> Caller<'_, S> {
-    /// Fills `bytes` from `offset` bytes after the caller's `optval`.
-    fn read(&self, offset: usize, bytes: &mut [u8]) -> Result<()> {
-        self.system.read(self.tid, self.optval.at(offset)?, bytes)
-    }
-
-    /// Writes `bytes` to the caller's `optval`.
-    fn write(&self, bytes: &[u8]) -> Result<()> {
-        self.system.write(self.tid, self.optval, bytes)
-    }
 }
 
 /// Answers `request`.
@@ -71,7 +57,6 @@ fn carry_out<S: System>(system: &S, request: &Request) -> Result<()> {
     let caller = Caller {
         system,
         machine: system.machine()?,
-        tid: Tid(request.pid),
         optval: UserAddr(request.addr),
     };
     // The structure that the caller's `optval` points at, read once.
@@ -84,7 +69,7 @@ fn carry_out<S: System>(system: &S, request: &Request) -> Result<()> {
         Command::Replace(_) => size_of::<Replace>(),
     };
     let header = header.get_mut(..len).ok_or(Errno::EIO)?;
-    caller.read(0, header)?;
+    system.optval(0, header)?;
     if let Command::GetRevision(kind) = command {
         return extensions::get_revision(&caller, kind, header);
     }
@@ -96,7 +81,7 @@ fn carry_out<S: System>(system: &S, request: &Request) -> Result<()> {
     let image = current.image()?;
     match command {
         Command::Ping | Command::GetRevision(_) => Ok(()),
-        Command::GetInfo => caller.write(image.info().as_bytes()),
+        Command::GetInfo => system.answer(caller.optval, image.info().as_bytes()),
         Command::GetEntries(len) => {
             let header = GetEntries::read_from_bytes(header).map_err(|_| Errno::EIO)?;
             entries::get_entries(&caller, &header, len, &current, &image)

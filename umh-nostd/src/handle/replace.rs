@@ -2,9 +2,9 @@
 //! REPLACE: a new table for the namespace, or the old one untouched.
 //!
 //! Owns: the transaction. Everything that can fail comes before COMMIT: the
-//! caller's bytes are copied once and checked, image, counters and programs
-//! are built, and what is needed to read the old counters is at hand. What
-//! comes after it (giving the caller the old counters) cannot fail the call.
+//! caller's bytes are checked where they were copied to, image, counters and
+//! programs are built, and what is needed to read the old counters is at hand.
+//! What comes after it (giving the caller the old counters) cannot fail the call.
 
 use bpfilter_msgfmt::GEN_CONNTRACK;
 #[cfg(feature = "links")]
@@ -68,14 +68,14 @@ fn build<S: System>(
     // A blob that does not end where its names could start is refused by its check.
     let padded = size.next_multiple_of(align_of::<Named>());
     let len = size_of::<image::Header>() + padded + size_of::<Named>() * named;
-    let mut draft = system.draft(len)?;
+    let used = size_of::<Replace>() + size;
+    let mut draft = system.draft_of_optval(used, len)?;
     let (head, rest) = image::Header::mut_from_prefix(&mut draft).map_err(|_| Errno::EIO)?;
     let (blob, rest) = rest.split_at_mut_checked(padded).ok_or(Errno::EIO)?;
     let blob = blob.get_mut(..size).ok_or(Errno::EIO)?;
     let (named, _) = <[Named]>::mut_from_prefix_with_elems(rest, named).map_err(|_| Errno::EIO)?;
     let named = NamedTables::new(current.named(), current.bytes(), named)
         .with_arrays(current.header().arrays);
-    caller.read(size_of::<Replace>(), blob)?;
     let mut work = system.memory(Table::work_len(size))?;
     let Machine { host, cpus, .. } = &caller.machine;
     let mut arena = Arena::new(&mut work);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Writing much to the caller with little memory and few system calls.
+//! Much for the caller, with little memory and few system calls.
 
 use umh_core::errno::{Errno, Result};
 
@@ -43,7 +43,7 @@ impl<'a, S: System> Stream<'a, S> {
     /// Writes what is left. A stream that is dropped without loses it.
     pub(super) fn flush(&mut self) -> Result<()> {
         let bytes = self.chunk.get(..self.used).ok_or(Errno::EIO)?;
-        self.caller.system.write(self.caller.tid, self.to, bytes)?;
+        self.caller.system.answer(self.to, bytes)?;
         self.to = self.to.at(self.used)?;
         self.used = 0;
         Ok(())

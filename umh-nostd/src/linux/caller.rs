@@ -1,81 +1,78 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The caller's memory.
+//! What a caller has given, and what it gets.
 //!
-//! Owns: whole copies made of partial ones. The kernel copies up to the first
-//! page that is not there and says how far it came.
+//! Owns: the way to the copy of the caller's optval that the kernel half made
+//! when the call came, and the way back. Promises: nothing here touches the
+//! caller's own memory, so nothing here waits for it or sees it change.
 
+use bpfilter_msgfmt::{Optval, SO_OPTVAL};
+use rustix::io::pread;
 use umh_core::errno::{Errno, Result};
+use zerocopy::{FromZeros, IntoBytes};
 
-use super::raw;
-use crate::system::{Tid, UserAddr};
+use super::fd::Fd;
+use super::memory::Draft;
+use super::{errno, raw};
 
-/// See [`crate::system::System::read`].
-pub(super) fn read(caller: Tid, addr: UserAddr, into: &mut [u8]) -> Result<()> {
+/// An optval of the request in progress.
+struct Copied {
+    raw: Optval,
+    file: Option<Fd>,
+}
+
+impl Copied {
+    fn get(control: &Fd) -> Result<Self> {
+        let mut raw = Optval::new_zeroed();
+        raw::get_option(control, SO_OPTVAL, &mut raw)?;
+        // SAFETY: the kernel half has just opened it for us alone, unless it is
+        // -1.
+        let file = (raw.file >= 0).then(|| unsafe { Fd::own(raw.file) });
+        Ok(Self { raw, file })
+    }
+
+    /// Whether the first `end` bytes of it are there.
+    fn reaches(&self, end: usize) -> Result<()> {
+        if end as u64 <= self.raw.len {
+            return Ok(());
+        }
+        Err(Errno::from_raw(self.raw.error as isize).unwrap_or(Errno::EFAULT))
+    }
+}
+
+/// See [`crate::system::System::optval`].
+pub(super) fn read(control: &Fd, offset: usize, into: &mut [u8]) -> Result<()> {
+    let copied = Copied::get(control)?;
+    let end = offset.checked_add(into.len()).ok_or(Errno::EFAULT)?;
+    copied.reaches(end)?;
+    if let Some(head) = copied.raw.head.get(offset..end) {
+        return head.write_to(into).map_err(|_| Errno::EIO);
+    }
+    let file = copied.file.as_ref().ok_or(Errno::EIO)?;
     let mut done = 0;
     while let Some(rest @ [_, ..]) = into.get_mut(done..) {
-        done = progress(done, raw::process_vm_readv(caller, addr.at(done)?, rest))?;
-    }
-    Ok(())
-}
-
-/// See [`crate::system::System::write`].
-pub(super) fn write(caller: Tid, addr: UserAddr, from: &[u8]) -> Result<()> {
-    let mut done = 0;
-    while let Some(rest @ [_, ..]) = from.get(done..) {
-        done = progress(done, raw::process_vm_writev(caller, addr.at(done)?, rest))?;
-    }
-    Ok(())
-}
-
-/// How far one more copy has come. EFAULT for all that can go wrong: the
-/// memory is not there, the caller is not there any more, or the helper may
-/// not look at it.
-fn progress(done: usize, copied: Result<usize>) -> Result<usize> {
-    match copied {
-        Ok(1..) => copied.map(|n| done.saturating_add(n)),
-        Err(Errno::EINTR) => Ok(done),
-        _ => Err(Errno::EFAULT),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// This process is its own caller.
-    fn me() -> Tid {
-        Tid(std::process::id())
-    }
-
-    fn addr(bytes: &[u8]) -> UserAddr {
-        UserAddr(bytes.as_ptr().expose_provenance() as u64)
-    }
-
-    #[test]
-    fn copies_both_ways() {
-        let there = vec![7; 3 << 20];
-        let mut here = vec![0; there.len()];
-        assert_eq!(read(me(), addr(&there), &mut here), Ok(()));
-        assert_eq!(here, there);
-        here.fill(9);
-        assert_eq!(write(me(), addr(&there), &here), Ok(()));
-        assert_eq!(std::hint::black_box(&there), &here);
-        assert_eq!(read(me(), UserAddr(0), &mut []), Ok(()));
-    }
-
-    #[test]
-    fn a_bad_address_or_caller_is_efault() {
-        let mut here = [0; 16];
-        let from = [1; 16];
-        for bad in [0, 8, u64::MAX, u64::MAX - 8, 1 << 63] {
-            assert_eq!(read(me(), UserAddr(bad), &mut here), Err(Errno::EFAULT));
-            assert_eq!(write(me(), UserAddr(bad), &from), Err(Errno::EFAULT));
+        match pread(file.borrow(), rest, (offset + done) as u64) {
+            Ok(0) => return Err(Errno::EIO),
+            Ok(read) => done = done.saturating_add(read),
+            Err(e) => match errno(e) {
+                Errno::EINTR => {}
+                e => return Err(e),
+            },
         }
-        for nobody in [0, u32::MAX, 1 << 22] {
-            assert_eq!(
-                read(Tid(nobody), addr(&from), &mut here),
-                Err(Errno::EFAULT)
-            );
+    }
+    Ok(())
+}
+
+/// See [`crate::system::System::draft_of_optval`].
+pub(super) fn draft(control: &Fd, used: usize, len: usize) -> Result<Draft> {
+    let copied = Copied::get(control)?;
+    copied.reaches(used)?;
+    match copied.file {
+        Some(file) => Draft::of(file, len),
+        None => {
+            let mut draft = Draft::new(len)?;
+            let head = copied.raw.head.get(..used).ok_or(Errno::EIO)?;
+            head.write_to_prefix(&mut draft).map_err(|_| Errno::EIO)?;
+            Ok(draft)
         }
     }
 }

@@ -10,8 +10,9 @@ use umh_core::errno::{Errno, Result};
 use zerocopy::IntoBytes;
 
 use super::fd::Fd;
-use super::raw;
-use crate::system::{Generation, InForce};
+use super::memory::Draft;
+use super::{caller, raw};
+use crate::system::{Generation, InForce, UserAddr};
 
 /// What stands for a descriptor that is not there.
 const NONE: i32 = -1;
@@ -78,6 +79,21 @@ impl Control {
     /// See [`crate::system::System::extension`].
     pub(super) fn extension(&self, table: &TableSpec, entry: &mut [u8], at: usize) -> Result<u32> {
         raw::extension(&self.0, table, entry, at)
+    }
+
+    /// See [`crate::system::System::optval`].
+    pub(super) fn optval(&self, offset: usize, into: &mut [u8]) -> Result<()> {
+        caller::read(&self.0, offset, into)
+    }
+
+    /// See [`crate::system::System::draft_of_optval`].
+    pub(super) fn draft_of_optval(&self, used: usize, len: usize) -> Result<Draft> {
+        caller::draft(&self.0, used, len)
+    }
+
+    /// See [`crate::system::System::answer`].
+    pub(super) fn answer(&self, to: UserAddr, bytes: &[u8]) -> Result<()> {
+        raw::answer(&self.0, to, bytes)
     }
 
     /// See [`crate::system::System::publish`].

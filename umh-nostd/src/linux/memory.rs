@@ -93,7 +93,11 @@ pub(super) struct Draft {
 
 impl Draft {
     pub(super) fn new(len: usize) -> Result<Self> {
-        let file = raw::memfd_create(c"bpfilter-table")?;
+        Self::of(raw::memfd_create(c"bpfilter-table")?, len)
+    }
+
+    /// `file`, which is nobody else's, made `len` bytes long.
+    pub(super) fn of(file: Fd, len: usize) -> Result<Self> {
         // Unlike a hole, which would be filled (or not) only when it is first
         // touched, this takes all the memory now or fails.
         let allocated = fallocate(file.borrow(), FallocateFlags::empty(), 0, len as u64);

@@ -34,7 +34,7 @@ use umh_core::program::Insn;
 use umh_core::target::{Host, Machine};
 
 use crate::serve::{End, Mailbox, serve};
-use crate::system::{Generation, InForce, Maps, System, Tid, UserAddr};
+use crate::system::{Generation, InForce, Maps, System, UserAddr};
 use control::Control;
 use fd::Fd;
 #[cfg(not(feature = "links"))]
@@ -136,12 +136,12 @@ impl System for Linux {
         machine.ok_or(Errno::ENOPROTOOPT)
     }
 
-    fn read(&self, caller: Tid, addr: UserAddr, into: &mut [u8]) -> Result<()> {
-        caller::read(caller, addr, into)
+    fn optval(&self, offset: usize, into: &mut [u8]) -> Result<()> {
+        self.control.optval(offset, into)
     }
 
-    fn write(&self, caller: Tid, addr: UserAddr, from: &[u8]) -> Result<()> {
-        caller::write(caller, addr, from)
+    fn answer(&self, to: UserAddr, bytes: &[u8]) -> Result<()> {
+        self.control.answer(to, bytes)
     }
 
     fn memory(&self, len: usize) -> Result<Memory> {
@@ -166,6 +166,10 @@ impl System for Linux {
 
     fn draft(&self, len: usize) -> Result<Draft> {
         Draft::new(len)
+    }
+
+    fn draft_of_optval(&self, used: usize, len: usize) -> Result<Draft> {
+        self.control.draft_of_optval(used, len)
     }
 
     fn seal(&self, draft: Draft) -> Result<Fd> {

@@ -9,14 +9,14 @@ use core::ops::Range;
 use core::ptr;
 
 use bpf_abi::Command;
-use bpfilter_msgfmt::{Extension, SO_EXTENSION};
+use bpfilter_msgfmt::{Answer, Extension, SO_ANSWER, SO_EXTENSION};
 #[cfg(feature = "links")]
 use linux_raw_sys::general::__NR_sysinfo;
 use linux_raw_sys::general::{
     __NR_bpf, __NR_exit_group, __NR_fsmount, __NR_fsopen, __NR_getsockopt, __NR_memfd_create,
-    __NR_mknodat, __NR_openat, __NR_process_vm_readv, __NR_process_vm_writev, __NR_rt_sigaction,
-    __NR_setsockopt, __NR_socket, FSMOUNT_CLOEXEC, FSOPEN_CLOEXEC, MFD_ALLOW_SEALING, MFD_CLOEXEC,
-    MFD_NOEXEC_SEAL, O_CLOEXEC, O_WRONLY, S_IFCHR, SIGPIPE,
+    __NR_mknodat, __NR_openat, __NR_rt_sigaction, __NR_setsockopt, __NR_socket, FSMOUNT_CLOEXEC,
+    FSOPEN_CLOEXEC, MFD_ALLOW_SEALING, MFD_CLOEXEC, MFD_NOEXEC_SEAL, O_CLOEXEC, O_WRONLY, S_IFCHR,
+    SIGPIPE,
 };
 use linux_raw_sys::net::AF_INET;
 use umh_core::abi::TableSpec;
@@ -25,7 +25,7 @@ use zerocopy::{FromBytes, IntoBytes};
 
 use super::fd::Fd;
 use crate::arch::{self, syscall6};
-use crate::system::{Tid, UserAddr};
+use crate::system::UserAddr;
 
 /// The level of all socket options here.
 const SOL_IP: usize = 0;
@@ -145,6 +145,16 @@ pub(super) fn extension(
     set_option(socket, SO_EXTENSION, value.as_bytes()).map(|index| index as u32)
 }
 
+/// `setsockopt(SOL_IP, BPFILTER_SO_ANSWER)`: bytes for the caller.
+pub(super) fn answer(socket: &Fd, to: UserAddr, bytes: &[u8]) -> Result<()> {
+    let value = Answer {
+        to: to.0,
+        from: bytes.as_ptr().expose_provenance() as u64,
+        len: bytes.len() as u64,
+    };
+    set_option(socket, SO_ANSWER, value.as_bytes()).map(drop)
+}
+
 /// `setsockopt(SOL_IP, option)`.
 pub(super) fn set_option(socket: &Fd, option: u32, value: &[u8]) -> Result<usize> {
     let args = [
@@ -247,43 +257,4 @@ pub(super) fn ignore_sigpipe() {
             [SIGPIPE as usize, action.as_ptr().addr(), 0, 8, 0, 0],
         );
     }
-}
-
-/// The `struct iovec` of one piece of memory, here or in the caller.
-type Iovec = [usize; 2];
-
-/// Copies from the caller's memory; the number of bytes that were copied.
-pub(super) fn process_vm_readv(from: Tid, addr: UserAddr, into: &mut [u8]) -> Result<usize> {
-    let local: Iovec = [into.as_mut_ptr().expose_provenance(), into.len()];
-    let remote: Iovec = [addr.0 as usize, into.len()];
-    // SAFETY: the call writes at most `into.len()` bytes to `into`, which is
-    // borrowed mutably; `remote` is an address in another process, which the
-    // kernel checks.
-    unsafe { process_vm(__NR_process_vm_readv, from, &local, &remote) }
-}
-
-/// Copies to the caller's memory; the number of bytes that were copied.
-pub(super) fn process_vm_writev(to: Tid, addr: UserAddr, from: &[u8]) -> Result<usize> {
-    let local: Iovec = [from.as_ptr().expose_provenance(), from.len()];
-    let remote: Iovec = [addr.0 as usize, from.len()];
-    // SAFETY: the call only reads `from`; the kernel checks `remote`. The
-    // helper's own thread is never the caller: it waits for requests.
-    unsafe { process_vm(__NR_process_vm_writev, to, &local, &remote) }
-}
-
-/// # Safety
-///
-/// `local` must be memory that the call may read or write, as it does.
-unsafe fn process_vm(number: u32, tid: Tid, local: &Iovec, remote: &Iovec) -> Result<usize> {
-    let args = [
-        tid.0 as usize,
-        ptr::from_ref(local).expose_provenance(),
-        1,
-        ptr::from_ref(remote).expose_provenance(),
-        1,
-        0,
-    ];
-    // SAFETY: both vectors live until the call returns and are read only;
-    // the caller of this function answers for what `local` names.
-    result(unsafe { syscall6(number, args) })
 }

@@ -20,7 +20,8 @@ use crate::ir::named::{ARRAYS, Named};
 /// what another version of it has left with the kernel half.
 pub const VERSION: u32 = 5;
 
-/// What stands before the entries.
+/// What stands before the entries, as long as what stands before them in a REPLACE:
+/// the memory that has that becomes the image.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct Header {
@@ -38,12 +39,12 @@ pub struct Header {
     pub table: u32,
     /// The ids of the arrays of named tables' maps, 0 for none.
     pub arrays: [u32; ARRAYS],
-    /// Zero, up to a multiple of 8 bytes, as an entry is aligned.
-    pub pad: [u32; ARRAYS % 2],
     /// Offset of each hook's first entry.
     pub hook_entry: [u32; NUM_HOOKS],
     /// Offset of each hook's policy entry.
     pub underflow: [u32; NUM_HOOKS],
+    /// Zero.
+    pub pad: [u32; 8 - ARRAYS],
 }
 
 const _: () = assert!(size_of::<Header>().is_multiple_of(ALIGN));
@@ -59,12 +60,14 @@ impl Header {
             num_named: 0,
             table: table.number(),
             arrays: [0; ARRAYS],
-            pad: [0; ARRAYS % 2],
             hook_entry: [u32::MAX; NUM_HOOKS],
             underflow: [u32::MAX; NUM_HOOKS],
+            pad: [0; 8 - ARRAYS],
         }
     }
 }
+
+const _: () = assert!(size_of::<Header>() == size_of::<abi::Replace>());
 
 /// A table image whose lengths agree.
 #[derive(Clone, Copy, Debug)]

@@ -1,0 +1,76 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# The memory of a table is charged to the cgroup of who made it. One that may have
+# no more gets an error, and is alone with it.
+#
+# kernel: y
+# timeout: 240
+
+ip() { /usr/sbin/ip "$@"; }
+group=/tmp/cgroup/small
+nets='one two three four five six seven eight nine ten eleven twelve'
+mkdir /tmp/cgroup
+mount -t cgroup2 cgroup /tmp/cgroup
+clean() {
+	for net in $nets outside; do ip netns del $net 2>/dev/null || :; done
+	rmdir $group
+	echo -memory >/tmp/cgroup/cgroup.subtree_control
+	umount /tmp/cgroup
+	rmdir /tmp/cgroup
+}
+trap clean EXIT
+echo +memory >/tmp/cgroup/cgroup.subtree_control
+mkdir $group
+
+rules=5000
+{
+	echo '*filter'
+	i=0
+	while [ $i -lt $rules ]; do
+		echo "-A INPUT -s 10.0.$((i / 250)).$((i % 250)) -j DROP"
+		i=$((i + 1))
+	done
+	echo COMMIT
+} >/tmp/rules
+# What such a rule takes in a table: 112 bytes of entry, 40 of target.
+size=$((rules * 152))
+
+shmem() { sed -n 's/^shmem //p' $group/memory.stat; }
+restore() { # NETWORK
+	sh -c "echo \$\$ >$group/cgroup.procs; exec /usr/sbin/ip netns exec $1 iptables-restore" </tmp/rules
+}
+
+before=$(shmem)
+ip netns add one
+restore one
+charged=$(($(shmem) - before))
+echo "figure: $charged bytes charged for a table of $size"
+[ $charged -ge $size ] || { echo "only $charged bytes charged for a table of $size"; exit 1; }
+ip netns exec one iptables -S INPUT | tail -n 1 | grep -q DROP
+ip netns del one
+for _ in 1 2 3 4 5 6 7 8 9 10; do [ $(($(shmem) - before)) -ge $size ] || break; sleep 0.5; done
+[ $(($(shmem) - before)) -lt $size ] || { echo "still charged when the table is gone"; exit 1; }
+
+# Room for who makes a table, and for four more.
+limit=$(($(cat $group/memory.peak) + 4 * size))
+echo $limit >$group/memory.max
+made=0 refused=''
+for net in $nets; do
+	ip netns add $net
+	if restore $net 2>/tmp/error; then
+		made=$((made + 1))
+	else
+		refused=1
+		break
+	fi
+done
+[ $made -gt 0 ]
+[ -n "$refused" ] || { echo "$made tables of $size bytes in $limit"; exit 1; }
+# Nobody was killed for it, and it has the table it had.
+cat /tmp/error
+grep -qx 'oom_kill 0' $group/memory.events
+[ "$(ip netns exec $net iptables -S | wc -l)" = 3 ]
+# Everybody else goes on.
+ip netns add outside
+ip netns exec outside iptables-restore </tmp/rules
+[ "$(ip netns exec outside iptables -S INPUT | wc -l)" = $((rules + 1)) ]
