@@ -4,13 +4,15 @@
 //!
 //! Plays the kernel half's part in user space, as docs/design.md says. Owns: the
 //! command line, signals and exit statuses. The way of a call through the
-//! modules: `filter` traps it, `supervisor` receives it, `call` reads it, `caller`
-//! says whether it may, `mailbox` asks the helper, `transaction` serves the
-//! helper's own calls meanwhile, and `network` keeps what comes of it.
+//! modules: `filter` traps it, a thread of `supervisor` receives it, `client` reads
+//! and answers it (`call` says what it asks, `caller` whether it may, `optval`
+//! copies), `mailbox` asks the helper, `transaction` serves the helper's own
+//! calls meanwhile, and `network` keeps what comes of it.
 
 mod call;
 mod caller;
 mod cli;
+mod client;
 mod conntrack;
 mod filter;
 mod hooks;
@@ -29,7 +31,6 @@ mod watch;
 use std::io::{self, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitCode};
-use std::sync::Arc;
 use std::thread;
 
 use bpfilter_msgfmt as msg;
@@ -38,7 +39,6 @@ use rustix::process::{Pid, PidfdFlags, Resource, Rlimit, Signal, pidfd_open, pid
 use crate::cli::{Arguments, Invocation};
 use crate::filter::{ALL_DOORS, Options};
 use crate::mailbox::Mailbox;
-use crate::network::Networks;
 use crate::supervisor::Supervisor;
 use crate::sys::bpf::Grace;
 use crate::sys::signal::Signals;
@@ -106,35 +106,30 @@ fn run(arguments: Arguments) -> Result<ExitCode, Fatal> {
         .map_err(|e| Fatal::new(format!("cannot hold signals back: {e}")))?;
     let files = raise_file_limit();
 
-    let mailbox = Mailbox::new(arguments.helper.clone(), signals).map_err(explain_filter)?;
+    let mut mailbox = Mailbox::new(arguments.helper.clone(), signals).map_err(explain_filter)?;
     let public = Options {
         set: msg::IPT_SO_SET_REPLACE..msg::IPT_SET_MAX,
         get: msg::IPT_SO_GET_INFO..msg::IPT_GET_MAX,
     };
     let command = Trap::new(ALL_DOORS, public).map_err(explain_filter)?;
-    let grace = Grace::new().map(Arc::new).map_err(|e| {
+    let grace = Grace::new().map_err(|e| {
         Fatal::new(format!(
             "cannot create BPF maps ({e}): run it as root, not in a container"
         ))
     })?;
-    let networks = Networks::default();
-    let mut supervisor = Supervisor {
-        command,
-        mailbox,
-        networks,
-        grace,
-    };
-    supervisor.mailbox.start().map_err(|_| {
+    mailbox.start().map_err(|_| {
         let path = arguments.helper.display();
         Fatal::new(format!(
             "no helper, giving up: is {path} a bpfilter_umh_links? (make tools, --umh PATH)"
         ))
     })?;
+    let supervisor = Supervisor::new(command, mailbox, grace)
+        .map_err(|e| Fatal::new(format!("cannot serve COMMAND: {e}")))?;
 
     let mut command = Command::new(&arguments.command);
     command.args(&arguments.args);
     sys::spawn::restore(&mut command, files, signals);
-    let mut child = supervisor.command.spawn(command).map_err(|e| Fatal {
+    let mut child = supervisor.spawn(command).map_err(|e| Fatal {
         status: match e.kind() {
             io::ErrorKind::NotFound => EXIT_NOT_FOUND,
             _ => EXIT_NOT_EXECUTABLE,
@@ -146,7 +141,7 @@ fn run(arguments: Arguments) -> Result<ExitCode, Fatal> {
         let ran = supervisor.run(std::os::fd::AsFd::as_fd(&end));
         ran.map_err(|e| Fatal::new(format!("cannot serve COMMAND any more: {e}")))
     });
-    supervisor.mailbox.close();
+    supervisor.close();
     served?;
     let status = child
         .wait()

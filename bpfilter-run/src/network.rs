@@ -198,11 +198,6 @@ pub(crate) struct Networks {
 }
 
 impl Networks {
-    /// Does none hold anything?
-    pub(crate) fn is_empty(&self) -> bool {
-        self.held.is_empty()
-    }
-
     /// What `namespace` holds, taken out for a request.
     pub(crate) fn take(&mut self, namespace: Namespace) -> io::Result<Network> {
         let held = self.held.remove(&namespace.id()?);

@@ -1,196 +1,212 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The kernel half's part: from a trapped call to its answer.
+//! The kernel half's part: the threads that serve COMMAND's calls, and one request
+//! after the other.
 //!
-//! Owns: the order of the checks, which is the kernel's, and the loop that
-//! waits for COMMAND's calls, the helper's, and for the end of either.
+//! Owns: the threads that take calls, of which there is always one more than are
+//! busy; the lock under which they ask the helper; and the loop that waits for the
+//! end of COMMAND and of the helper. Leaves to `client` all that touches a caller:
+//! nothing here waits for one.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::Arc;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::process::{Child, Command};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use bpfilter_msgfmt as msg;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 
-use crate::call::Call;
-use crate::caller;
+use crate::client;
 use crate::mailbox::Mailbox;
 use crate::network::Networks;
-use crate::optval::Optval;
+use crate::optval::{Answer, Optval};
 use crate::sys::bpf::Grace;
-use crate::sys::memory;
 use crate::sys::namespace::Namespace;
-use crate::sys::seccomp::{Answer, Notification, Tid};
 use crate::transaction::{Idle, Transaction};
 use crate::trap::Trap;
 
-/// How often to look for network namespaces that are nobody's any more.
-const LOOK_FOR_DEAD: Duration = Duration::from_secs(1);
+/// How often to look for network namespaces that are nobody's any more, for calls
+/// of the helper outside of a request, and for a helper that was started meanwhile.
+const LOOK: Duration = Duration::from_secs(1);
+/// What a thread that serves calls has for its stack.
+const STACK: usize = 256 << 10;
 
 /// Answers COMMAND's calls.
-pub(crate) struct Supervisor {
+pub(crate) struct Supervisor(Arc<Desk>);
+
+/// What the threads share.
+pub(crate) struct Desk {
     /// The trap that COMMAND's calls fall into.
     pub(crate) command: Trap,
-    /// The helper.
-    pub(crate) mailbox: Mailbox,
-    /// What the network namespaces hold.
-    pub(crate) networks: Networks,
     /// For swaps.
-    pub(crate) grace: Arc<Grace>,
+    grace: Arc<Grace>,
+    /// Held for the whole of a request: there is one at a time.
+    state: Mutex<State>,
+    /// How many threads wait for a call.
+    idle: AtomicUsize,
+    /// Readable when calls cannot be taken any more.
+    failed: OwnedFd,
 }
 
-/// Why a caller gets no answer from the helper.
-enum Refusal {
-    /// With this errno.
-    Errno(i32),
-    /// It is not ours: the kernel's own ip_tables, or its own error.
-    FallThrough,
-    /// The caller has gone.
-    Gone,
+struct State {
+    mailbox: Mailbox,
+    networks: Networks,
+    failure: Option<io::Error>,
 }
 
-impl From<io::Error> for Refusal {
-    fn from(e: io::Error) -> Self {
-        Self::Errno(e.raw_os_error().unwrap_or(libc::EFAULT))
+impl Desk {
+    fn state(&self) -> MutexGuard<'_, State> {
+        // There is nothing in it that a panic could leave half done.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One request about `net`, whose caller has given `optval`. With `ids` rules
+    /// that name users and groups are refused. Gives the status, 0 or a negative
+    /// errno, and what the caller gets if it is 0.
+    pub(crate) fn request(
+        &self,
+        request: &msg::Request,
+        net: Namespace,
+        ids: Option<i32>,
+        optval: Optval,
+    ) -> io::Result<(i32, Answer)> {
+        let mut state = self.state();
+        let State {
+            mailbox, networks, ..
+        } = &mut *state;
+        let network = networks.take(net)?;
+        let mut transaction = Transaction::new(network, ids, optval, &self.grace);
+        let status = mailbox.request(request, &mut transaction);
+        let (network, answer) = transaction.end(status == Ok(0));
+        networks.put(network);
+        let status = status.unwrap_or_else(|failure| -failure.errno());
+        Ok((status, answer))
+    }
+
+    /// Takes calls and serves them, one after the other.
+    fn attend(self: Arc<Self>) {
+        loop {
+            self.idle.fetch_add(1, Ordering::Relaxed);
+            let received = self.command.listener.receive();
+            let last = self.idle.fetch_sub(1, Ordering::Relaxed) == 1;
+            let served = received.and_then(|notification| {
+                let Some(notification) = notification else {
+                    return Ok(());
+                };
+                if last {
+                    // Without another one those who come wait for this one.
+                    let _ = Self::hire(&self);
+                }
+                client::serve(&self, &notification)
+            });
+            if let Err(e) = served {
+                self.state().failure = Some(e);
+                let _ = rustix::io::write(&self.failed, &1u64.to_ne_bytes());
+                return;
+            }
+        }
+    }
+
+    /// One more thread that takes calls.
+    fn hire(this: &Arc<Self>) -> io::Result<()> {
+        let this = Arc::clone(this);
+        let builder = thread::Builder::new().stack_size(STACK);
+        builder.spawn(move || this.attend()).map(drop)
+    }
+
+    fn end_of_helper(&self) -> io::Result<Option<OwnedFd>> {
+        let state = self.state();
+        let helper = state.mailbox.end_of_helper();
+        helper.map(|fd| fd.try_clone_to_owned()).transpose()
+    }
+
+    /// What time brings, outside of a request.
+    fn look(&self) -> io::Result<()> {
+        let mut state = self.state();
+        state.networks.bury();
+        state.networks.rest();
+        // A call that the last request has not served any more.
+        while is_readable(&state.mailbox.trap().listener)? {
+            state.mailbox.trap().serve_one(&mut Idle)?;
+        }
+        Ok(())
+    }
+}
+
+fn is_readable(fd: impl AsFd) -> io::Result<bool> {
+    let now = Timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    let mut fds = [PollFd::new(&fd, PollFlags::IN)];
+    match poll(&mut fds, Some(&now)) {
+        Err(rustix::io::Errno::INTR) => Ok(false),
+        other => Ok(other? != 0),
     }
 }
 
 impl Supervisor {
+    /// With a helper that has answered already.
+    pub(crate) fn new(command: Trap, mailbox: Mailbox, grace: Grace) -> io::Result<Self> {
+        Ok(Self(Arc::new(Desk {
+            command,
+            grace: Arc::new(grace),
+            state: Mutex::new(State {
+                mailbox,
+                networks: Networks::default(),
+                failure: None,
+            }),
+            idle: AtomicUsize::new(0),
+            failed: eventfd(0, EventfdFlags::CLOEXEC)?,
+        })))
+    }
+
+    /// Starts COMMAND.
+    pub(crate) fn spawn(&self, command: Command) -> io::Result<Child> {
+        self.0.command.spawn(command)
+    }
+
     /// Serves until `end` becomes readable.
-    pub(crate) fn run(&mut self, end: BorrowedFd<'_>) -> io::Result<()> {
-        let mut next_look = Instant::now() + LOOK_FOR_DEAD;
+    pub(crate) fn run(&self, end: BorrowedFd<'_>) -> io::Result<()> {
+        let Self(desk) = self;
+        Desk::hire(desk)?;
+        let mut next_look = Instant::now() + LOOK;
         loop {
-            let timeout = if self.networks.is_empty() {
-                None
-            } else {
-                let left = next_look.saturating_duration_since(Instant::now());
-                if left.is_zero() {
-                    self.networks.bury();
-                    self.networks.rest();
-                    next_look = Instant::now() + LOOK_FOR_DEAD;
-                }
-                Some(Timespec::try_from(left).map_err(io::Error::other)?)
-            };
+            let left = next_look.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                desk.look()?;
+                next_look = Instant::now() + LOOK;
+            }
+            let timeout = Timespec::try_from(left).map_err(io::Error::other)?;
+            let helper = desk.end_of_helper()?;
             let mut fds = vec![
                 PollFd::from_borrowed_fd(end, PollFlags::IN),
-                PollFd::from_borrowed_fd(self.command.listener.as_fd(), PollFlags::IN),
-                PollFd::from_borrowed_fd(self.mailbox.trap().listener.as_fd(), PollFlags::IN),
+                PollFd::new(&desk.failed, PollFlags::IN),
             ];
-            let helper_end = self.mailbox.end_of_helper();
-            fds.extend(helper_end.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
-            match poll(&mut fds, timeout.as_ref()) {
+            fds.extend(helper.iter().map(|fd| PollFd::new(fd, PollFlags::IN)));
+            match poll(&mut fds, Some(&timeout)) {
                 Err(rustix::io::Errno::INTR) => continue,
                 other => other?,
             };
             let mut ready = fds.iter().map(|fd| fd.revents().contains(PollFlags::IN));
             let mut next = || ready.next() == Some(true);
-            let (ended, called, private, helper_ended) = (next(), next(), next(), next());
-            drop(fds);
+            let (ended, failed, helper_ended) = (next(), next(), next());
             if ended {
                 return Ok(());
             }
-            if private {
-                self.mailbox.trap().serve_one(&mut Idle)?;
+            if failed && let Some(failure) = desk.state().failure.take() {
+                return Err(failure);
             }
             if helper_ended {
-                self.mailbox.reap();
-            }
-            if called && let Some(notification) = self.command.listener.receive()? {
-                let answer = match self.serve(&notification) {
-                    Ok(()) => Answer::Done,
-                    Err(Refusal::Errno(errno)) => Answer::Fail(errno),
-                    // Nothing is guarded by this check: whatever the caller
-                    // does to its arguments meanwhile, the kernel reads and
-                    // checks them all again.
-                    Err(Refusal::FallThrough) => Answer::Continue,
-                    Err(Refusal::Gone) => continue,
-                };
-                self.command.listener.answer(notification.cookie, answer)?;
+                desk.state().mailbox.reap();
             }
         }
     }
 
-    fn serve(&mut self, notification: &Notification) -> Result<(), Refusal> {
-        let alive = |command: &Trap| {
-            if command.listener.alive(notification.cookie) {
-                Ok(())
-            } else {
-                Err(Refusal::Gone)
-            }
-        };
-        // A caller outside our pid namespace: neither we nor the helper can
-        // name it.
-        let tid = notification.tid.ok_or(Refusal::Errno(libc::EOPNOTSUPP))?;
-        let Trap { doors, options, .. } = &self.command;
-        let call = Call::decode(notification, tid, doors, options)?.ok_or(Refusal::FallThrough)?;
-
-        let socket = caller::descriptor(tid, call.fd);
-        alive(&self.command)?;
-        let socket = match socket {
-            Err(e) if e.raw_os_error() == Some(libc::EBADF) => return Err(Refusal::FallThrough),
-            other => other?,
-        };
-        if !caller::reaches_ip_options(&socket) {
-            return Err(Refusal::FallThrough);
-        }
-        let len = self.length(&call, tid)?;
-        let net = Namespace::of_socket(socket.as_fd())?;
-        let may = caller::may_configure(tid, &net);
-        let ids = caller::ids_refused(tid, &net);
-        alive(&self.command)?;
-        if !may? {
-            return Err(Refusal::Errno(libc::EPERM));
-        }
-        if call.layout_differs() {
-            return Err(Refusal::Errno(libc::EOPNOTSUPP));
-        }
-
-        let request = msg::Request {
-            addr: call.addr,
-            len,
-            is_set: call.is_set.into(),
-            cmd: call.option,
-            pid: tid.raw().unsigned_abs(),
-        };
-        let optval = Optval::copy(&call, tid, len);
-        alive(&self.command)?;
-        let network = self.networks.take(net)?;
-        let mut transaction = Transaction::new(network, ids?, optval, &self.grace);
-        let status = self.mailbox.request(&request, &mut transaction);
-        let (network, answer) = transaction.end(status == Ok(0));
-        self.networks.put(network);
-        match status.map_err(|failure| Refusal::Errno(failure.errno()))? {
-            0 => {}
-            status if status == -libc::ENOPROTOOPT => return Err(Refusal::FallThrough),
-            // No table is named: one that stays with ip_tables may need it.
-            status if status == -libc::ENOENT && call.asks_revision() && ip_tables_is_there() => {
-                return Err(Refusal::FallThrough);
-            }
-            status => return Err(Refusal::Errno(status.saturating_neg())),
-        }
-        alive(&self.command)?;
-        let given = answer.give(tid);
-        // Old counters that a REPLACE cannot give back fail nothing.
-        if !call.is_set {
-            given?;
-            // As the kernel does, although the value is what it was.
-            memory::write(tid, call.length, &len)?;
-        }
-        Ok(())
+    /// Lets the helper end in peace.
+    pub(crate) fn close(&self) {
+        self.0.state().mailbox.close();
     }
-
-    /// `optlen`, which is signed to the kernel's callers.
-    fn length(&self, call: &Call, tid: Tid) -> Result<u32, Refusal> {
-        let len: i32 = if call.is_set {
-            call.length as i32
-        } else {
-            memory::read(tid, call.length)?
-        };
-        u32::try_from(len).map_err(|_| Refusal::Errno(libc::EINVAL))
-    }
-}
-
-/// Whether this kernel has an ip_tables of its own.
-fn ip_tables_is_there() -> bool {
-    std::path::Path::new("/proc/net/ip_tables_names").exists()
 }

@@ -23,27 +23,27 @@ pub(crate) struct Trap {
     pub(crate) doors: &'static [Door],
     /// Which options it traps.
     pub(crate) options: Options,
-    requests: mpsc::Sender<Command>,
-    children: mpsc::Receiver<io::Result<Child>>,
+    requests: mpsc::Sender<Spawn>,
 }
+
+/// What to start, and to whom it goes.
+type Spawn = (Command, mpsc::Sender<io::Result<Child>>);
 
 impl Trap {
     /// Puts up the filter.
     pub(crate) fn new(doors: &'static [Door], options: Options) -> io::Result<Self> {
         let filter = program(doors, &options);
         let (send_listener, listener) = mpsc::channel();
-        let (requests, receive_request) = mpsc::channel::<Command>();
-        let (send_child, children) = mpsc::channel();
+        let (requests, receive_request) = mpsc::channel::<Spawn>();
         thread::Builder::new().spawn(move || {
             let installed = seccomp::install(&filter);
             let failed = installed.is_err();
             if send_listener.send(installed).is_err() || failed {
                 return;
             }
-            for mut command in receive_request {
-                if send_child.send(command.spawn()).is_err() {
-                    return;
-                }
+            for (mut command, started) in receive_request {
+                // Whoever has asked waits for it.
+                let _ = started.send(command.spawn());
             }
         })?;
         let listener = listener.recv().map_err(|_| io::ErrorKind::BrokenPipe)??;
@@ -52,7 +52,6 @@ impl Trap {
             doors,
             options,
             requests,
-            children,
         })
     }
 
@@ -67,11 +66,10 @@ impl Trap {
 
     /// Starts `command` under the filter.
     pub(crate) fn spawn(&self, command: Command) -> io::Result<Child> {
+        let (started, child) = mpsc::channel();
         self.requests
-            .send(command)
+            .send((command, started))
             .map_err(|_| io::ErrorKind::BrokenPipe)?;
-        self.children
-            .recv()
-            .map_err(|_| io::ErrorKind::BrokenPipe)?
+        child.recv().map_err(|_| io::ErrorKind::BrokenPipe)?
     }
 }

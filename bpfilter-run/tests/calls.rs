@@ -13,7 +13,7 @@
 
 mod common;
 
-use common::{calls, faulty, helpers, numbers, shell};
+use common::{calls, faulty, helpers, numbers, real, shell, text};
 use libc::{EBADF, EFAULT, EINVAL, ENOPROTOOPT, ENOTSOCK, EOPNOTSUPP, EPERM};
 
 #[test]
@@ -177,4 +177,29 @@ fn callers_in_pid_namespaces_are_callers_too() {
         "unshare -pf $CALLER raw get:64:84 thread get:64:30",
     );
     assert_eq!(numbers(&output), [84, 30], "{output:?}");
+}
+
+/// Starts a caller whose memory answers up to so many bytes; when it waits there,
+/// another one is served.
+fn beside_a_silent_caller(helper: &std::path::Path, there: u32, other: &str) -> String {
+    let out = format!("{}/silent-{there}", env!("CARGO_TARGET_TMPDIR"));
+    let script = format!(
+        "$CALLER raw silent:{there}:84 >{out} & silent=$!
+         until grep -q . {out}; do sleep 0.01; done
+         cat {out}
+         timeout 20 {other}
+         kill -9 $silent; wait $silent; echo $?"
+    );
+    let output = shell(helper, &script);
+    assert!(output.status.success(), "{output:?}");
+    text(&output.stdout)
+}
+
+#[test]
+fn memory_that_does_not_answer_holds_up_its_owner_alone() {
+    // Where the call's argument is, and where its answer goes.
+    let first = beside_a_silent_caller(&faulty("fine"), 0, "$CALLER raw get:64:84");
+    assert_eq!(first, "waits\n84\n137\n");
+    let second = beside_a_silent_caller(&real(), 32, "iptables-legacy -S INPUT");
+    assert_eq!(second, "waits\n-P INPUT ACCEPT\n137\n");
 }

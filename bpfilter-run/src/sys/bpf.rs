@@ -115,6 +115,10 @@ impl WordIndex {
     }
 }
 
+// SAFETY: it alone owns the mapping, whose words are atomic; nothing of it belongs
+// to the thread that made it.
+unsafe impl Send for Words {}
+
 impl Words {
     const MAPPED: usize = 4096;
     const STRIDE: usize = 64;

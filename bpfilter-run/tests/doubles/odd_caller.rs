@@ -23,6 +23,8 @@
 //!   flood-passed:COUNT                the same, prints how many arrive
 //!   swap:COUNT:LEN1:LEN2              sets option 64 COUNT times with each length, alternating;
 //!                                     prints how many calls failed
+//!   silent:THERE:LEN                  getsockopt 64 with memory that answers up to THERE bytes;
+//!                                     prints "waits" when it does, and then waits to be killed
 //!   sleep:MILLISECONDS
 //!   interrupts:MILLISECONDS           prints "ready" and then how many SIGINTs came
 //!   new-net new-user-net              unshare
@@ -95,6 +97,7 @@ fn act(words: &[String], mut fd: i32) {
                 });
                 println!("{}", wrong.count());
             }
+            ("silent", &[there, len]) => silent(fd, there as usize, len.into()),
             ("sleep", &[millis]) => std::thread::sleep(Duration::from_millis(millis.into())),
             ("interrupts", &[millis]) => println!("{}", interrupts(millis)),
             ("lo-up", _) => {
@@ -167,6 +170,49 @@ fn socket(domain: i32, kind: i32, protocol: i32) -> i32 {
     let fd = unsafe { libc::socket(domain, kind, protocol) };
     assert!(fd >= 0, "socket: {}", std::io::Error::last_os_error());
     fd
+}
+
+/// A call whose `optval` lies, but for its first `there` bytes, in memory of a
+/// userfaultfd that nobody serves: whoever touches it waits.
+fn silent(fd: i32, there: usize, len: u64) {
+    const UFFDIO_API: libc::Ioctl = 0xc018_aa3f_u32 as libc::Ioctl;
+    const UFFDIO_REGISTER: libc::Ioctl = 0xc020_aa00_u32 as libc::Ioctl;
+    const UFFD_API: u64 = 0xaa;
+    const MISSING: u64 = 1;
+    const PAGE: usize = 4096;
+
+    let memory = Low::new();
+    // SAFETY: the kernel gives a new descriptor; both structures are as long as
+    // the requests say, and the range is of this mapping.
+    let uffd = unsafe {
+        let uffd = libc::syscall(libc::SYS_userfaultfd, libc::O_CLOEXEC) as i32;
+        assert!(uffd >= 0, "{}", std::io::Error::last_os_error());
+        let mut api = [UFFD_API, 0, 0];
+        assert_eq!(libc::ioctl(uffd, UFFDIO_API, api.as_mut_ptr()), 0);
+        let rest = (Low::SIZE - PAGE) as u64;
+        let mut range = [memory.at(PAGE as u64), rest, MISSING, 0];
+        assert_eq!(libc::ioctl(uffd, UFFDIO_REGISTER, range.as_mut_ptr()), 0);
+        uffd
+    };
+    let at = PAGE - there;
+    let name = b"filter";
+    let name = &name[..there.min(name.len())];
+    // SAFETY: it ends within the first page of the mapping.
+    unsafe { ptr::copy_nonoverlapping(name.as_ptr(), memory.0.cast::<u8>().add(at), name.len()) };
+    let addr = memory.at(at as u64);
+    std::thread::spawn(move || {
+        println!("{}", -native(false, fd, 64, addr, len));
+        std::process::exit(1);
+    });
+    // `struct uffd_msg`: somebody has touched it.
+    let mut message = [0u64; 4];
+    // SAFETY: `message` has room for the bytes that are asked for.
+    let read = unsafe { libc::read(uffd, message.as_mut_ptr().cast(), size_of_val(&message)) };
+    assert_eq!(read, size_of_val(&message) as isize);
+    println!("waits");
+    loop {
+        std::thread::park();
+    }
 }
 
 fn interrupts(millis: u32) -> u32 {
