@@ -64,6 +64,45 @@ pub enum Field {
     ConnMark = 23,
 }
 
+// What the kernel half fills in has its numbers.
+const _: () = {
+    use bpfilter_msgfmt::field;
+    const SAME: [(Field, u32); 19] = [
+        (Field::Source, field::SADDR),
+        (Field::Destination, field::DADDR),
+        (Field::Protocol, field::PROTOCOL),
+        (Field::SourcePort, field::SPORT),
+        (Field::DestinationPort, field::DPORT),
+        (Field::TcpFlags, field::TCP_FLAGS),
+        (Field::Mark, field::MARK),
+        (Field::Length, field::LENGTH),
+        (Field::Ttl, field::TTL),
+        (Field::Tos, field::TOS),
+        (Field::PacketType, field::PKTTYPE),
+        (Field::Connection, field::CONNECTION),
+        (Field::MacFirst, field::MAC_FIRST),
+        (Field::MacLast, field::MAC_LAST),
+        (Field::Cpu, field::CPU),
+        (Field::InGroup, field::IN_GROUP),
+        (Field::OutGroup, field::OUT_GROUP),
+        (Field::Realm, field::REALM),
+        (Field::ConnMark, field::CONNMARK),
+    ];
+    let mut rest: &[(Field, u32)] = &SAME;
+    while let [(ours, theirs), after @ ..] = rest {
+        assert!(*ours as u32 == *theirs);
+        rest = after;
+    }
+    assert!(FIELDS == bpfilter_msgfmt::FIELDS);
+    assert!(class::FRAGMENT == bpfilter_msgfmt::PACKET_FRAGMENT);
+    assert!(class::TRANSPORT == bpfilter_msgfmt::PACKET_TRANSPORT);
+    assert!(class::SOURCE_PORT == bpfilter_msgfmt::PACKET_SPORT);
+    assert!(class::DESTINATION_PORT == bpfilter_msgfmt::PACKET_DPORT);
+    assert!(CT_ORIGINAL == bpfilter_msgfmt::CT_ORIGINAL);
+    assert!(CT_PRESENT == bpfilter_msgfmt::CT_PRESENT);
+    assert!(MAC_PRESENT == bpfilter_msgfmt::MAC_PRESENT);
+};
+
 /// A field of which the index knows ranges.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Ranged {

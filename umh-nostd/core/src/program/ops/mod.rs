@@ -57,6 +57,8 @@ pub(super) const SPAN: i16 = offset_of!(Op, span) as i16;
 pub(super) const PAYLOAD: i16 = OP as i16;
 
 const A: Label = Label::local(0);
+/// No other code has it.
+const KNOWN: Label = Label::local(15);
 
 /// Where the code of a kind comes from.
 enum Code {
@@ -87,7 +89,10 @@ for_each_op!(codes);
 /// R2 = the op at hand.
 pub(in crate::program) const THIS_OP: Block = block![
     load(B8, R1, R6, frame::OP),
-    jump_if_imm(R1, Cond::Gt, 0, label::DROP).imm(param::LAST_OP),
+    // It is; but where a table is locked the program must not end.
+    jump_if_imm(R1, Cond::Le, 0, KNOWN).imm(param::LAST_OP),
+    mov_imm(R1, 0),
+    bind(KNOWN),
     map_value(R2, Map::Data, param::OPS),
     add(R2, R1),
 ];
