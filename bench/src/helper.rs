@@ -4,7 +4,7 @@
 use std::io;
 
 use bpfilter_tests::blob::Blob;
-use bpfilter_tests::client::side::{Side, settled_rss, status, umh_path};
+use bpfilter_tests::client::side::{Side, image_umh_path, settled_rss, status};
 
 /// Sizes, in bytes but where a name says otherwise.
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +39,7 @@ pub(crate) fn look(table: &Blob) -> io::Result<Helper> {
     }
     let pid = side.helper().ok_or_else(|| io::Error::other("no helper"))?;
     Ok(Helper {
-        file: umh_path().metadata()?.len(),
+        file: image_umh_path().metadata()?.len(),
         peak_kib: status(pid, "VmHWM"),
         idle_kib: settled_rss(pid),
         blob: call.bytes.len() as u64,

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! What the kernel's ip_tables knows and bpfilter does not: the explicit list
-//! behind "exact or refused". A rule that uses one of these is refused with
-//! ENOENT; whoever adds one to the registry takes it off the list.
+//! What the kernel's ip_tables knows and bpfilter's core does not: the explicit
+//! list behind "exact or refused". Without a kernel half, which calls x_tables'
+//! own, a rule that uses one of these is refused with ENOENT; whoever adds one
+//! to the registry takes it off the list.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -20,7 +21,7 @@ use umh_core::abi::ExtensionKind;
 
 /// Matches by name and revision.
 const NO_SUCH_MATCH: &str = "\
-bpf.0 bpf.1 cgroup.0 cgroup.1 cgroup.2 cluster.0
+addrtype.0 addrtype.1 bpf.0 bpf.1 cgroup.0 cgroup.1 cgroup.2 cluster.0
 connlabel.0 connlimit.1
 ipcomp.0 l2tp.0 nfacct.0
 nfacct.1 osf.0 physdev.0 policy.0 rateest.0 rpfilter.0 set.0 set.1
@@ -30,10 +31,10 @@ udplite.0";
 /// Targets by name and revision. Those of other tables than `filter`, which
 /// stay with ip_tables, are among them.
 const NO_SUCH_TARGET: &str = "\
-AUDIT.0 CHECKSUM.0 CLASSIFY.0 CONNSECMARK.0 CT.0 CT.1
+AUDIT.0 CHECKSUM.0 CLASSIFY.0 CONNMARK.1 CONNMARK.2 CONNSECMARK.0 CT.0 CT.1
 CT.2 DNAT.0 DNAT.1 DNAT.2 DSCP.0 ECN.0 HMARK.0 IDLETIMER.0 IDLETIMER.1
-MASQUERADE.0 NETMAP.0 NFQUEUE.0 NFQUEUE.1 NFQUEUE.2 NFQUEUE.3
-NOTRACK.0 RATEEST.0 REDIRECT.0 SECMARK.0 SECMARK.1 SET.0 SET.1
+LOG.0 MARK.2 MASQUERADE.0 NETMAP.0 NFLOG.0 NFQUEUE.0 NFQUEUE.1 NFQUEUE.2 NFQUEUE.3
+NOTRACK.0 RATEEST.0 REDIRECT.0 REJECT.0 SECMARK.0 SECMARK.1 SET.0 SET.1
 SET.2 SET.3 SNAT.0 SNAT.1 SNAT.2 SYNPROXY.0 TCPMSS.0 TCPOPTSTRIP.0 TEE.1
 TOS.1 TPROXY.0 TPROXY.1 TRACE.0 TTL.0";
 

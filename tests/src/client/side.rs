@@ -27,7 +27,7 @@ fn built(variable: &str, name: &str) -> PathBuf {
     );
     assert!(
         path.exists(),
-        "{} is not there: `make tools` builds it, or set {variable}",
+        "{} is not there: `make umh tools` builds it, or set {variable}",
         path.display()
     );
     path
@@ -36,6 +36,11 @@ fn built(variable: &str, name: &str) -> PathBuf {
 /// The helper of bpfilter-run.
 pub fn umh_path() -> PathBuf {
     built("BPFILTER_UMH", "bpfilter_umh_links")
+}
+
+/// The helper that goes into a kernel image.
+pub fn image_umh_path() -> PathBuf {
+    built("BPFILTER_IMAGE_UMH", "bpfilter_umh")
 }
 
 /// The kernel half in user space.

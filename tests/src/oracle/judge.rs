@@ -287,6 +287,15 @@ impl Mutant {
         Some(found)
     }
 
+    /// Whether it names an extension that bpfilter has not got.
+    pub fn has_unknown(&self, host: &Host) -> bool {
+        let extensions = self.extensions().unwrap_or_default();
+        extensions.iter().any(|&(kind, at)| {
+            ExtensionHeader::read_from_prefix(&self.bytes[at..])
+                .is_ok_and(|(header, _)| revision(host, kind, &header.name, header.revision) != 0)
+        })
+    }
+
     /// The same request for a kernel that has no more extensions than
     /// bpfilter: each name that bpfilter does not know becomes one that
     /// nobody knows, each revision that it does not know one that nobody

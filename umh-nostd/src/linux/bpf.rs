@@ -19,7 +19,11 @@ use crate::system::Maps;
 const MAX_CPUS: usize = 8192;
 
 /// A map of one value of `len` bytes, an array.
-pub(super) fn one_value(len: usize, map_name: [u8; 16]) -> Result<MapCreate> {
+pub(super) fn one_value(len: usize, name: &[u8; 15]) -> Result<MapCreate> {
+    let mut map_name = [0; 16];
+    if let Some(start) = map_name.first_chunk_mut() {
+        *start = *name;
+    }
     Ok(MapCreate {
         map_type: map_type::ARRAY,
         key_size: 4,
@@ -41,13 +45,13 @@ pub(super) fn create(mut attr: MapCreate) -> Result<Fd> {
 pub(super) fn new_map(len: usize) -> Result<Fd> {
     create(MapCreate {
         map_flags: bpf_abi::F_MMAPABLE,
-        ..one_value(len, *b"bpfilter\0\0\0\0\0\0\0\0")?
+        ..one_value(len, b"bpfilter\0\0\0\0\0\0\0")?
     })
 }
 
 /// A map that programs address directly, and nobody maps.
 pub(super) fn new_packets(len: usize) -> Result<Fd> {
-    create(one_value(len, *b"bpfilter_packets")?)
+    create(one_value(len, b"bpfilter_packet")?)
 }
 
 /// The number of possible CPUs. There may be no /proc or /sys to read it
@@ -60,7 +64,7 @@ pub(super) fn possible_cpus() -> Result<u32> {
     const CELL: usize = size_of::<u64>();
     let map = create(MapCreate {
         map_type: map_type::PERCPU_ARRAY,
-        ..one_value(CELL, *b"bpfilter_cpus\0\0\0")?
+        ..one_value(CELL, b"bpfilter_cpus\0\0")?
     })?;
     let mut cells = Memory::new(MAX_CPUS * CELL)?;
     cells.fill(0xff);

@@ -17,7 +17,7 @@ use crate::system::BATCH;
 
 /// A map whose values start with a lock, and its id.
 pub(in crate::linux) fn new_named(shape: Shape) -> Result<(Fd, u32)> {
-    let mut attr = one_value(shape.value, *b"bpfilter_named\0\0")?;
+    let mut attr = one_value(shape.value, b"bpfilter_named\0")?;
     if shape.entries != 0 {
         attr.map_type = map_type::HASH;
         attr.key_size = 16;
@@ -37,7 +37,7 @@ pub(in crate::linux) fn new_array(one: &Fd, len: u32) -> Result<(Fd, u32)> {
         map_type: map_type::ARRAY_OF_MAPS,
         max_entries: len,
         inner_map_fd: one.raw(),
-        ..one_value(4, *b"bpfilter_array\0\0")?
+        ..one_value(4, b"bpfilter_array\0")?
     })?;
     with_id(map)
 }
