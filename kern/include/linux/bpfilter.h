@@ -22,6 +22,8 @@ struct sock;
  * @request: has the helper answer one call of a client; 0, a negative errno, or
  *	-ENOPROTOOPT where ip_tables is to answer. NULL while the helper is not
  *	ready for clients
+ * @revision: GET_REVISION_MATCH and _TARGET, asked where the helper does not know
+ *	the extension; NULL while @request is
  * @private_set: a setsockopt of the private range, from anybody
  * @private_get: a getsockopt of the private range, from anybody
  *
@@ -31,6 +33,7 @@ struct sock;
  */
 struct bpfilter_ops {
 	int (*request)(struct bpfilter_call *call);
+	int (*revision)(const char __user *optval, int len, bool is_target);
 	int (*private_set)(int optname, sockptr_t optval, unsigned int optlen);
 	int (*private_get)(int optname, char __user *optval,
 			   int __user *optlen);

@@ -22,6 +22,7 @@ static const struct bpfilter_ops starting_ops = {
 
 static const struct bpfilter_ops ops = {
 	.request = bpfilter_mailbox_request,
+	.revision = bpfilter_extensions_revision,
 	.private_set = bpfilter_private_set,
 	.private_get = bpfilter_private_get,
 };
@@ -52,6 +53,7 @@ mailbox:
 generation:
 	bpfilter_generation_exit();
 	bpfilter_proc_exit();
+	bpfilter_extensions_forget();
 	return err;
 }
 
@@ -61,6 +63,7 @@ static void __exit bpfilter_exit(void)
 	bpfilter_mailbox_exit();
 	bpfilter_generation_exit();
 	bpfilter_proc_exit();
+	bpfilter_extensions_forget();
 }
 
 module_init(bpfilter_init);

@@ -3,21 +3,18 @@
  * extensions.c - matches and targets that are the kernel's own
  *
  * Owns: the instances of x_tables' matches and targets that rules use because
- * the helper has no program for them; and the two kfuncs by which programs ask
- * them. Built in with the framework, as kfuncs.c; what is called may be in
- * modules, which are held as ip_tables holds them.
+ * the helper has no program for them; and their calls. They may be in modules,
+ * which are held as ip_tables holds them. Where x_tables has no target of a name
+ * and revision, builtin.c may.
  *
  * Promises: an instance is found, checked, called and destroyed as ip_tables
- * would do it for a rule of the table "filter", with the same errnos. A kfunc
- * reaches the instances of the generation whose program calls it, from the hook
- * at which it runs, and nothing else, whoever else calls it.
+ * would do it for a rule of the table, with the same errnos. A program reaches the
+ * instances of its own generation and nothing else.
  *
  * Leaves to others: the life of a generation (generation.c) and of a request
- * (transaction.c), and which extensions are asked for here (the helper).
+ * (transaction.c), when an instance is called (the program, packet.c), and which
+ * extensions are asked for here (the helper).
  */
-#include <linux/btf.h>
-#include <linux/btf_ids.h>
-#include <linux/init.h>
 #include <linux/ip.h>
 #include <linux/kmod.h>
 #include <linux/list.h>
@@ -28,8 +25,6 @@
 #include <linux/netfilter/xt_cgroup.h>
 #include <linux/netfilter/xt_tcpudp.h>
 #include <linux/netfilter_ipv4/ip_tables.h>
-#include <linux/percpu.h>
-#include <linux/preempt.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -55,6 +50,7 @@ struct extension {
 /**
  * struct bpfilter_extensions - all that the rules of one table use
  * @net: the namespace they were made for, which outlives them
+ * @desc: the table
  * @num: how many there are
  * @room: for how many @list has room
  * @list: the instances; a program knows one by its place
@@ -64,31 +60,101 @@ struct extension {
  */
 struct bpfilter_extensions {
 	struct net *net;
+	const struct bpfilter_table_desc *desc;
 	u32 num;
 	u32 room;
 	struct extension **list;
 };
 
-/* The program that runs on this CPU, as long as bottom halves are off for it. */
-DEFINE_PER_CPU(struct bpfilter_run *, bpfilter_run);
-EXPORT_PER_CPU_SYMBOL_GPL(bpfilter_run);
-
 /* The longest name with its NUL that leaves the helper room for a number. */
 #define NAME_MAX_LEN	24
 
+/* --- what x_tables has ------------------------------------------------------- */
+
+#if IS_ENABLED(CONFIG_NETFILTER_XTABLES)
+static struct xt_match *request_match(u8 family, const char *name, u8 revision)
+{
+	return xt_request_find_match(family, name, revision);
+}
+
+static struct xt_target *request_target(u8 family, const char *name,
+					u8 revision)
+{
+	return xt_request_find_target(family, name, revision);
+}
+
+static int check_match_par(struct xt_mtchk_param *par, unsigned int size,
+			   const struct ipt_ip *ip)
+{
+	return xt_check_match(par, size, ip->proto,
+			      ip->invflags & IPT_INV_PROTO);
+}
+
+static int check_target_par(struct xt_tgchk_param *par, unsigned int size,
+			    const struct ipt_ip *ip)
+{
+	return xt_check_target(par, size, ip->proto,
+			       ip->invflags & IPT_INV_PROTO);
+}
+
+/* 0, or the errno of GET_REVISION_*; does not load a module. */
+static int have_revision(u8 family, const char *name, u8 revision,
+			 bool is_target)
+{
+	int best;
+
+	xt_find_revision(family, name, revision, is_target, &best);
+	return min(best, 0);
+}
+#else
+static struct xt_match *request_match(u8 family, const char *name, u8 revision)
+{
+	return ERR_PTR(-ENOENT);
+}
+
+static struct xt_target *request_target(u8 family, const char *name,
+					u8 revision)
+{
+	return ERR_PTR(-ENOENT);
+}
+
+static int check_match_par(struct xt_mtchk_param *par, unsigned int size,
+			   const struct ipt_ip *ip)
+{
+	return -ENOENT;
+}
+
+static int check_target_par(struct xt_tgchk_param *par, unsigned int size,
+			    const struct ipt_ip *ip)
+{
+	return -ENOENT;
+}
+
+static int have_revision(u8 family, const char *name, u8 revision,
+			 bool is_target)
+{
+	return -ENOENT;
+}
+#endif
+
 /*
- * What a program is told: a match says no, or yes, or that the packet is to be
- * dropped: at once, or when the rule that asks has been carried out.
+ * The target of builtin.c, if it is to be used: a module of x_tables is not loaded
+ * for what is here already.
  */
-#define ANSWER_NO	0
-#define ANSWER_YES	1
-#define ANSWER_DROP	2
-#define ANSWER_YES_DROP	3
+static struct xt_target *own_target(u8 family, const char *name, u8 revision)
+{
+	bool named;
+
+	if (!have_revision(family, name, revision, true))
+		return NULL;
+	return bpfilter_builtin_find(family, name, revision, &named);
+}
 
 /* --- the names that rules have used -----------------------------------------*/
 
 struct known {
 	struct list_head list;
+	u8 family;
 	bool is_target;
 	u8 revision;
 	char name[XT_EXTENSION_MAXNAMELEN];
@@ -98,20 +164,22 @@ static LIST_HEAD(known);
 static DEFINE_MUTEX(known_lock); /* protects known */
 
 /* Forgets what there is no memory for: it is only shown. */
-static void note(const char *name, u8 revision, bool is_target)
+static void note(u8 family, const char *name, u8 revision, bool is_target)
 {
 	struct known *old, *new;
 
 	new = kzalloc(sizeof(*new), GFP_KERNEL);
 	if (!new)
 		return;
+	new->family = family;
 	new->is_target = is_target;
 	new->revision = revision;
 	strscpy(new->name, name, sizeof(new->name));
 
 	mutex_lock(&known_lock);
 	list_for_each_entry(old, &known, list) {
-		if (old->is_target == is_target && old->revision == revision &&
+		if (old->family == family && old->is_target == is_target &&
+		    old->revision == revision &&
 		    !strcmp(old->name, new->name)) {
 			kfree(new);
 			goto unlock;
@@ -123,29 +191,45 @@ unlock:
 }
 
 /**
- * bpfilter_extensions_show() - print the names that rules have found in
- *	x_tables, as long as it has them
+ * bpfilter_extensions_show() - print the names of targets that are always there,
+ *	and of what rules of IPv4 have found in x_tables, as long as it has them
  * @seq: where to
  * @targets: targets, not matches
  */
 void bpfilter_extensions_show(struct seq_file *seq, bool targets)
 {
 	struct known *one;
-	int best;
+	bool named;
 
+	if (targets)
+		bpfilter_builtin_show(seq);
 	mutex_lock(&known_lock);
 	list_for_each_entry(one, &known, list) {
-		if (one->is_target == targets &&
-		    xt_find_revision(NFPROTO_IPV4, one->name, one->revision,
-				     targets, &best) && best >= 0)
+		if (one->family != NFPROTO_IPV4 || one->is_target != targets)
+			continue;
+		if (targets && bpfilter_builtin_find(one->family, one->name,
+						     one->revision, &named))
+			continue;
+		if (!have_revision(one->family, one->name, one->revision,
+				   targets))
 			seq_printf(seq, "%s\n", one->name);
 	}
 	mutex_unlock(&known_lock);
 }
-EXPORT_SYMBOL_GPL(bpfilter_extensions_show);
 
 /**
- * bpfilter_extensions_revision() - GET_REVISION_MATCH and _TARGET
+ * bpfilter_extensions_forget() - forget the names; nobody may ask any more
+ */
+void bpfilter_extensions_forget(void)
+{
+	struct known *one, *next;
+
+	list_for_each_entry_safe(one, next, &known, list)
+		kfree(one);
+}
+
+/**
+ * bpfilter_extensions_revision() - GET_REVISION_MATCH and _TARGET of IPv4
  * @optval: the caller's struct xt_get_revision
  * @len: its length
  * @is_target: which of the two
@@ -155,8 +239,10 @@ EXPORT_SYMBOL_GPL(bpfilter_extensions_show);
 int bpfilter_extensions_revision(const char __user *optval, int len,
 				 bool is_target)
 {
+	const u8 family = NFPROTO_IPV4;
 	struct xt_get_revision rev;
-	int best;
+	bool named = false;
+	int err;
 
 	if (len != sizeof(rev))
 		return -EINVAL;
@@ -164,11 +250,15 @@ int bpfilter_extensions_revision(const char __user *optval, int len,
 		return -EFAULT;
 	rev.name[sizeof(rev.name) - 1] = '\0';
 
-	try_then_request_module(xt_find_revision(NFPROTO_IPV4, rev.name,
-						 rev.revision, is_target,
-						 &best),
-				"ipt_%s", rev.name);
-	return min(best, 0);
+	if (is_target &&
+	    bpfilter_builtin_find(family, rev.name, rev.revision, &named))
+		return 0;
+	err = have_revision(family, rev.name, rev.revision, is_target);
+	if (err == -ENOENT) {
+		request_module("ipt_%s", rev.name);
+		err = have_revision(family, rev.name, rev.revision, is_target);
+	}
+	return err == -ENOENT && named ? -EPROTONOSUPPORT : err;
 }
 
 /* --- making and freeing instances ------------------------------------------ */
@@ -184,8 +274,6 @@ static bool asks_process(const struct extension *ext, unsigned int size,
 	const struct xt_bpf_info_v1 *bpf = (const void *)ext->data;
 	const struct xt_cgroup_info_v1 *cgroup = (const void *)ext->data;
 
-	if (!strcmp(match->name, "owner"))
-		return true;
 	if (!strcmp(match->name, "bpf") && match->revision == 1)
 		return size >= sizeof(*bpf) &&
 		       (bpf->mode == XT_BPF_MODE_FD_PINNED ||
@@ -197,23 +285,14 @@ static bool asks_process(const struct extension *ext, unsigned int size,
 	return false;
 }
 
-/*
- * The targets that leave of a packet what programs do not read again: marks,
- * lengths and data they do. SYNPROXY takes it, or changes nothing.
- */
-static const char * const targets[] = {
-	"AUDIT", "CLASSIFY", "CONNMARK", "HMARK", "IDLETIMER", "LED", "LOG",
-	"MARK", "NFLOG", "NFQUEUE", "RATEEST", "SET", "SYNPROXY", "TCPMSS",
-	"TEE",
-};
-
-static void free_match(struct extension *ext, struct net *net)
+static void free_match(struct extension *ext,
+		       const struct bpfilter_extensions *all)
 {
 	struct xt_mtdtor_param par = {
-		.net = net,
+		.net = all->net,
 		.match = ext->match,
 		.matchinfo = ext->data,
-		.family = NFPROTO_IPV4,
+		.family = all->desc->family,
 	};
 
 	if (par.match->destroy)
@@ -221,13 +300,14 @@ static void free_match(struct extension *ext, struct net *net)
 	module_put(par.match->me);
 }
 
-static void free_target(struct extension *ext, struct net *net)
+static void free_target(struct extension *ext,
+			const struct bpfilter_extensions *all)
 {
 	struct xt_tgdtor_param par = {
-		.net = net,
+		.net = all->net,
 		.target = ext->target,
 		.targinfo = ext->data,
-		.family = NFPROTO_IPV4,
+		.family = all->desc->family,
 	};
 
 	if (par.target->destroy)
@@ -235,31 +315,31 @@ static void free_target(struct extension *ext, struct net *net)
 	module_put(par.target->me);
 }
 
-static int check_match(struct extension *ext, struct net *net,
+static int check_match(struct extension *ext,
+		       const struct bpfilter_extensions *all,
 		       const struct ipt_entry *e,
 		       const struct xt_entry_match *m, bool same_cgroup_ns)
 {
 	unsigned int size = m->u.user.match_size - sizeof(*m);
 	struct xt_mtchk_param par = {
-		.net = net,
-		.table = "filter",
+		.net = all->net,
+		.table = all->desc->name,
 		.entryinfo = &e->ip,
 		.matchinfo = ext->data,
 		.hook_mask = e->comefrom,
-		.family = NFPROTO_IPV4,
+		.family = all->desc->family,
 	};
 	int err;
 
-	ext->match = xt_request_find_match(NFPROTO_IPV4, m->u.user.name,
-					   m->u.user.revision);
+	ext->match = request_match(all->desc->family, m->u.user.name,
+				   m->u.user.revision);
 	if (IS_ERR(ext->match))
 		return PTR_ERR(ext->match);
 	par.match = ext->match;
 	if (asks_process(ext, size, same_cgroup_ns))
 		err = -ENOENT;
 	else
-		err = xt_check_match(&par, size, e->ip.proto,
-				     e->ip.invflags & IPT_INV_PROTO);
+		err = check_match_par(&par, size, &e->ip);
 	if (err)
 		module_put(ext->match->me);
 	return err;
@@ -292,47 +372,49 @@ static int translate_matches(struct ipt_entry *e)
 	return 0;
 }
 
-static int check_target(struct extension *ext, struct net *net,
+static int check_target(struct extension *ext,
+			const struct bpfilter_extensions *all,
 			struct ipt_entry *e, const struct xt_entry_match *t)
 {
 	unsigned int size = t->u.user.match_size - sizeof(*t);
+	u8 revision = t->u.user.revision;
+	const char *name = t->u.user.name;
 	struct xt_tgchk_param par = {
-		.net = net,
-		.table = "filter",
+		.net = all->net,
+		.table = all->desc->name,
 		.entryinfo = e,
 		.targinfo = ext->data,
 		.hook_mask = e->comefrom,
-		.family = NFPROTO_IPV4,
+		.family = all->desc->family,
 	};
 	int err;
 
 	err = translate_matches(e);
 	if (err)
 		return err;
-	ext->target = xt_request_find_target(NFPROTO_IPV4, t->u.user.name,
-					     t->u.user.revision);
+	/* Their code is this module's, which needs no hold on itself. */
+	ext->target = own_target(par.family, name, revision);
+	if (ext->target) {
+		par.target = ext->target;
+		return bpfilter_builtin_check(&par, size);
+	}
+	ext->target = request_target(par.family, name, revision);
 	if (IS_ERR(ext->target))
 		return PTR_ERR(ext->target);
 	par.target = ext->target;
-	err = xt_check_target(&par, size, e->ip.proto,
-			      e->ip.invflags & IPT_INV_PROTO);
-	if (err) {
+	err = check_target_par(&par, size, &e->ip);
+	if (err)
 		module_put(ext->target->me);
-		return err;
-	}
-	if (match_string(targets, ARRAY_SIZE(targets), ext->target->name) < 0) {
-		free_target(ext, net);
-		return -ENOENT;
-	}
-	return 0;
+	return err;
 }
 
-static void free_extension(struct extension *ext, struct net *net)
+static void free_extension(struct extension *ext,
+			   const struct bpfilter_extensions *all)
 {
 	if (ext->is_target)
-		free_target(ext, net);
+		free_target(ext, all);
 	else
-		free_match(ext, net);
+		free_match(ext, all);
 	kvfree(ext);
 }
 
@@ -349,14 +431,26 @@ void bpfilter_extensions_free(struct bpfilter_extensions *all)
 	if (!all)
 		return;
 	for (i = 0; i < all->num; i++)
-		free_extension(all->list[i], all->net);
+		free_extension(all->list[i], all);
 	kvfree(all->list);
 	kfree(all);
 }
-EXPORT_SYMBOL_GPL(bpfilter_extensions_free);
+
+/**
+ * bpfilter_extensions_table() - for which table they are
+ * @all: the instances
+ *
+ * Return: the table.
+ */
+const struct bpfilter_table_desc *
+bpfilter_extensions_table(const struct bpfilter_extensions *all)
+{
+	return all->desc;
+}
 
 /* Room for one more; makes @all if there is none. */
-static int make_room(struct bpfilter_extensions **all, struct net *net)
+static int make_room(struct bpfilter_extensions **all, struct net *net,
+		     const struct bpfilter_table_desc *desc)
 {
 	struct extension **list;
 	u32 room;
@@ -366,7 +460,11 @@ static int make_room(struct bpfilter_extensions **all, struct net *net)
 		if (!*all)
 			return -ENOMEM;
 		(*all)->net = net;
+		(*all)->desc = desc;
 	}
+	/* A request is about one table. */
+	if ((*all)->desc != desc)
+		return -EINVAL;
 	if ((*all)->num < (*all)->room)
 		return 0;
 	if ((*all)->num > INT_MAX / 2)
@@ -418,7 +516,12 @@ static int give_data(const struct extension *ext, u8 __user *to)
 		size = ext->match->matchsize;
 		usersize = ext->match->usersize;
 	}
-	return xt_data_to_user(to, ext->data, usersize, size, XT_ALIGN(size));
+	if (!usersize)
+		usersize = size;
+	if (copy_to_user(to, ext->data, usersize) ||
+	    clear_user(to + usersize, XT_ALIGN(size) - usersize))
+		return -EFAULT;
+	return 0;
 }
 
 /**
@@ -438,6 +541,7 @@ int bpfilter_extensions_add(struct bpfilter_extensions **all, struct net *net,
 			    bool same_cgroup_ns,
 			    const struct bpfilter_extension *asked)
 {
+	const struct bpfilter_table_desc *desc;
 	const struct xt_entry_match *m;
 	struct extension *ext;
 	struct ipt_entry *e;
@@ -445,6 +549,9 @@ int bpfilter_extensions_add(struct bpfilter_extensions **all, struct net *net,
 	u32 size;
 	int err;
 
+	desc = bpfilter_table_desc(asked->family, asked->table);
+	if (!desc)
+		return -EINVAL;
 	e = copy_entry(u64_to_user_ptr(asked->entry), asked->offset);
 	if (IS_ERR(e))
 		return PTR_ERR(e);
@@ -454,7 +561,7 @@ int bpfilter_extensions_add(struct bpfilter_extensions **all, struct net *net,
 	err = -ENOENT;
 	if (strnlen(m->u.user.name, NAME_MAX_LEN) == NAME_MAX_LEN)
 		goto free_entry;
-	err = make_room(all, net);
+	err = make_room(all, net, desc);
 	if (err)
 		goto free_entry;
 
@@ -467,19 +574,19 @@ int bpfilter_extensions_add(struct bpfilter_extensions **all, struct net *net,
 	memcpy(ext->data, m->data, size);
 	ext->is_target = asked->offset == e->target_offset;
 	if (ext->is_target)
-		err = check_target(ext, net, e, m);
+		err = check_target(ext, *all, e, m);
 	else
-		err = check_match(ext, net, e, m, same_cgroup_ns);
+		err = check_match(ext, *all, e, m, same_cgroup_ns);
 	if (err)
 		goto free_ext;
 	if (give_data(ext, data)) {
-		free_extension(ext, net);
+		free_extension(ext, *all);
 		err = -EFAULT;
 		goto free_entry;
 	}
 	err = (*all)->num;
 	(*all)->list[(*all)->num++] = ext;
-	note(m->u.user.name, m->u.user.revision, ext->is_target);
+	note(desc->family, m->u.user.name, m->u.user.revision, ext->is_target);
 	goto free_entry;
 
 free_ext:
@@ -488,132 +595,72 @@ free_entry:
 	kvfree(e);
 	return err;
 }
-EXPORT_SYMBOL_GPL(bpfilter_extensions_add);
 
 /* --- the packet path -------------------------------------------------------- */
-
-/*
- * The instance that a program asks for, if it is one of a generation and runs
- * now, at this hook. Else there is none: programs of others, or a program that
- * BPF_PROG_TEST_RUN runs. The hook's state is on the stack of who runs it,
- * which tells a run from those that it is nested in.
- */
-static const struct extension *find_extension(struct bpfilter_run **run,
-					      const struct nf_hook_state *state,
-					      const u32 *index, bool is_target)
-{
-	const struct extension *ext;
-	u32 i = READ_ONCE(*index);
-
-	if (!softirq_count())
-		return NULL;
-	*run = this_cpu_read(bpfilter_run);
-	if (!*run || (*run)->state != state || i >= (*run)->extensions->num)
-		return NULL;
-	ext = (*run)->extensions->list[i];
-	return ext->is_target == is_target ? ext : NULL;
-}
 
 static void describe(struct xt_action_param *par, const struct sk_buff *skb,
 		     const struct nf_hook_state *state)
 {
 	par->state = state;
-	par->thoff = ip_hdrlen(skb);
-	par->fragoff = ntohs(ip_hdr(skb)->frag_off) & IP_OFFSET;
 	par->hotdrop = false;
+	switch (state->pf) {
+	case NFPROTO_IPV4:
+		par->thoff = ip_hdrlen(skb);
+		par->fragoff = ntohs(ip_hdr(skb)->frag_off) & IP_OFFSET;
+		break;
+	}
 }
 
-__bpf_kfunc_start_defs();
-
 /**
- * bpf_xt_match() - ask a match about a packet
- * @skb: the packet
+ * bpfilter_extensions_call() - call the match or target that a program asks for
+ * @all: those of its generation, or NULL
+ * @packet: @packet->call says which; receives the answer of a match
+ * @skb: the packet, which may be gone after a target
  * @state: the hook that it is at
- * @index: which match
+ * @verdict: receives what becomes of the packet, if that is clear
  *
  * A match may say yes and set hotdrop (sctp and dccp do where they invert a
  * check that failed on a broken packet). ipt_do_table() looks at hotdrop when it
  * is done with the rule: the rule's other matches are asked, it counts and its
  * target runs if they hold, and then the packet is dropped whatever the verdict.
+ * What a target has taken is not there to be dropped.
  *
- * Return: ANSWER_*.
+ * Return: what was called, or that there is a verdict.
  */
-__bpf_kfunc u32 bpf_xt_match(struct sk_buff *skb,
-			     const struct nf_hook_state *state,
-			     const u32 *index)
+enum bpfilter_called
+bpfilter_extensions_call(const struct bpfilter_extensions *all,
+			 struct bpfilter_packet *packet, struct sk_buff *skb,
+			 const struct nf_hook_state *state,
+			 unsigned int *verdict)
 {
 	const struct extension *ext;
 	struct xt_action_param par;
-	struct bpfilter_run *run;
+	u32 call = READ_ONCE(packet->call);
+	bool yes;
 
-	ext = find_extension(&run, state, index, false);
-	if (!ext)
-		return ANSWER_NO;
+	*verdict = NF_DROP;
+	if (WARN_ON_ONCE(!all || call >= all->num))
+		return BPFILTER_CALLED_VERDICT;
+	ext = all->list[call];
 	describe(&par, skb, state);
+	if (ext->is_target) {
+		par.target = ext->target;
+		par.targinfo = ext->data;
+		*verdict = ext->target->target(skb, &par);
+		if (*verdict == XT_CONTINUE && !packet->hotdrop)
+			return BPFILTER_CALLED_TARGET;
+		if (packet->hotdrop && *verdict != NF_STOLEN)
+			*verdict = NF_DROP;
+		return BPFILTER_CALLED_VERDICT;
+	}
 	par.match = ext->match;
 	par.matchinfo = ext->data;
-	if (!ext->match->match(skb, &par))
-		return par.hotdrop ? ANSWER_DROP : ANSWER_NO;
-	if (!par.hotdrop)
-		return ANSWER_YES;
-	run->hotdrop = true;
-	return ANSWER_YES_DROP;
+	yes = ext->match->match(skb, &par);
+	if (par.hotdrop) {
+		if (!yes)
+			return BPFILTER_CALLED_VERDICT;
+		packet->hotdrop = 1;
+	}
+	packet->answer = yes ? BPFILTER_ANSWER_YES : BPFILTER_ANSWER_NO;
+	return BPFILTER_CALLED_MATCH;
 }
-
-/**
- * bpf_xt_target() - have a target do what it does
- * @skb: the packet, which may be gone after this
- * @state: the hook that it is at
- * @index: which target
- *
- * The verifier does not know that this may change the packet and move its
- * data. What a program has read of them before, and dynptrs, it must make
- * anew; ours do, and no others are served.
- *
- * What a program cannot return is kept for the hook that runs it.
- *
- * Return: XT_CONTINUE; or 2, the program must end and leave the packet alone.
- */
-__bpf_kfunc u32 bpf_xt_target(struct sk_buff *skb,
-			      const struct nf_hook_state *state,
-			      const u32 *index)
-{
-	const struct extension *ext;
-	struct xt_action_param par;
-	struct bpfilter_run *run;
-	unsigned int verdict;
-
-	ext = find_extension(&run, state, index, true);
-	if (!ext)
-		return ANSWER_DROP;
-	describe(&par, skb, state);
-	par.target = ext->target;
-	par.targinfo = ext->data;
-	verdict = ext->target->target(skb, &par);
-	if (verdict == XT_CONTINUE)
-		return XT_CONTINUE;
-	run->verdict = verdict;
-	run->ended = true;
-	/* Nothing is asked about this packet any more. */
-	run->state = NULL;
-	return ANSWER_DROP;
-}
-
-__bpf_kfunc_end_defs();
-
-BTF_KFUNCS_START(bpfilter_extension_ids)
-BTF_ID_FLAGS(func, bpf_xt_match, KF_TRUSTED_ARGS)
-BTF_ID_FLAGS(func, bpf_xt_target, KF_TRUSTED_ARGS)
-BTF_KFUNCS_END(bpfilter_extension_ids)
-
-static const struct btf_kfunc_id_set bpfilter_extension_kfuncs = {
-	.owner = THIS_MODULE,
-	.set = &bpfilter_extension_ids,
-};
-
-static int __init bpfilter_extensions_init(void)
-{
-	return register_btf_kfunc_id_set(BPF_PROG_TYPE_NETFILTER,
-					 &bpfilter_extension_kfuncs);
-}
-late_initcall(bpfilter_extensions_init);

@@ -1,77 +1,67 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * generation.c - the committed rules of each network namespace, and its hooks
+ * generation.c - the tables of each network namespace, and their rules
  *
- * Owns: per namespace one generation (programs, counters, table image), the
- * packet hooks that run its programs, the namespace's hold on connection
- * tracking, and what the audit system is told of its table.
+ * Owns: which tables are served; per namespace and table one generation
+ * (programs, counters, table image), the registration of its packet hooks, its
+ * hold on connection tracking, and what the audit system is told of it.
  *
- * Promises: one pointer names the generation of all three hooks, so that no
+ * Promises: one pointer names the generation of all hooks of a table, so that no
  * packet sees two of them on one hook, and no hook an older one than another.
  * After a swap no packet runs in the old generation any more: its counters are
- * final. A namespace without programs has no hooks. Whatever a namespace holds
+ * final. A table without programs has no hooks. Whatever a namespace holds
  * goes with it, or with the module. The helper's life does not matter here.
  *
- * Leaves to others: when to swap, settle or revert (transaction.c), and the
- * contents of the counter map and the table image (the helper).
+ * Leaves to others: a packet's way through a generation (packet.c), when to
+ * swap, settle or revert (transaction.c), and the contents of the counter map
+ * and the table image (the helper).
+ *
+ * Everything that is called here is exported to modules, bpf_map_get() in a
+ * namespace of its own.
  */
 #include <linux/audit.h>
+#include <linux/bitops.h>
 #include <linux/bpf.h>
-#include <linux/bottom_half.h>
+#include <linux/cpumask.h>
 #include <linux/file.h>
-#include <linux/filter.h>
+#include <linux/lockdep.h>
+#include <linux/module.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter_ipv4.h>
-#include <linux/rcupdate.h>
+#include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
-#include <net/netfilter/nf_bpf_link.h>
 #include <net/netfilter/nf_conntrack.h>
 #include <net/netfilter/nf_conntrack_acct.h>
 #include <net/net_namespace.h>
 #include <net/netns/generic.h>
 #include "internal.h"
 
-/* The entries of a table that nobody has changed: three policies and the end. */
-#define PRISTINE_ENTRIES	4
+MODULE_IMPORT_NS(BPF_INTERNAL);
 
-/* The files of a generation, in the order of struct bpfilter_generation. */
-#define FILE_COUNTERS	BPFILTER_HOOKS
-#define FILE_TABLE	(BPFILTER_HOOKS + 1)
-#define FILES		(BPFILTER_HOOKS + 2)
+/* --- the tables ------------------------------------------------------------- */
 
-/**
- * struct generation - what one COMMIT brought; does not change
- * @prog: the programs, indexed by BPFILTER_HOOK_*; all NULL, or none
- * @file: what the descriptors named, to make new ones; NULL for no program
- * @extensions: what the programs ask of x_tables, or NULL
- * @flags: BPFILTER_GEN_*
- */
-struct generation {
-	struct bpf_prog *prog[BPFILTER_HOOKS];
-	struct file *file[FILES];
-	struct bpfilter_extensions *extensions;
-	u32 flags;
+static const struct bpfilter_table_desc table_desc[] = {
+	{
+		.family = NFPROTO_IPV4,
+		.table = BPFILTER_TABLE_FILTER,
+		.name = "filter",
+		.hooks = BIT(NF_INET_LOCAL_IN) | BIT(NF_INET_FORWARD) |
+			 BIT(NF_INET_LOCAL_OUT),
+		.priority = {
+			[NF_INET_LOCAL_IN] = NF_IP_PRI_FILTER,
+			[NF_INET_FORWARD] = NF_IP_PRI_FILTER,
+			[NF_INET_LOCAL_OUT] = NF_IP_PRI_FILTER,
+		},
+	},
 };
 
 /**
  * struct bpfilter_net - one network namespace
- * @active: the generation, or NULL before the first COMMIT. Read by packets
- *	under RCU; written under the transaction's lock, which a namespace that
- *	goes needs no more: then pernet_ops_rwsem is held
- * @ops: the hooks; registered while @hooked
- * @hooked: under the transaction's lock
- * @conntrack: connection tracking is held; under the transaction's lock
- * @used: a request for the table succeeded here; set once, no lock
- * @entries: how many entries the table has; under the transaction's lock
+ * @table: in the order of table_desc
  */
 struct bpfilter_net {
-	struct generation __rcu *active;
-	struct nf_hook_ops ops[BPFILTER_HOOKS];
-	bool hooked;
-	bool conntrack;
-	bool used;
-	u32 entries;
+	struct bpfilter_table table[ARRAY_SIZE(table_desc)];
 };
 
 static unsigned int bpfilter_net_id __read_mostly;
@@ -81,16 +71,43 @@ static struct bpfilter_net *bpfilter_net(const struct net *net)
 	return net_generic(net, bpfilter_net_id);
 }
 
-/* Whoever holds the transaction's lock is the only writer. */
-static struct generation *active_locked(const struct bpfilter_net *bn)
+static struct bpfilter_table *table_of(const struct net *net,
+				       const struct bpfilter_table_desc *desc)
 {
-	return rcu_dereference_protected(bn->active,
-					 bpfilter_transaction_held());
+	return &bpfilter_net(net)->table[desc - table_desc];
 }
 
+/* The entries of a table that nobody has changed: its policies and the end. */
+static u32 pristine_entries(const struct bpfilter_table_desc *desc)
+{
+	return hweight32(desc->hooks) + 1;
+}
+
+/**
+ * bpfilter_table_desc() - find a table
+ * @family: NFPROTO_*
+ * @table: BPFILTER_TABLE_*
+ *
+ * Return: the table, NULL if it is not served.
+ */
+const struct bpfilter_table_desc *bpfilter_table_desc(u32 family, u32 table)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(table_desc); i++) {
+		if (table_desc[i].family == family &&
+		    table_desc[i].table == table)
+			return &table_desc[i];
+	}
+	return NULL;
+}
+
+/* --- what a generation needs of its namespace ------------------------------- */
+
+/* A hook that no packet passes has one as well, or none has. */
 static bool has_programs(const struct generation *gen)
 {
-	return gen && gen->prog[0];
+	return gen && gen->map;
 }
 
 static bool needs_conntrack(const struct generation *gen)
@@ -98,151 +115,116 @@ static bool needs_conntrack(const struct generation *gen)
 	return gen && (gen->flags & BPFILTER_GEN_CONNTRACK);
 }
 
-/*
- * What a target says is the verdict if it has ended the packet's way. Runs may
- * be nested: a target may send packets of its own.
- */
-static unsigned int run_with(const struct bpfilter_extensions *extensions,
-			     const struct bpf_prog *prog,
-			     const struct bpf_nf_ctx *ctx)
-{
-	struct bpfilter_run run = {
-		.state = ctx->state,
-		.extensions = extensions,
-	};
-	struct bpfilter_run *outer = bpfilter_run_begin(&run);
-	unsigned int verdict = bpf_prog_run(prog, ctx);
-
-	bpfilter_run_end(outer);
-	if (run.ended)
-		verdict = run.verdict;
-	/* What a target has taken is not there to be dropped. */
-	if (run.hotdrop && verdict != NF_STOLEN)
-		return NF_DROP;
-	return verdict;
-}
-
-/*
- * Runs inside the read side of netfilter's RCU. The counters are plain per-CPU
- * memory: a packet of LOCAL_OUT must not be interrupted by one of LOCAL_IN,
- * so bottom halves are off, as in ip_tables.
- */
-static unsigned int bpfilter_hook(void *priv, struct sk_buff *skb,
-				  const struct nf_hook_state *state)
-{
-	const struct bpfilter_net *bn = priv;
-	const struct bpf_nf_ctx ctx = {
-		.state = state,
-		.skb = skb,
-	};
-	const struct generation *gen;
-	const struct bpf_prog *prog;
-	unsigned int verdict;
-
-	gen = rcu_dereference(bn->active);
-	if (!has_programs(gen))
-		return NF_ACCEPT;
-
-	prog = gen->prog[state->hook - NF_INET_LOCAL_IN];
-	local_bh_disable();
-	if (gen->extensions)
-		verdict = run_with(gen->extensions, prog, &ctx);
-	else
-		verdict = bpf_prog_run(prog, &ctx);
-	local_bh_enable();
-	return verdict;
-}
-
-static const struct nf_hook_ops hook_template[BPFILTER_HOOKS] = {
-	[BPFILTER_HOOK_LOCAL_IN] = {
-		.hook = bpfilter_hook,
-		.pf = NFPROTO_IPV4,
-		.hooknum = NF_INET_LOCAL_IN,
-		.priority = NF_IP_PRI_FILTER,
-	},
-	[BPFILTER_HOOK_FORWARD] = {
-		.hook = bpfilter_hook,
-		.pf = NFPROTO_IPV4,
-		.hooknum = NF_INET_FORWARD,
-		.priority = NF_IP_PRI_FILTER,
-	},
-	[BPFILTER_HOOK_LOCAL_OUT] = {
-		.hook = bpfilter_hook,
-		.pf = NFPROTO_IPV4,
-		.hooknum = NF_INET_LOCAL_OUT,
-		.priority = NF_IP_PRI_FILTER,
-	},
-};
-
 #if IS_ENABLED(CONFIG_NF_CONNTRACK)
-static int conntrack_get(struct net *net)
+static int conntrack_get(struct net *net, u8 family)
 {
-	return nf_ct_netns_get(net, NFPROTO_IPV4);
+	return nf_ct_netns_get(net, family);
 }
 
-static void conntrack_put(struct net *net)
+static void conntrack_put(struct net *net, u8 family)
 {
-	nf_ct_netns_put(net, NFPROTO_IPV4);
+	nf_ct_netns_put(net, family);
 }
 #else
-static int conntrack_get(struct net *net)
+static int conntrack_get(struct net *net, u8 family)
 {
 	return -EOPNOTSUPP;
 }
 
-static void conntrack_put(struct net *net)
+static void conntrack_put(struct net *net, u8 family)
 {
 }
 #endif
 
-/* Takes what @gen needs to be active, if the namespace has not got it yet. */
-static int net_acquire(struct net *net, const struct generation *gen)
+/* Kept until the namespace goes: who lists hooks may still look at them. */
+static int make_ops(struct bpfilter_table *table,
+		    const struct bpfilter_table_desc *desc)
 {
-	struct bpfilter_net *bn = bpfilter_net(net);
-	int err;
+	struct nf_hook_ops *ops;
+	unsigned int hook;
 
-	if (needs_conntrack(gen) && !bn->conntrack) {
-		err = conntrack_get(net);
-		if (err)
-			return err;
-		bn->conntrack = true;
-	}
-	/* Stays on, as connbytes leaves it. */
-	if (gen->flags & BPFILTER_GEN_ACCOUNTING)
-		nf_ct_set_acct(net, true);
-	if (has_programs(gen) && !bn->hooked) {
-		err = nf_register_net_hooks(net, bn->ops, BPFILTER_HOOKS);
-		if (err)
-			return err;
-		bn->hooked = true;
+	if (table->ops)
+		return 0;
+	ops = kcalloc(hweight32(desc->hooks), sizeof(*ops), GFP_KERNEL);
+	if (!ops)
+		return -ENOMEM;
+	table->ops = ops;
+	for (hook = 0; hook < BPFILTER_HOOKS; hook++) {
+		if (!(desc->hooks & BIT(hook)))
+			continue;
+		ops->hook = bpfilter_packet_hook;
+		ops->priv = table;
+		ops->pf = desc->family;
+		ops->hooknum = hook;
+		ops->priority = desc->priority[hook];
+		ops++;
 	}
 	return 0;
 }
 
+static int table_hook(struct net *net, struct bpfilter_table *table,
+		      const struct bpfilter_table_desc *desc)
+{
+	int err;
+
+	err = make_ops(table, desc);
+	if (!err)
+		err = nf_register_net_hooks(net, table->ops,
+					    hweight32(desc->hooks));
+	if (!err)
+		table->hooked = true;
+	return err;
+}
+
+/* Takes what @gen needs to be active, if the table has not got it yet. */
+static int table_acquire(struct net *net, const struct generation *gen)
+{
+	struct bpfilter_table *table = table_of(net, gen->desc);
+	int err;
+
+	if (needs_conntrack(gen) && !table->conntrack) {
+		err = conntrack_get(net, gen->desc->family);
+		if (err)
+			return err;
+		table->conntrack = true;
+	}
+	/* Stays on, as connbytes leaves it. */
+	if (gen->flags & BPFILTER_GEN_ACCOUNTING)
+		nf_ct_set_acct(net, true);
+	if (has_programs(gen) && !table->hooked)
+		return table_hook(net, table, gen->desc);
+	return 0;
+}
+
 /* Gives back what @gen, the active generation or NULL, does not need. */
-static void net_release(struct net *net, const struct generation *gen)
+static void table_release(struct net *net,
+			  const struct bpfilter_table_desc *desc,
+			  const struct generation *gen)
 {
-	struct bpfilter_net *bn = bpfilter_net(net);
+	struct bpfilter_table *table = table_of(net, desc);
 
-	if (bn->hooked && !has_programs(gen)) {
-		nf_unregister_net_hooks(net, bn->ops, BPFILTER_HOOKS);
-		bn->hooked = false;
+	if (table->hooked && !has_programs(gen)) {
+		nf_unregister_net_hooks(net, table->ops,
+					hweight32(desc->hooks));
+		table->hooked = false;
 	}
-	if (bn->conntrack && !needs_conntrack(gen)) {
-		conntrack_put(net);
-		bn->conntrack = false;
+	if (table->conntrack && !needs_conntrack(gen)) {
+		conntrack_put(net, desc->family);
+		table->conntrack = false;
 	}
 }
 
-/*
- * Returns when no packet runs in the generation that was active. Expedited, as
- * every edit of a rule waits for this: tens of microseconds, not milliseconds.
- */
-static void net_activate(struct bpfilter_net *bn, struct generation *gen)
+/* Returns when no packet runs in the generation that was active. */
+static void table_activate(struct bpfilter_table *table,
+			   struct generation *gen)
 {
-	rcu_assign_pointer(bn->active, gen);
-	synchronize_rcu_expedited();
+	lockdep_assert(bpfilter_transaction_held());
+	/* A packet that sees the pointer sees what it points to. */
+	smp_store_release(&table->active, gen);
+	bpfilter_packets_wait();
 }
+
+/* --- making and freeing a generation ---------------------------------------- */
 
 /**
  * bpfilter_generation_free() - drop all that a generation holds
@@ -255,9 +237,11 @@ void bpfilter_generation_free(struct generation *gen)
 	if (!gen)
 		return;
 	for (i = 0; i < BPFILTER_HOOKS; i++) {
-		if (gen->prog[i])
-			bpf_prog_put(gen->prog[i]);
+		if (gen->program[i].prog)
+			bpf_prog_put((struct bpf_prog *)gen->program[i].prog);
 	}
+	if (gen->map)
+		bpf_map_put(gen->map);
 	for (i = 0; i < FILES; i++) {
 		if (gen->file[i])
 			fput(gen->file[i]);
@@ -272,25 +256,94 @@ static int get_file_of(struct generation *gen, int index, int fd)
 	return gen->file[index] ? 0 : -EBADF;
 }
 
-static int get_programs(struct generation *gen, const __s32 *fds)
+/*
+ * Memory for a packet on each CPU at each level. Programs are trusted to stay in
+ * their part of it; that the kernel half's own writes do is checked here.
+ */
+static int get_packets(struct generation *gen, int fd)
+{
+	u64 packets = (u64)nr_cpu_ids * BPFILTER_LEVELS;
+	struct bpf_map *map;
+	u64 addr;
+	int i, err;
+
+	map = bpf_map_get(fd);
+	if (IS_ERR(map))
+		return PTR_ERR(map);
+	gen->map = map;
+	if (map->map_type != BPF_MAP_TYPE_ARRAY || map->max_entries != 1 ||
+	    gen->packet_size < sizeof(struct bpfilter_packet) ||
+	    !IS_ALIGNED(gen->packet_size, 64) ||
+	    map->value_size < packets * gen->packet_size)
+		return -EINVAL;
+	err = map->ops->map_direct_value_addr(map, &addr, 0);
+	if (err)
+		return err;
+	for (i = 0; i < BPFILTER_HOOKS; i++) {
+		gen->program[i].packets = (void *)(unsigned long)addr;
+		gen->program[i].packet_size = gen->packet_size;
+	}
+	return get_file_of(gen, FILE_PACKETS, fd);
+}
+
+static bool no_programs(const struct bpfilter_generation *fds)
+{
+	int i;
+
+	for (i = 0; i < BPFILTER_HOOKS; i++) {
+		if (fds->prog[i] != -1)
+			return false;
+	}
+	return fds->packets == -1;
+}
+
+static int get_programs(struct generation *gen,
+			const struct bpfilter_generation *fds)
 {
 	struct bpf_prog *prog;
 	int i, err;
 
-	if (fds[0] == -1 && fds[1] == -1 && fds[2] == -1)
+	if (no_programs(fds))
 		return 0;
 
 	for (i = 0; i < BPFILTER_HOOKS; i++) {
-		if (fds[i] < 0)
+		if (!(gen->desc->hooks & BIT(i))) {
+			if (fds->prog[i] != -1)
+				return -EINVAL;
+			continue;
+		}
+		if (fds->prog[i] < 0)
 			return -EINVAL;
-		prog = bpf_prog_get_type_dev(fds[i], BPF_PROG_TYPE_NETFILTER,
-					     false);
+		prog = bpf_prog_get_type_dev(fds->prog[i],
+					     BPF_PROG_TYPE_SCHED_CLS, false);
 		if (IS_ERR(prog))
 			return PTR_ERR(prog);
-		gen->prog[i] = prog;
-		err = get_file_of(gen, i, fds[i]);
+		gen->program[i].prog = prog;
+		err = get_file_of(gen, i, fds->prog[i]);
 		if (err)
 			return err;
+	}
+	return get_packets(gen, fds->packets);
+}
+
+static int take_numbers(struct generation *gen,
+			const struct bpfilter_generation *fds)
+{
+	int i;
+
+	if (fds->flags & ~BPFILTER_GEN_ALL)
+		return -EINVAL;
+	gen->desc = bpfilter_table_desc(fds->family, fds->table);
+	if (!gen->desc)
+		return -EINVAL;
+	gen->flags = fds->flags;
+	gen->packet_size = fds->packet_size;
+	for (i = 0; i < BPFILTER_HOOKS; i++) {
+		if (fds->reads[i] & ~bpfilter_packet_reads())
+			return -EINVAL;
+		gen->program[i].reads = fds->reads[i];
+		gen->program[i].position = fds->hook_entry[i];
+		gen->program[i].underflow = fds->underflow[i];
 	}
 	return 0;
 }
@@ -310,19 +363,19 @@ bpfilter_generation_get(const struct bpfilter_generation *fds,
 	struct generation *gen;
 	int err;
 
-	if (fds->flags & ~BPFILTER_GEN_ALL)
-		return ERR_PTR(-EINVAL);
-
 	gen = kzalloc(sizeof(*gen), GFP_KERNEL);
 	if (!gen)
 		return ERR_PTR(-ENOMEM);
-	gen->flags = fds->flags;
-
-	err = get_programs(gen, fds->prog);
+	err = take_numbers(gen, fds);
+	if (!err && *extensions &&
+	    bpfilter_extensions_table(*extensions) != gen->desc)
+		err = -EINVAL;
+	if (!err)
+		err = get_programs(gen, fds);
 	if (!err)
 		err = get_file_of(gen, FILE_COUNTERS, fds->counters);
 	if (!err)
-		err = get_file_of(gen, FILE_TABLE, fds->table);
+		err = get_file_of(gen, FILE_IMAGE, fds->image);
 	if (err) {
 		bpfilter_generation_free(gen);
 		return ERR_PTR(err);
@@ -333,7 +386,7 @@ bpfilter_generation_get(const struct bpfilter_generation *fds,
 }
 
 /**
- * bpfilter_generation_swap() - make a generation the active one
+ * bpfilter_generation_swap() - make a generation the active one of its table
  * @net: the namespace
  * @gen: the generation, which from now on belongs to the namespace
  * @old: receives what was active, NULL if nothing was. The caller keeps it and
@@ -348,66 +401,91 @@ bpfilter_generation_get(const struct bpfilter_generation *fds,
 int bpfilter_generation_swap(struct net *net, struct generation *gen,
 			     struct generation **old)
 {
-	struct bpfilter_net *bn = bpfilter_net(net);
+	struct bpfilter_table *table = table_of(net, gen->desc);
 	int err;
 
-	*old = active_locked(bn);
-	err = net_acquire(net, gen);
+	*old = table->active;
+	err = table_acquire(net, gen);
 	if (err) {
-		net_release(net, *old);
+		table_release(net, gen->desc, *old);
 		return err;
 	}
-	net_activate(bn, gen);
+	table_activate(table, gen);
 	return 0;
 }
 
 /**
  * bpfilter_generation_settle() - the active generation stays
  * @net: the namespace
+ * @gen: the active generation
  * @old: what it replaced, freed here
  *
  * Context: under the transaction's lock.
  */
-void bpfilter_generation_settle(struct net *net, struct generation *old)
+void bpfilter_generation_settle(struct net *net, struct generation *gen,
+				struct generation *old)
 {
-	net_release(net, active_locked(bpfilter_net(net)));
+	table_release(net, gen->desc, gen);
 	bpfilter_generation_free(old);
 }
 
 /**
  * bpfilter_generation_revert() - go back, and free what was active
  * @net: the namespace
+ * @gen: the active generation, freed here
  * @old: what becomes active again, or NULL
  *
  * Context: under the transaction's lock.
  */
-void bpfilter_generation_revert(struct net *net, struct generation *old)
+void bpfilter_generation_revert(struct net *net, struct generation *gen,
+				struct generation *old)
 {
-	struct bpfilter_net *bn = bpfilter_net(net);
-	struct generation *gen = active_locked(bn);
-
-	net_activate(bn, old);
-	net_release(net, old);
+	table_activate(table_of(net, gen->desc), old);
+	table_release(net, gen->desc, old);
 	bpfilter_generation_free(gen);
+}
+
+/* The numbers, as they were committed. */
+static void give_numbers(const struct generation *gen,
+			 struct bpfilter_generation *out)
+{
+	int i;
+
+	out->family = gen->desc->family;
+	out->table = gen->desc->table;
+	for (i = 0; i < BPFILTER_HOOKS; i++) {
+		out->reads[i] = gen->program[i].reads;
+		out->hook_entry[i] = gen->program[i].position;
+		out->underflow[i] = gen->program[i].underflow;
+	}
+	out->packet_size = gen->packet_size;
+	out->flags = gen->flags;
 }
 
 /**
  * bpfilter_generation_recover() - give the current process the active
- *	generation
+ *	generation of a table
  * @net: the namespace
- * @optval: receives a struct bpfilter_generation with new descriptors, which
- *	are opened all or none
+ * @optval: a struct bpfilter_generation that says which table; receives one with
+ *	new descriptors, which are opened all or none
  *
  * Context: under the transaction's lock.
  * Return: 0 or a negative errno; -ENOENT, nothing was committed.
  */
 int bpfilter_generation_recover(struct net *net, char __user *optval)
 {
-	struct generation *gen = active_locked(bpfilter_net(net));
-	struct bpfilter_generation out = {};
+	const struct bpfilter_table_desc *desc;
+	struct bpfilter_generation out;
+	const struct generation *gen;
 	int fd[FILES];
 	int i, n, err;
 
+	if (copy_from_user(&out, optval, sizeof(out)))
+		return -EFAULT;
+	desc = bpfilter_table_desc(out.family, out.table);
+	if (!desc)
+		return -EINVAL;
+	gen = table_of(net, desc)->active;
 	if (!gen)
 		return -ENOENT;
 
@@ -422,10 +500,11 @@ int bpfilter_generation_recover(struct net *net, char __user *optval)
 		}
 	}
 
+	give_numbers(gen, &out);
 	memcpy(out.prog, fd, sizeof(out.prog));
 	out.counters = fd[FILE_COUNTERS];
-	out.table = fd[FILE_TABLE];
-	out.flags = gen->flags;
+	out.image = fd[FILE_IMAGE];
+	out.packets = fd[FILE_PACKETS];
 	if (copy_to_user(optval, &out, sizeof(out))) {
 		err = -EFAULT;
 		goto unreserve;
@@ -445,16 +524,28 @@ unreserve:
 	return err;
 }
 
+/* --- what is told of a table ------------------------------------------------ */
+
+/* As long as one table is served, every request is about it. */
+static const struct bpfilter_table_desc *requested_table(void)
+{
+	BUILD_BUG_ON(ARRAY_SIZE(table_desc) != 1);
+	return &table_desc[0];
+}
+
 /**
  * bpfilter_table_used() - the table has been used in a namespace
  * @net: the namespace
  */
 void bpfilter_table_used(struct net *net)
 {
-	if (!READ_ONCE(bpfilter_net(net)->used) &&
-	    !xchg(&bpfilter_net(net)->used, true))
-		audit_log_nfcfg("filter", NFPROTO_IPV4, PRISTINE_ENTRIES,
-				AUDIT_XT_OP_REGISTER, GFP_KERNEL);
+	const struct bpfilter_table_desc *desc = requested_table();
+	struct bpfilter_table *table = table_of(net, desc);
+
+	if (!READ_ONCE(table->used) && !xchg(&table->used, true))
+		audit_log_nfcfg(desc->name, desc->family,
+				pristine_entries(desc), AUDIT_XT_OP_REGISTER,
+				GFP_KERNEL);
 }
 
 /**
@@ -467,10 +558,10 @@ void bpfilter_table_used(struct net *net)
  */
 u32 bpfilter_table_replaced(struct net *net, u32 entries)
 {
-	struct bpfilter_net *bn = bpfilter_net(net);
-	u32 old = bn->entries;
+	struct bpfilter_table *table = table_of(net, requested_table());
+	u32 old = table->entries;
 
-	bn->entries = entries;
+	table->entries = entries;
 	return old;
 }
 
@@ -482,19 +573,10 @@ u32 bpfilter_table_replaced(struct net *net, u32 entries)
  */
 void bpfilter_table_audit(u32 entries_before)
 {
-	audit_log_nfcfg("filter", NFPROTO_IPV4, entries_before,
-			AUDIT_XT_OP_REPLACE, GFP_KERNEL);
-}
+	const struct bpfilter_table_desc *desc = requested_table();
 
-/**
- * bpfilter_table_in_use() - whether it has
- * @net: the namespace
- *
- * Return: true from the first successful request on.
- */
-bool bpfilter_table_in_use(struct net *net)
-{
-	return READ_ONCE(bpfilter_net(net)->used);
+	audit_log_nfcfg(desc->name, desc->family, entries_before,
+			AUDIT_XT_OP_REPLACE, GFP_KERNEL);
 }
 
 /**
@@ -506,40 +588,65 @@ bool bpfilter_table_in_use(struct net *net)
  */
 u32 bpfilter_table_entries(struct net *net)
 {
-	return bpfilter_net(net)->entries;
+	return table_of(net, requested_table())->entries;
 }
+
+/**
+ * bpfilter_tables_show() - print the names of the IPv4 tables in use, which is
+ *	from their first successful request on
+ * @seq: where to
+ * @net: the namespace
+ */
+void bpfilter_tables_show(struct seq_file *seq, struct net *net)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(table_desc); i++) {
+		if (table_desc[i].family == NFPROTO_IPV4 &&
+		    READ_ONCE(bpfilter_net(net)->table[i].used))
+			seq_printf(seq, "%s\n", table_desc[i].name);
+	}
+}
+
+/* --- namespaces ------------------------------------------------------------- */
 
 static int __net_init bpfilter_net_init(struct net *net)
 {
-	struct bpfilter_net *bn = bpfilter_net(net);
 	int i;
 
-	bn->entries = PRISTINE_ENTRIES;
-	memcpy(bn->ops, hook_template, sizeof(hook_template));
-	for (i = 0; i < BPFILTER_HOOKS; i++)
-		bn->ops[i].priv = bn;
+	for (i = 0; i < ARRAY_SIZE(table_desc); i++)
+		bpfilter_net(net)->table[i].entries =
+			pristine_entries(&table_desc[i]);
 	return bpfilter_proc_net_init(net);
 }
 
 /* A grace period lies between this and bpfilter_net_exit(). */
 static void __net_exit bpfilter_net_pre_exit(struct net *net)
 {
-	net_release(net, NULL);
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(table_desc); i++)
+		table_release(net, &table_desc[i], NULL);
 }
 
 static void __net_exit bpfilter_net_exit(struct net *net)
 {
-	struct bpfilter_net *bn = bpfilter_net(net);
-	struct generation *gen;
+	const struct bpfilter_table_desc *desc;
+	struct bpfilter_table *table;
+	int i;
 
 	bpfilter_proc_net_exit(net);
-	if (bn->used)
-		audit_log_nfcfg("filter", NFPROTO_IPV4, bn->entries,
-				AUDIT_XT_OP_UNREGISTER, GFP_KERNEL);
-	/* No packet and no request reaches the namespace any more. */
-	gen = rcu_dereference_protected(bn->active,
-					lockdep_is_held(&pernet_ops_rwsem));
-	bpfilter_generation_free(gen);
+	for (i = 0; i < ARRAY_SIZE(table_desc); i++) {
+		desc = &table_desc[i];
+		table = table_of(net, desc);
+		if (table->used)
+			audit_log_nfcfg(desc->name, desc->family,
+					table->entries,
+					AUDIT_XT_OP_UNREGISTER, GFP_KERNEL);
+		/* No packet and no request reaches the namespace any more. */
+		bpfilter_generation_free(table->active);
+		kfree(table->ops);
+	}
 }
 
 static struct pernet_operations bpfilter_net_ops = {

@@ -7,10 +7,11 @@
  *	bpfilter_kern.c	init and exit
  *	mailbox.c	the helper's life, its pipes, who is served next
  *	transaction.c	the request in progress and its private options
- *	generation.c	the rules of each network namespace, the packet hooks
+ *	generation.c	the tables of each network namespace and their rules
+ *	packet.c	the packet hooks: what programs are told, and their runs
+ *	extensions.c	x_tables' matches and targets
+ *	builtin.c	targets for kernels where x_tables has none of the name
  *	procfs.c	/proc/net/ip_tables_*
- *	kfuncs.c	what programs call; in the kernel, not in the module
- *	extensions.c	x_tables' matches and targets; likewise
  *
  * Who is served (mailbox.c) takes the transaction's lock, and within it procfs's.
  */
@@ -19,29 +20,25 @@
 
 #include <linux/completion.h>
 #include <linux/list.h>
-#include <linux/percpu.h>
 #include <linux/refcount.h>
 #include <linux/sockptr.h>
 #include <linux/types.h>
 #include "msgfmt.h"
 
+struct bpf_map;
+struct bpf_prog;
 struct bpfilter_extensions;
 struct cgroup_namespace;
 struct cred;
 struct file;
-struct generation;
-struct ipt_reject_info;
 struct mem_cgroup;
 struct net;
 struct nf_hook_state;
 struct pid;
 struct seq_file;
 struct sk_buff;
-struct xt_addrtype_info_v1;
-struct xt_connmark_tginfo2;
-struct xt_log_info;
-struct xt_mark_tginfo2;
-struct xt_nflog_info;
+struct xt_target;
+struct xt_tgchk_param;
 
 /* bpfilter_umh_blob.S */
 extern const char _binary_net_bpfilter_bpfilter_umh_start[];
@@ -114,23 +111,112 @@ static inline bool bpfilter_transaction_held(void)
 }
 #endif
 
+/**
+ * struct bpfilter_table_desc - a table that is served
+ * @family: NFPROTO_*
+ * @table: BPFILTER_TABLE_*
+ * @name: as iptables and the audit system call it
+ * @hooks: where it is asked, a bit for each NF_INET_*
+ * @priority: among those who are asked there, for each of @hooks
+ */
+struct bpfilter_table_desc {
+	u8 family;
+	u8 table;
+	const char *name;
+	unsigned int hooks;
+	int priority[BPFILTER_HOOKS];
+};
+
+/**
+ * struct bpfilter_program - what a packet at one hook needs of a generation
+ * @prog: the program, or NULL
+ * @packets: where programs are handed packets, see struct bpfilter_generation
+ * @packet_size: bytes for one packet there
+ * @reads: BPFILTER_READS_*
+ * @position: where a packet starts
+ * @underflow: the position of the policy
+ */
+struct bpfilter_program {
+	const struct bpf_prog *prog;
+	void *packets;
+	u32 packet_size;
+	u32 reads;
+	u32 position;
+	u32 underflow;
+};
+
+/* The files of a generation, in the order of struct bpfilter_generation. */
+#define FILE_COUNTERS	BPFILTER_HOOKS
+#define FILE_IMAGE	(BPFILTER_HOOKS + 1)
+#define FILE_PACKETS	(BPFILTER_HOOKS + 2)
+#define FILES		(BPFILTER_HOOKS + 3)
+
+/**
+ * struct generation - what one COMMIT brought; does not change
+ * @program: indexed by NF_INET_*; there are programs for all hooks of the table,
+ *	or for none
+ * @extensions: what the programs ask of x_tables, or NULL
+ * @desc: the table that it is for
+ * @map: has the memory that @program.packets points to, or NULL
+ * @file: what the descriptors named, to make new ones; NULL for no program
+ * @packet_size: as it was committed, whether there are programs or not
+ * @flags: BPFILTER_GEN_*
+ */
+struct generation {
+	struct bpfilter_program program[BPFILTER_HOOKS];
+	struct bpfilter_extensions *extensions;
+	const struct bpfilter_table_desc *desc;
+	struct bpf_map *map;
+	struct file *file[FILES];
+	u32 packet_size;
+	u32 flags;
+};
+
+/**
+ * struct bpfilter_table - one table of a network namespace
+ * @active: the generation, or NULL before the first COMMIT. Written under the
+ *	transaction's lock; packets read it as packet.c says
+ * @ops: the hooks, from the first generation with programs on
+ * @hooked: they are registered; under the transaction's lock
+ * @conntrack: connection tracking is held; under the transaction's lock
+ * @used: a request for the table succeeded here; set once, no lock
+ * @entries: how many entries the table has; under the transaction's lock
+ */
+struct bpfilter_table {
+	struct generation *active;
+	struct nf_hook_ops *ops;
+	bool hooked;
+	bool conntrack;
+	bool used;
+	u32 entries;
+};
+
 /* generation.c */
 int bpfilter_generation_init(void);
 void bpfilter_generation_exit(void);
+const struct bpfilter_table_desc *bpfilter_table_desc(u32 family, u32 table);
 struct generation *
 bpfilter_generation_get(const struct bpfilter_generation *fds,
 			struct bpfilter_extensions **extensions);
 void bpfilter_generation_free(struct generation *gen);
 int bpfilter_generation_swap(struct net *net, struct generation *gen,
 			     struct generation **old);
-void bpfilter_generation_settle(struct net *net, struct generation *old);
-void bpfilter_generation_revert(struct net *net, struct generation *old);
+void bpfilter_generation_settle(struct net *net, struct generation *gen,
+				struct generation *old);
+void bpfilter_generation_revert(struct net *net, struct generation *gen,
+				struct generation *old);
 int bpfilter_generation_recover(struct net *net, char __user *optval);
 void bpfilter_table_used(struct net *net);
 u32 bpfilter_table_replaced(struct net *net, u32 entries);
 void bpfilter_table_audit(u32 entries_before);
 u32 bpfilter_table_entries(struct net *net);
-bool bpfilter_table_in_use(struct net *net);
+void bpfilter_tables_show(struct seq_file *seq, struct net *net);
+
+/* packet.c */
+u32 bpfilter_packet_reads(void);
+unsigned int bpfilter_packet_hook(void *priv, struct sk_buff *skb,
+				  const struct nf_hook_state *state);
+void bpfilter_packets_wait(void);
 
 /* procfs.c */
 int bpfilter_proc_net_init(struct net *net);
@@ -138,90 +224,51 @@ void bpfilter_proc_net_exit(struct net *net);
 int bpfilter_proc_set(int optname, sockptr_t optval, unsigned int optlen);
 void bpfilter_proc_exit(void);
 
-/* kfuncs.c, for programs alone */
-u32 bpf_xt_reject(struct sk_buff *skb, const struct nf_hook_state *state,
-		  const struct ipt_reject_info *info);
-u32 bpf_xt_log(struct sk_buff *skb, const struct nf_hook_state *state,
-	       const struct xt_log_info *info);
-u32 bpf_xt_nflog(struct sk_buff *skb, const struct nf_hook_state *state,
-		 const struct xt_nflog_info *info);
-u32 bpf_xt_set_mark(struct sk_buff *skb, const struct nf_hook_state *state,
-		    const struct xt_mark_tginfo2 *info);
-u32 bpf_xt_connmark(struct sk_buff *skb, const struct nf_hook_state *state,
-		    const struct xt_connmark_tginfo2 *info);
-bool bpf_xt_addrtype(struct sk_buff *skb, const struct nf_hook_state *state,
-		     const struct xt_addrtype_info_v1 *info);
-s64 bpf_xt_wall_clock(u32 local);
-
 /* extensions.c */
-u32 bpf_xt_match(struct sk_buff *skb, const struct nf_hook_state *state,
-		 const u32 *index);
-u32 bpf_xt_target(struct sk_buff *skb, const struct nf_hook_state *state,
-		  const u32 *index);
-
-/**
- * struct bpfilter_run - a program that runs, for the kfuncs that it calls
- * @state: the hook that it runs at; NULL once the packet has met its end
- * @extensions: the instances that it may ask
- * @verdict: what became of the packet, if @ended
- * @ended: a target has decided
- * @hotdrop: a match wants the packet dropped, and has said yes all the same
- */
-struct bpfilter_run {
-	const struct nf_hook_state *state;
-	const struct bpfilter_extensions *extensions;
-	unsigned int verdict;
-	bool ended;
-	bool hotdrop;
-};
-
-#ifdef CONFIG_BPFILTER_EXTENSIONS
-DECLARE_PER_CPU(struct bpfilter_run *, bpfilter_run);
-
 int bpfilter_extensions_add(struct bpfilter_extensions **all, struct net *net,
 			    bool same_cgroup_ns,
 			    const struct bpfilter_extension *asked);
 void bpfilter_extensions_free(struct bpfilter_extensions *all);
+const struct bpfilter_table_desc *
+bpfilter_extensions_table(const struct bpfilter_extensions *all);
 void bpfilter_extensions_show(struct seq_file *seq, bool targets);
+void bpfilter_extensions_forget(void);
 int bpfilter_extensions_revision(const char __user *optval, int len,
 				 bool is_target);
 
-/* From here until bpfilter_run_end(), with bottom halves off, kfuncs find it. */
-static inline struct bpfilter_run *bpfilter_run_begin(struct bpfilter_run *run)
-{
-	struct bpfilter_run *outer = this_cpu_read(bpfilter_run);
+enum bpfilter_called {
+	BPFILTER_CALLED_VERDICT,	/* there is a verdict */
+	BPFILTER_CALLED_MATCH,		/* a match has answered */
+	BPFILTER_CALLED_TARGET,		/* a target has let the packet go on */
+};
 
-	this_cpu_write(bpfilter_run, run);
-	return outer;
-}
+enum bpfilter_called
+bpfilter_extensions_call(const struct bpfilter_extensions *all,
+			 struct bpfilter_packet *packet, struct sk_buff *skb,
+			 const struct nf_hook_state *state,
+			 unsigned int *verdict);
 
-static inline void bpfilter_run_end(struct bpfilter_run *outer)
-{
-	this_cpu_write(bpfilter_run, outer);
-}
+/* builtin.c */
+#ifdef CONFIG_BPFILTER_TARGETS
+struct xt_target *bpfilter_builtin_find(u8 family, const char *name,
+					u8 revision, bool *named);
+int bpfilter_builtin_check(struct xt_tgchk_param *par, unsigned int size);
+void bpfilter_builtin_show(struct seq_file *seq);
 #else
-static inline int
-bpfilter_extensions_add(struct bpfilter_extensions **all, struct net *net,
-			bool same_cgroup_ns,
-			const struct bpfilter_extension *asked)
+static inline struct xt_target *
+bpfilter_builtin_find(u8 family, const char *name, u8 revision, bool *named)
 {
-	return -ENOPROTOOPT;
-}
-
-static inline void bpfilter_extensions_free(struct bpfilter_extensions *all)
-{
-}
-
-static inline void bpfilter_extensions_show(struct seq_file *seq, bool targets)
-{
-}
-
-static inline struct bpfilter_run *bpfilter_run_begin(struct bpfilter_run *run)
-{
+	*named = false;
 	return NULL;
 }
 
-static inline void bpfilter_run_end(struct bpfilter_run *outer)
+static inline int bpfilter_builtin_check(struct xt_tgchk_param *par,
+					 unsigned int size)
+{
+	return -ENOENT;
+}
+
+static inline void bpfilter_builtin_show(struct seq_file *seq)
 {
 }
 #endif

@@ -26,8 +26,7 @@ static DEFINE_MUTEX(names_lock);
 
 static int tables_show(struct seq_file *seq, void *unused)
 {
-	if (bpfilter_table_in_use(seq_file_single_net(seq)))
-		seq_puts(seq, "filter\n");
+	bpfilter_tables_show(seq, seq_file_single_net(seq));
 	return 0;
 }
 

@@ -19,7 +19,6 @@
 #include <linux/kmod.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
-#include <linux/netfilter.h>
 #include <linux/srcu.h>
 #include <linux/uaccess.h>
 #include <net/net_namespace.h>
@@ -147,23 +146,20 @@ static bool permitted(const struct sock *sk)
 	return ns_capable(sock_net(sk)->user_ns, CAP_NET_ADMIN);
 }
 
-/*
- * What the helper does not know x_tables may. Without BPFILTER_EXTENSIONS that
- * is of use to the tables that stay with ip_tables, as the question names no
- * table; a rule of ours that uses it is refused when it comes.
- */
-static int ask_x_tables(struct sock *sk, int optname, char __user *optval,
-			int len)
+/* What the helper does not know x_tables may. */
+static int ask_x_tables(int optname, char __user *optval, int len)
 {
-	int err = -ENOPROTOOPT;
+	const struct bpfilter_ops *ops;
+	int err = -ENOENT;
+	int idx;
 
-#ifdef CONFIG_BPFILTER_EXTENSIONS
-	err = bpfilter_extensions_revision(optval, len, optname ==
-					   BPFILTER_IPT_SO_GET_REVISION_TARGET);
-#elif defined(CONFIG_NETFILTER)
-	err = nf_getsockopt(sk, PF_INET, optname, optval, &len);
-#endif
-	return err == -ENOPROTOOPT ? -ENOENT : min(err, 0);
+	idx = srcu_read_lock(&bpfilter_srcu);
+	ops = srcu_dereference(bpfilter_ops, &bpfilter_srcu);
+	if (ops && ops->revision)
+		err = ops->revision(optval, len, optname ==
+				    BPFILTER_IPT_SO_GET_REVISION_TARGET);
+	srcu_read_unlock(&bpfilter_srcu, idx);
+	return err;
 }
 
 /**
@@ -235,7 +231,7 @@ int bpfilter_ip_getsockopt(struct sock *sk, int optname, char __user *optval,
 		return -EPERM;
 	err = client_call(sk, optname, false, USER_SOCKPTR(optval), len);
 	if (err == -ENOENT && optname >= BPFILTER_IPT_SO_GET_REVISION_MATCH)
-		err = ask_x_tables(sk, optname, optval, len);
+		err = ask_x_tables(optname, optval, len);
 	if (!err && put_user(len, optlen))
 		return -EFAULT;
 	return err;

@@ -30,18 +30,18 @@
  * is what it is about, with no namespace for the request after a start, and stays
  * until the end, longer than its caller if need be. @extensions are what
  * the rules need of x_tables, until COMMIT gives them to a generation.
- * @committed says that @old is what to go back to. All of it is protected by
- * @lock, taken by the caller's process at both ends and by the helper for each
- * option. @helper is also read without it, so that nobody else gets as far as the
- * lock, which the helper may hold for long.
+ * @gen is what was committed then, if anything was, and @old what to go back to.
+ * All of it is protected by @lock, taken by the caller's process at both ends and
+ * by the helper for each option. @helper is also read without it, so that nobody
+ * else gets as far as the lock, which the helper may hold for long.
  */
 static struct {
 	struct mutex lock; /* protects all of it */
 	struct pid *helper;
 	struct bpfilter_call *call;
 	struct bpfilter_extensions *extensions;
+	struct generation *gen;
 	struct generation *old;
-	bool committed;
 } transaction = {
 	.lock = __MUTEX_INITIALIZER(transaction.lock),
 };
@@ -99,12 +99,14 @@ void bpfilter_transaction_end(bool success)
 	mutex_lock(&transaction.lock);
 	if (success)
 		note_entries(transaction.call);
-	if (transaction.committed) {
+	if (transaction.gen) {
 		if (success)
 			bpfilter_generation_settle(transaction.call->net,
+						   transaction.gen,
 						   transaction.old);
 		else
 			bpfilter_generation_revert(transaction.call->net,
+						   transaction.gen,
 						   transaction.old);
 	}
 	bpfilter_extensions_free(transaction.extensions);
@@ -113,8 +115,8 @@ void bpfilter_transaction_end(bool success)
 	put_pid(helper);
 	transaction.call = NULL;
 	transaction.extensions = NULL;
+	transaction.gen = NULL;
 	transaction.old = NULL;
-	transaction.committed = false;
 	mutex_unlock(&transaction.lock);
 }
 
@@ -160,7 +162,7 @@ static int commit(sockptr_t optval, unsigned int optlen)
 	if (copy_from_sockptr(&fds, optval, sizeof(fds)))
 		return -EFAULT;
 	/* One request makes one change. */
-	if (transaction.committed)
+	if (transaction.gen)
 		return -EBUSY;
 	if (fds.flags & BPFILTER_GEN_IDS) {
 		err = check_ids();
@@ -179,7 +181,7 @@ static int commit(sockptr_t optval, unsigned int optlen)
 		bpfilter_generation_free(gen);
 		return err;
 	}
-	transaction.committed = true;
+	transaction.gen = gen;
 	return 0;
 }
 
@@ -229,6 +231,18 @@ static int add_answer(sockptr_t optval, unsigned int optlen)
 	if (copy_from_sockptr(&answer, optval, sizeof(answer)))
 		return -EFAULT;
 	return bpfilter_call_answer(transaction.call, &answer);
+}
+
+static int give_reads(char __user *optval, int __user *optlen)
+{
+	u32 reads = bpfilter_packet_reads();
+	int len;
+
+	if (get_user(len, optlen))
+		return -EFAULT;
+	if (len != sizeof(reads))
+		return -EINVAL;
+	return copy_to_user(optval, &reads, sizeof(reads)) ? -EFAULT : 0;
 }
 
 static int add_extension(sockptr_t optval, unsigned int optlen)
@@ -316,11 +330,20 @@ int bpfilter_private_get(int optname, char __user *optval, int __user *optlen)
 	if (!is_helper())
 		return err;
 	mutex_lock(&transaction.lock);
-	if (is_helper() && transaction.call->net) {
-		if (optname == BPFILTER_SO_RECOVER)
-			err = recover(optval, optlen);
-		else if (optname == BPFILTER_SO_OPTVAL)
-			err = give_optval(optval, optlen);
+	if (is_helper()) {
+		switch (optname) {
+		case BPFILTER_SO_RECOVER:
+			if (transaction.call->net)
+				err = recover(optval, optlen);
+			break;
+		case BPFILTER_SO_OPTVAL:
+			if (transaction.call->net)
+				err = give_optval(optval, optlen);
+			break;
+		case BPFILTER_SO_READS:
+			err = give_reads(optval, optlen);
+			break;
+		}
 	}
 	mutex_unlock(&transaction.lock);
 	return err;

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * builtin.c - REJECT, LOG and MARK, where x_tables does not have them
+ *
+ * Owns: these three targets, each to the letter that of the ipt_*.c or xt_*.c it
+ * is named after, and the check of a rule that uses one.
+ *
+ * Promises: the same rules are refused, with the same errno, and the same becomes
+ * of a packet. A small kernel can do without x_tables and the modules around it.
+ *
+ * Leaves to others: whether x_tables' own is used instead, and the life of an
+ * instance (extensions.c).
+ */
+#include <linux/icmp.h>
+#include <linux/kmod.h>
+#include <linux/netfilter/x_tables.h>
+#include <linux/netfilter/xt_LOG.h>
+#include <linux/netfilter/xt_mark.h>
+#include <linux/netfilter_ipv4/ip_tables.h>
+#include <linux/netfilter_ipv4/ipt_REJECT.h>
+#include <linux/seq_file.h>
+#include <linux/string.h>
+#include <net/netfilter/ipv4/nf_reject.h>
+#include <net/netfilter/nf_log.h>
+#include "internal.h"
+
+/* --- REJECT: ipt_REJECT.c --------------------------------------------------- */
+
+/* The answer goes through LOCAL_OUT before this returns. */
+static unsigned int reject(struct sk_buff *skb,
+			   const struct xt_action_param *par)
+{
+	const struct ipt_reject_info *info = par->targinfo;
+	int hook = xt_hooknum(par);
+
+	switch (info->with) {
+	case IPT_ICMP_NET_UNREACHABLE:
+		nf_send_unreach(skb, ICMP_NET_UNREACH, hook);
+		break;
+	case IPT_ICMP_HOST_UNREACHABLE:
+		nf_send_unreach(skb, ICMP_HOST_UNREACH, hook);
+		break;
+	case IPT_ICMP_PROT_UNREACHABLE:
+		nf_send_unreach(skb, ICMP_PROT_UNREACH, hook);
+		break;
+	case IPT_ICMP_PORT_UNREACHABLE:
+		nf_send_unreach(skb, ICMP_PORT_UNREACH, hook);
+		break;
+	case IPT_ICMP_NET_PROHIBITED:
+		nf_send_unreach(skb, ICMP_NET_ANO, hook);
+		break;
+	case IPT_ICMP_HOST_PROHIBITED:
+		nf_send_unreach(skb, ICMP_HOST_ANO, hook);
+		break;
+	case IPT_ICMP_ADMIN_PROHIBITED:
+		nf_send_unreach(skb, ICMP_PKT_FILTERED, hook);
+		break;
+	case IPT_TCP_RESET:
+		nf_send_reset(xt_net(par), par->state->sk, skb, hook);
+		break;
+	case IPT_ICMP_ECHOREPLY:
+		/* Refused with the rule. */
+		break;
+	}
+	return NF_DROP;
+}
+
+static int reject_check(const struct xt_tgchk_param *par)
+{
+	const struct ipt_reject_info *info = par->targinfo;
+	const struct ipt_entry *e = par->entryinfo;
+
+	if (info->with == IPT_ICMP_ECHOREPLY)
+		return -EINVAL;
+	if (info->with == IPT_TCP_RESET &&
+	    (e->ip.proto != IPPROTO_TCP || (e->ip.invflags & XT_INV_PROTO)))
+		return -EINVAL;
+	return 0;
+}
+
+/* --- LOG: xt_LOG.c ---------------------------------------------------------- */
+
+static unsigned int log_packet(struct sk_buff *skb,
+			       const struct xt_action_param *par)
+{
+	const struct xt_log_info *info = par->targinfo;
+	struct nf_loginfo li = {
+		.type = NF_LOG_TYPE_LOG,
+		.u.log.level = info->level,
+		.u.log.logflags = info->logflags,
+	};
+
+	nf_log_packet(xt_net(par), xt_family(par), xt_hooknum(par), skb,
+		      xt_in(par), xt_out(par), &li, "%s", info->prefix);
+	return XT_CONTINUE;
+}
+
+static int log_check(const struct xt_tgchk_param *par)
+{
+	const struct xt_log_info *info = par->targinfo;
+	int err;
+
+	if (info->level > LOGLEVEL_DEBUG ||
+	    info->prefix[sizeof(info->prefix) - 1] != '\0')
+		return -EINVAL;
+	err = nf_logger_find_get(par->family, NF_LOG_TYPE_LOG);
+	if (err) {
+		request_module("%s", "nf_log_syslog");
+		err = nf_logger_find_get(par->family, NF_LOG_TYPE_LOG);
+	}
+	return err;
+}
+
+static void log_destroy(const struct xt_tgdtor_param *par)
+{
+	nf_logger_put(par->family, NF_LOG_TYPE_LOG);
+}
+
+/* --- MARK: xt_mark.c -------------------------------------------------------- */
+
+static unsigned int mark(struct sk_buff *skb, const struct xt_action_param *par)
+{
+	const struct xt_mark_tginfo2 *info = par->targinfo;
+
+	skb->mark = (skb->mark & ~info->mask) ^ info->mark;
+	return XT_CONTINUE;
+}
+
+/* --- finding and checking them ---------------------------------------------- */
+
+static struct xt_target builtin[] = {
+	{
+		.name = "REJECT",
+		.family = NFPROTO_IPV4,
+		.target = reject,
+		.targetsize = sizeof(struct ipt_reject_info),
+		.table = "filter",
+		.hooks = BIT(NF_INET_LOCAL_IN) | BIT(NF_INET_FORWARD) |
+			 BIT(NF_INET_LOCAL_OUT),
+		.checkentry = reject_check,
+	},
+	{
+		.name = "LOG",
+		.family = NFPROTO_IPV4,
+		.target = log_packet,
+		.targetsize = sizeof(struct xt_log_info),
+		.checkentry = log_check,
+		.destroy = log_destroy,
+	},
+	{
+		.name = "MARK",
+		.revision = 2,
+		.family = NFPROTO_IPV4,
+		.target = mark,
+		.targetsize = sizeof(struct xt_mark_tginfo2),
+	},
+};
+
+/**
+ * bpfilter_builtin_find() - find a target
+ * @family: NFPROTO_*
+ * @name: its name
+ * @revision: its revision
+ * @named: receives whether there is one of the name, of whatever revision
+ *
+ * Return: the target, or NULL.
+ */
+struct xt_target *bpfilter_builtin_find(u8 family, const char *name,
+					u8 revision, bool *named)
+{
+	int i;
+
+	*named = false;
+	for (i = 0; i < ARRAY_SIZE(builtin); i++) {
+		if (builtin[i].family != family ||
+		    strcmp(builtin[i].name, name))
+			continue;
+		*named = true;
+		if (builtin[i].revision == revision)
+			return &builtin[i];
+	}
+	return NULL;
+}
+
+/**
+ * bpfilter_builtin_check() - xt_check_target(), so far as these targets need it
+ * @par: the rule, its table, and the target
+ * @size: of its data in the rule
+ *
+ * Return: 0 or a negative errno.
+ */
+int bpfilter_builtin_check(struct xt_tgchk_param *par, unsigned int size)
+{
+	const struct xt_target *target = par->target;
+
+	if (XT_ALIGN(target->targetsize) != size ||
+	    (target->table && strcmp(target->table, par->table)) ||
+	    (target->hooks && (par->hook_mask & ~target->hooks)))
+		return -EINVAL;
+	return target->checkentry ? target->checkentry(par) : 0;
+}
+
+/**
+ * bpfilter_builtin_show() - print the names of the targets for IPv4
+ * @seq: where to
+ */
+void bpfilter_builtin_show(struct seq_file *seq)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(builtin); i++) {
+		if (builtin[i].family == NFPROTO_IPV4)
+			seq_printf(seq, "%s\n", builtin[i].name);
+	}
+}

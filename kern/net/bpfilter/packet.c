@@ -1,0 +1,547 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * packet.c - a packet at a hook: what its program is told, and the run
+ *
+ * Owns: struct bpfilter_packet, filled as far as a program reads it; the memory
+ * of each CPU in which it lies; the loop that runs a program, what it calls, and
+ * the program again; and the count by which who swaps a generation knows that
+ * no packet is in the old one any more.
+ *
+ * Promises: a program is told what the match of x_tables would see that asks for
+ * it. A packet sees one generation at a hook from its first rule to its verdict.
+ * Packets that are sent while another one waits in a target do not touch what
+ * that one is told. Bottom halves are off: a program's counters are plain memory
+ * of its CPU, and what LOCAL_OUT does in a process no softirq may interrupt.
+ *
+ * Leaves to others: what is in a generation (generation.c), matches and targets
+ * (extensions.c), and the rules (the programs).
+ *
+ * A program is of type SCHED_CLS, for which a packet starts at its IP header. It
+ * may read the packet by bpf_skb_load_bytes() alone: where its data ends is not
+ * put down for it, as IP owns the control block.
+ */
+#define pr_fmt(fmt) "bpfilter: " fmt
+
+#include <linux/bottom_half.h>
+#include <linux/etherdevice.h>
+#include <linux/filter.h>
+#include <linux/icmp.h>
+#include <linux/if_arp.h>
+#include <linux/if_packet.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+#include <linux/netdevice.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/xt_conntrack.h>
+#include <linux/percpu.h>
+#include <linux/preempt.h>
+#include <linux/sched.h>
+#include <linux/skbuff.h>
+#include <linux/tcp.h>
+#include <linux/time.h>
+#include <linux/timekeeping.h>
+#include <linux/udp.h>
+#include <net/dst.h>
+#include <net/ip.h>
+#include <net/netfilter/nf_conntrack.h>
+#include "internal.h"
+
+#define FIELD(name)	BIT(BPFILTER_FIELD_##name)
+
+/* What needs a look at the transport header, and at nothing else. */
+#define READS_TRANSPORT	(BPFILTER_READS_TRANSPORT | FIELD(SPORT) | \
+			 FIELD(DPORT) | FIELD(TCP_FLAGS))
+#define READS_DEVICES	(BPFILTER_READS_IN | BPFILTER_READS_OUT)
+/* All others, which few rules ask for. */
+#define READS_RARE	((BPFILTER_READS_FIELDS | BPFILTER_READS_TIME) & \
+			 ~READS_TRANSPORT)
+
+/* --- the transport header --------------------------------------------------- */
+
+/*
+ * How much of the transport header the match for a protocol looks at: a packet
+ * that has less is dropped by the rule. 0 where there is no such match.
+ */
+static unsigned int header_len(u8 protocol)
+{
+	switch (protocol) {
+	case IPPROTO_TCP:
+		return sizeof(struct tcphdr);
+	case IPPROTO_UDP:
+	case IPPROTO_ICMP:
+	case IPPROTO_ESP:
+		return 8;
+	case IPPROTO_SCTP:
+	case IPPROTO_DCCP:
+	case IPPROTO_AH:
+		return 12;
+	case IPPROTO_UDPLITE:
+		/* Only multiport knows it, which looks at the ports. */
+		return 4;
+	default:
+		return 0;
+	}
+}
+
+static void set_ports(struct bpfilter_packet *packet, u16 source, u16 dest,
+		      u8 tcp_flags)
+{
+	packet->descriptor |= (u64)source << BPFILTER_PACKET_SPORT |
+			      (u64)dest << BPFILTER_PACKET_DPORT;
+	packet->field[BPFILTER_FIELD_SPORT] = source;
+	packet->field[BPFILTER_FIELD_DPORT] = dest;
+	packet->field[BPFILTER_FIELD_TCP_FLAGS] = tcp_flags;
+}
+
+/* What the header has, so far as it is there; see struct bpfilter_packet. */
+static void fill_header(struct bpfilter_packet *packet,
+			const struct sk_buff *skb, u8 protocol,
+			unsigned int thoff)
+{
+	int there = skb->len - thoff;
+	int asked = header_len(protocol);
+	bool tcp = protocol == IPPROTO_TCP;
+	/* Ports, and the rest of what is read here of TCP. */
+	union {
+		__be16 port[2];
+		u8 byte[14];
+	} copy;
+	const typeof(copy) *header;
+
+	packet->header = BPFILTER_HEADER_PRESENT;
+	packet->ports = BPFILTER_HEADER_PRESENT;
+	if (!asked)
+		goto no_ports;
+	if (there < asked) {
+		packet->header = BPFILTER_HEADER_MALFORMED;
+		tcp = false;
+	}
+	header = skb_header_pointer(skb, thoff, tcp ? sizeof(copy.byte) :
+				    sizeof(copy.port), &copy);
+	if (!header) {
+		packet->header = BPFILTER_HEADER_MALFORMED;
+		packet->ports = BPFILTER_HEADER_MALFORMED;
+		goto no_ports;
+	}
+	if (there >= asked)
+		packet->descriptor |= BPFILTER_PACKET_TRANSPORT;
+	set_ports(packet, ntohs(header->port[0]), ntohs(header->port[1]),
+		  tcp ? header->byte[13] : 0);
+	return;
+
+no_ports:
+	set_ports(packet, 0, 0, 0);
+}
+
+/* A later fragment has no header, but tcp drops one that starts at byte 8. */
+static void fill_fragment(struct bpfilter_packet *packet, u8 protocol,
+			  unsigned int fragoff)
+{
+	packet->header = protocol == IPPROTO_TCP && fragoff == 1 ?
+			 BPFILTER_HEADER_MALFORMED : BPFILTER_HEADER_ABSENT;
+	packet->ports = BPFILTER_HEADER_ABSENT;
+	set_ports(packet, 0, 0, 0);
+}
+
+/* --- devices ---------------------------------------------------------------- */
+
+static void fill_name(u8 *name, const struct net_device *dev)
+{
+	BUILD_BUG_ON(sizeof_field(struct bpfilter_packet, input) != IFNAMSIZ);
+	if (dev)
+		memcpy(name, dev->name, IFNAMSIZ);
+	else
+		memset(name, 0, IFNAMSIZ);
+}
+
+static void fill_devices(struct bpfilter_packet *packet,
+			 const struct nf_hook_state *state)
+{
+	fill_name(packet->input, state->in);
+	fill_name(packet->output, state->out);
+}
+
+/* --- what few rules ask for ------------------------------------------------- */
+
+/* pkttype_mt(): a packet over the loopback interface is never unicast. */
+static u32 packet_type(const struct sk_buff *skb)
+{
+	if (skb->pkt_type != PACKET_LOOPBACK)
+		return skb->pkt_type;
+	return ipv4_is_multicast(ip_hdr(skb)->daddr) ? PACKET_MULTICAST :
+						       PACKET_BROADCAST;
+}
+
+/* mac_mt(); a program compares what is there. */
+static void fill_mac(struct bpfilter_packet *packet, const struct sk_buff *skb)
+{
+	const u8 *source;
+	u16 last;
+
+	packet->field[BPFILTER_FIELD_MAC_FIRST] = 0;
+	packet->field[BPFILTER_FIELD_MAC_LAST] = 0;
+	if (!skb->dev || skb->dev->type != ARPHRD_ETHER ||
+	    !skb_mac_header_was_set(skb) ||
+	    skb_mac_header(skb) + ETH_HLEN > skb->data)
+		return;
+	source = eth_hdr(skb)->h_source;
+	memcpy(&packet->field[BPFILTER_FIELD_MAC_FIRST], source, 4);
+	memcpy(&last, source + 4, sizeof(last));
+	packet->field[BPFILTER_FIELD_MAC_LAST] = last | BPFILTER_MAC_PRESENT;
+}
+
+#if IS_ENABLED(CONFIG_NF_CONNTRACK)
+/* What conntrack_mt() and state_mt() compare. */
+static u32 connection(const struct sk_buff *skb)
+{
+	enum ip_conntrack_info ctinfo;
+	const struct nf_conn *ct = nf_ct_get(skb, &ctinfo);
+	unsigned long status;
+	u32 bits;
+
+	if (!ct)
+		return ctinfo == IP_CT_UNTRACKED ? XT_CONNTRACK_STATE_UNTRACKED :
+						   XT_CONNTRACK_STATE_INVALID;
+
+	bits = BPFILTER_CT_PRESENT | XT_CONNTRACK_STATE_BIT(ctinfo);
+	if (CTINFO2DIR(ctinfo) == IP_CT_DIR_ORIGINAL)
+		bits |= BPFILTER_CT_ORIGINAL;
+	status = READ_ONCE(ct->status);
+	if (status & IPS_SRC_NAT)
+		bits |= XT_CONNTRACK_STATE_SNAT;
+	if (status & IPS_DST_NAT)
+		bits |= XT_CONNTRACK_STATE_DNAT;
+	return bits;
+}
+#else
+static u32 connection(const struct sk_buff *skb)
+{
+	return 0;
+}
+#endif
+
+static u32 connection_mark(const struct sk_buff *skb)
+{
+#ifdef CONFIG_NF_CONNTRACK_MARK
+	enum ip_conntrack_info ctinfo;
+	const struct nf_conn *ct = nf_ct_get(skb, &ctinfo);
+
+	if (ct)
+		return READ_ONCE(ct->mark);
+#endif
+	return 0;
+}
+
+static u32 realm(const struct sk_buff *skb)
+{
+#ifdef CONFIG_IP_ROUTE_CLASSID
+	const struct dst_entry *dst = skb_dst(skb);
+
+	if (dst)
+		return dst->tclassid;
+#endif
+	return 0;
+}
+
+static u32 group(const struct net_device *dev)
+{
+	return dev ? READ_ONCE(dev->group) : 0;
+}
+
+/* time_mt() */
+static void fill_time(struct bpfilter_packet *packet)
+{
+	s64 now = ktime_get_real_seconds();
+
+	packet->time[0] = now;
+	packet->time[1] = now - 60 * sys_tz.tz_minuteswest;
+}
+
+/*
+ * Each costs little once one of them is asked for, but out of line: most tables
+ * ask for none.
+ */
+static noinline void fill_rare(struct bpfilter_packet *packet,
+			       const struct sk_buff *skb,
+			       const struct nf_hook_state *state, u32 reads)
+{
+	const struct iphdr *iph = ip_hdr(skb);
+	u32 *field = packet->field;
+
+	field[BPFILTER_FIELD_SADDR] = ntohl(iph->saddr);
+	field[BPFILTER_FIELD_DADDR] = ntohl(iph->daddr);
+	field[BPFILTER_FIELD_PROTOCOL] = iph->protocol;
+	field[BPFILTER_FIELD_MARK] = skb->mark;
+	field[BPFILTER_FIELD_TTL] = iph->ttl;
+	field[BPFILTER_FIELD_TOS] = iph->tos;
+	field[BPFILTER_FIELD_CPU] = packet->cpu;
+	if (reads & FIELD(LENGTH))
+		field[BPFILTER_FIELD_LENGTH] = iph_totlen(skb, iph);
+	if (reads & FIELD(PKTTYPE))
+		field[BPFILTER_FIELD_PKTTYPE] = packet_type(skb);
+	if (reads & FIELD(CONNECTION))
+		field[BPFILTER_FIELD_CONNECTION] = connection(skb);
+	if (reads & FIELD(CONNMARK))
+		field[BPFILTER_FIELD_CONNMARK] = connection_mark(skb);
+	if (reads & (FIELD(MAC_FIRST) | FIELD(MAC_LAST)))
+		fill_mac(packet, skb);
+	if (reads & FIELD(IN_GROUP))
+		field[BPFILTER_FIELD_IN_GROUP] = group(state->in);
+	if (reads & FIELD(OUT_GROUP))
+		field[BPFILTER_FIELD_OUT_GROUP] = group(state->out);
+	if (reads & FIELD(REALM))
+		field[BPFILTER_FIELD_REALM] = realm(skb);
+	if (reads & BPFILTER_READS_TIME)
+		fill_time(packet);
+}
+
+/* --- the record ------------------------------------------------------------- */
+
+static __always_inline void fill_ipv4(struct bpfilter_packet *packet,
+				      const struct sk_buff *skb,
+				      const struct nf_hook_state *state,
+				      u32 reads)
+{
+	const struct iphdr *iph = ip_hdr(skb);
+	unsigned int fragoff = ntohs(iph->frag_off) & IP_OFFSET;
+	u8 protocol = iph->protocol;
+
+	/* Side by side in the header and as one number in the record. */
+	memcpy(&packet->addresses, &iph->saddr, sizeof(packet->addresses));
+	packet->descriptor = protocol;
+	if (unlikely(fragoff))
+		packet->descriptor |= BPFILTER_PACKET_FRAGMENT;
+	if (!reads)
+		return;
+
+	if (reads & READS_TRANSPORT) {
+		packet->transport = iph->ihl * 4;
+		if (unlikely(fragoff))
+			fill_fragment(packet, protocol, fragoff);
+		else
+			fill_header(packet, skb, protocol, iph->ihl * 4);
+	}
+	if (reads & READS_DEVICES)
+		fill_devices(packet, state);
+	if (reads & READS_RARE)
+		fill_rare(packet, skb, state, reads);
+}
+
+/* What a target may have changed; the position and what goes with it stays. */
+static __always_inline void fill(struct bpfilter_packet *packet,
+				 const struct sk_buff *skb,
+				 const struct nf_hook_state *state, u32 reads)
+{
+	packet->answer = BPFILTER_ANSWER_NONE;
+	packet->len = skb->len;
+	switch (state->pf) {
+	case NFPROTO_IPV4:
+		fill_ipv4(packet, skb, state, reads);
+		break;
+	}
+}
+
+/**
+ * bpfilter_packet_reads() - what this kernel can tell a program of a packet
+ *
+ * Return: BPFILTER_READS_*.
+ */
+u32 bpfilter_packet_reads(void)
+{
+	u32 known = BPFILTER_READS_FIELDS | READS_DEVICES |
+		    BPFILTER_READS_TRANSPORT | BPFILTER_READS_TIME;
+
+	if (!IS_ENABLED(CONFIG_NF_CONNTRACK))
+		known &= ~FIELD(CONNECTION);
+	if (!IS_ENABLED(CONFIG_NF_CONNTRACK_MARK))
+		known &= ~FIELD(CONNMARK);
+	if (!IS_ENABLED(CONFIG_IP_ROUTE_CLASSID))
+		known &= ~FIELD(REALM);
+	return known;
+}
+
+/* --- the run ---------------------------------------------------------------- */
+
+/**
+ * struct bpfilter_cpu - the packets of one CPU, of all tables and namespaces
+ * @sequence: odd while there is one. Written by its CPU with bottom halves off,
+ *	read by who waits
+ * @level: how many there are, each but the first sent by a target of the one
+ *	before; its CPU's alone
+ */
+struct bpfilter_cpu {
+	u32 sequence;
+	u32 level;
+};
+
+static DEFINE_PER_CPU(struct bpfilter_cpu, bpfilter_cpu);
+
+/*
+ * Where in the map the record lies is said in the control block that programs
+ * see. It is IP's own before and after.
+ */
+static __always_inline u32 run(const struct bpfilter_program *program,
+			       struct sk_buff *skb, u32 offset)
+{
+	u32 *cb = (u32 *)bpf_skb_cb(skb);
+	u32 saved = *cb;
+	u32 ret;
+
+	*cb = offset;
+	ret = bpf_prog_run(program->prog, skb);
+	*cb = saved;
+	return ret;
+}
+
+/*
+ * A program goes on where it says. That it comes to an end is the promise of who
+ * made it, as of who made a table of ip_tables: no rule goes back.
+ */
+static noinline unsigned int run_called(const struct generation *gen,
+					const struct bpfilter_program *program,
+					u32 offset, struct sk_buff *skb,
+					const struct nf_hook_state *state)
+{
+	struct bpfilter_packet *packet = program->packets + offset;
+	unsigned int verdict;
+	u32 ret;
+
+	do {
+		switch (bpfilter_extensions_call(gen->extensions, packet, skb,
+						 state, &verdict)) {
+		case BPFILTER_CALLED_VERDICT:
+			return verdict;
+		case BPFILTER_CALLED_MATCH:
+			break;
+		case BPFILTER_CALLED_TARGET:
+			fill(packet, skb, state, program->reads);
+			break;
+		}
+		ret = run(program, skb, offset);
+	} while (ret == BPFILTER_CALL);
+
+	return ret == BPFILTER_ACCEPT && !packet->hotdrop ? NF_ACCEPT : NF_DROP;
+}
+
+static __always_inline unsigned int
+run_first(const struct generation *gen, u32 level, struct sk_buff *skb,
+	  const struct nf_hook_state *state)
+{
+	const struct bpfilter_program *program = &gen->program[state->hook];
+	u32 cpu = smp_processor_id();
+	struct bpfilter_packet *packet;
+	u32 offset, ret;
+
+	if (!program->prog)
+		return NF_ACCEPT;
+	if (unlikely(level >= BPFILTER_LEVELS)) {
+		pr_warn_ratelimited("dropped a packet: %u others wait for it\n",
+				    level);
+		return NF_DROP;
+	}
+	offset = (cpu * BPFILTER_LEVELS + level) * program->packet_size;
+	packet = program->packets + offset;
+	packet->position = program->position;
+	packet->underflow = program->underflow;
+	packet->depth = 0;
+	packet->hotdrop = 0;
+	packet->cpu = cpu;
+	fill(packet, skb, state, program->reads);
+	ret = run(program, skb, offset);
+	if (unlikely(ret == BPFILTER_CALL))
+		return run_called(gen, program, offset, skb, state);
+	return ret == BPFILTER_ACCEPT ? NF_ACCEPT : NF_DROP;
+}
+
+/**
+ * bpfilter_packet_hook() - a packet at a hook of a table
+ * @priv: the struct bpfilter_table
+ * @skb: the packet
+ * @state: the hook
+ *
+ * The generation is looked up only while the CPU's sequence is odd, see
+ * bpfilter_packets_wait().
+ *
+ * With PREEMPT_RT this relies on bottom halves excluding each other on a CPU,
+ * which they do up to Linux 6.17.
+ *
+ * Return: the verdict.
+ */
+unsigned int bpfilter_packet_hook(void *priv, struct sk_buff *skb,
+				  const struct nf_hook_state *state)
+{
+	const struct bpfilter_table *table = priv;
+	/* In a softirq they are off already. */
+	bool process = !softirq_count();
+	unsigned int verdict = NF_ACCEPT;
+	const struct generation *gen;
+	struct bpfilter_cpu *cpu;
+	u32 level;
+
+	if (process)
+		local_bh_disable();
+	cpu = this_cpu_ptr(&bpfilter_cpu);
+	level = cpu->level++;
+	if (!level)
+		WRITE_ONCE(cpu->sequence, cpu->sequence + 1);
+	/* Pairs with the one in bpfilter_packets_wait(). */
+	smp_mb();
+	gen = READ_ONCE(table->active);
+	if (gen)
+		verdict = run_first(gen, level, skb, state);
+	if (!level) {
+		/* Behind all use of the generation and of its counters. */
+		smp_store_release(&cpu->sequence, cpu->sequence + 1);
+	}
+	cpu->level = level;
+	if (process)
+		local_bh_enable();
+	return verdict;
+}
+
+/* What its CPU has done before it changed the sequence comes before this. */
+static u32 read_sequence(const struct bpfilter_cpu *cpu)
+{
+	/* Pairs with the release in bpfilter_packet_hook(). */
+	return smp_load_acquire(&cpu->sequence);
+}
+
+/**
+ * bpfilter_packets_wait() - no packet sees any more what was there before
+ *
+ * To be called after the pointer to a generation has been changed. When it
+ * returns no packet is in the generation before, and none will be; what its
+ * programs have counted is final, and can be read.
+ *
+ * A CPU makes its sequence odd and then reads the pointer; here the pointer is
+ * written and then the sequence read, with a full barrier between the two on
+ * either side. So a CPU whose sequence is even here has left the old generation,
+ * or will read the new pointer; one whose sequence is odd may be in the old one,
+ * and is waited for until the sequence changes: the number is even then, or odd
+ * for a later packet, which has read the new pointer. The sequence is changed
+ * with release and read with acquire, so what the CPU did before comes before
+ * what is done here. xt_replace_table() waits in the same way. It takes as long
+ * as one packet's way through its rules, and interrupts nobody, which an
+ * expedited grace period would do to all CPUs.
+ *
+ * Context: process context, may sleep.
+ */
+void bpfilter_packets_wait(void)
+{
+	const struct bpfilter_cpu *cpu;
+	unsigned int i;
+	u32 seen;
+
+	/* Pairs with the one in bpfilter_packet_hook(). */
+	smp_mb();
+	for_each_possible_cpu(i) {
+		cpu = per_cpu_ptr(&bpfilter_cpu, i);
+		seen = read_sequence(cpu);
+		if (!(seen & 1))
+			continue;
+		while (read_sequence(cpu) == seen) {
+			cond_resched();
+			cpu_relax();
+		}
+	}
+}
