@@ -15,6 +15,8 @@
  * (transaction.c), when an instance is called (the program, packet.c), and which
  * extensions are asked for here (the helper).
  */
+#define pr_fmt(fmt) "bpfilter: " fmt
+
 #include <linux/ip.h>
 #include <linux/kmod.h>
 #include <linux/list.h>
@@ -639,8 +641,11 @@ bpfilter_extensions_call(const struct bpfilter_extensions *all,
 	bool yes;
 
 	*verdict = NF_DROP;
-	if (WARN_ON_ONCE(!all || call >= all->num))
+	if (!all || call >= all->num) {
+		pr_warn_once("a program calls extension %u, of %u\n", call,
+			     all ? all->num : 0);
 		return BPFILTER_CALLED_VERDICT;
+	}
 	ext = all->list[call];
 	describe(&par, skb, state);
 	if (ext->is_target) {

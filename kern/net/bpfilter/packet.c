@@ -366,7 +366,7 @@ u32 bpfilter_packet_reads(void)
  * struct bpfilter_cpu - the packets of one CPU, of all tables and namespaces
  * @sequence: odd while there is one. Written by its CPU with bottom halves off,
  *	read by who waits
- * @level: how many there are, each but the first sent by a target of the one
+ * @level: how many there are but the first, each sent by a target of the one
  *	before; its CPU's alone
  */
 struct bpfilter_cpu {
@@ -476,24 +476,28 @@ unsigned int bpfilter_packet_hook(void *priv, struct sk_buff *skb,
 	unsigned int verdict = NF_ACCEPT;
 	const struct generation *gen;
 	struct bpfilter_cpu *cpu;
-	u32 level;
+	u32 sequence;
+	u32 level = 0;
 
 	if (process)
 		local_bh_disable();
 	cpu = this_cpu_ptr(&bpfilter_cpu);
-	level = cpu->level++;
-	if (!level)
-		WRITE_ONCE(cpu->sequence, cpu->sequence + 1);
+	sequence = cpu->sequence;
+	if (unlikely(sequence & 1))
+		level = ++cpu->level;
+	else
+		WRITE_ONCE(cpu->sequence, sequence + 1);
 	/* Pairs with the one in bpfilter_packets_wait(). */
 	smp_mb();
 	gen = READ_ONCE(table->active);
 	if (gen)
 		verdict = run_first(gen, level, skb, state);
-	if (!level) {
+	if (unlikely(level)) {
+		cpu->level--;
+	} else {
 		/* Behind all use of the generation and of its counters. */
-		smp_store_release(&cpu->sequence, cpu->sequence + 1);
+		smp_store_release(&cpu->sequence, sequence + 2);
 	}
-	cpu->level = level;
 	if (process)
 		local_bh_enable();
 	return verdict;

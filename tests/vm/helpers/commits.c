@@ -5,8 +5,7 @@
  * The length of a setsockopt of option 64 says what to do; the errno of the
  * private option comes back as the answer.
  */
-#include <linux/bpf.h>
-#include "start.h"
+#include "bpf.h"
 
 enum action {
 	DROP = 1,	/* commits programs that drop, answers 0 */
@@ -24,103 +23,58 @@ enum action {
 	BAD_PROGRAM,	/* commits a program that is no program */
 	TWO_PROGRAMS,	/* commits programs for two hooks of three */
 	CONNTRACK,	/* commits programs that accept, and connection tracking */
+	FOUR_PROGRAMS,	/* commits a program for a hook that the table has not */
+	OTHER_TABLE,	/* commits a table that is not served */
+	OTHER_FAMILY,	/* likewise */
+	BAD_READS,	/* commits programs that read what nobody knows */
+	NO_PACKETS,	/* commits programs without memory for packets */
+	FEW_PACKETS,	/* commits too little memory for packets */
+	SMALL_PACKETS,	/* commits memory for packets that are too small */
+	ODD_PACKETS,	/* commits packets whose size is no multiple of 64 */
+	HASH_PACKETS,	/* commits a map that is not contiguous memory */
 };
 
-/* Later than the headers of some distributions. */
-#define PROG_TYPE_NETFILTER	32
-#define ATTACH_NETFILTER	45
-
-#define AF_INET		2
-#define SOCK_DGRAM	2
-#define SOL_IP		0
-#define EINVAL		22
-
-static int sock;
-
-static long syscall5(long number, long a, long b, long c, long d, long e)
-{
-	register long r10 __asm__("r10") = d;
-	register long r8 __asm__("r8") = e;
-	long ret;
-
-	__asm__ volatile("syscall" : "=a"(ret)
-			 : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8)
-			 : "rcx", "r11", "memory");
-	return ret;
-}
-
-static int load(int verdict)
-{
-	struct bpf_insn code[] = {
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = verdict },
-		{ .code = BPF_JMP | BPF_EXIT },
-	};
-	union bpf_attr attr = {
-		.prog_type = PROG_TYPE_NETFILTER,
-		.expected_attach_type = ATTACH_NETFILTER,
-		.insn_cnt = 2,
-		.insns = (long)code,
-		.license = (long)"GPL",
-	};
-
-	return syscall3(__NR_bpf, BPF_PROG_LOAD, (long)&attr, sizeof(attr));
-}
-
-static int map(void)
+/* A hash map of the size that memory for packets has. */
+static int hash_map(void)
 {
 	union bpf_attr attr = {
-		.map_type = BPF_MAP_TYPE_ARRAY,
+		.map_type = BPF_MAP_TYPE_HASH,
 		.key_size = 4,
-		.value_size = 16,
+		.value_size = PACKETS,
 		.max_entries = 1,
 	};
 
 	return syscall3(__NR_bpf, BPF_MAP_CREATE, (long)&attr, sizeof(attr));
 }
 
-static void close_all(const struct bpfilter_generation *gen)
+/* Other memory for packets. */
+static void set_packets(struct bpfilter_generation *gen, int fd)
 {
-	int i;
-
-	for (i = 0; i < BPFILTER_HOOKS; i++)
-		syscall3(__NR_close, gen->prog[i], 0, 0);
-	syscall3(__NR_close, gen->counters, 0, 0);
-	syscall3(__NR_close, gen->table, 0, 0);
+	syscall3(__NR_close, gen->packets, 0, 0);
+	gen->packets = fd;
 }
 
-static long commit(const struct bpfilter_generation *gen)
+static long act(unsigned int action)
 {
-	return syscall5(__NR_setsockopt, sock, SOL_IP, BPFILTER_SO_COMMIT,
-			(long)gen, sizeof(*gen));
-}
-
-static long recover(struct bpfilter_generation *gen)
-{
-	int len = sizeof(*gen);
-
-	return syscall5(__NR_getsockopt, sock, SOL_IP, BPFILTER_SO_RECOVER,
-			(long)gen, (long)&len);
-}
-
-static long act(enum action action)
-{
-	struct bpfilter_generation gen = {
-		.prog = { -1, -1, -1 },
-		.counters = map(),
-		.table = syscall3(__NR_memfd_create, (long)"table", 0, 0),
-	};
+	struct bpfilter_generation gen = generation(map(16));
 	long ret;
-	int i;
 
 	if (action != NONE && action != NONE_REFUSE) {
-		for (i = 0; i < BPFILTER_HOOKS; i++)
-			gen.prog[i] = load(action == CONNTRACK);
+		/* One program, for all hooks. */
+		gen.prog[HOOK_LOCAL_IN] = load_verdict(action == CONNTRACK);
+		gen.prog[HOOK_FORWARD] = syscall3(__NR_dup, gen.prog[HOOK_LOCAL_IN], 0, 0);
+		gen.prog[HOOK_LOCAL_OUT] = syscall3(__NR_dup, gen.prog[HOOK_LOCAL_IN], 0, 0);
+		gen.packets = map(PACKETS);
 	}
 
 	switch (action) {
 	case RECOVER:
 	case RECOVER_COMMIT:
 		close_all(&gen);
+		gen = (struct bpfilter_generation) {
+			.family = NFPROTO_IPV4,
+			.table = BPFILTER_TABLE_FILTER,
+		};
 		ret = recover(&gen);
 		if (ret)
 			return ret;
@@ -137,16 +91,52 @@ static long act(enum action action)
 		ret = commit(&gen);
 		break;
 	case BAD_FILE:
-		syscall3(__NR_close, gen.table, 0, 0);
+		syscall3(__NR_close, gen.image, 0, 0);
 		ret = commit(&gen);
 		break;
 	case BAD_PROGRAM:
-		syscall3(__NR_dup2, gen.counters, gen.prog[1], 0);
+		syscall3(__NR_dup2, gen.counters, gen.prog[HOOK_FORWARD], 0);
 		ret = commit(&gen);
 		break;
 	case TWO_PROGRAMS:
-		syscall3(__NR_close, gen.prog[2], 0, 0);
-		gen.prog[2] = -1;
+		syscall3(__NR_close, gen.prog[HOOK_FORWARD], 0, 0);
+		gen.prog[HOOK_FORWARD] = -1;
+		ret = commit(&gen);
+		break;
+	case FOUR_PROGRAMS:
+		gen.prog[0] = syscall3(__NR_dup, gen.prog[HOOK_LOCAL_IN], 0, 0);
+		ret = commit(&gen);
+		break;
+	case OTHER_TABLE:
+		gen.table = BPFILTER_TABLES;
+		ret = commit(&gen);
+		break;
+	case OTHER_FAMILY:
+		gen.family = 1;
+		ret = commit(&gen);
+		break;
+	case BAD_READS:
+		gen.reads[HOOK_LOCAL_OUT] = 1u << 31;
+		ret = commit(&gen);
+		break;
+	case NO_PACKETS:
+		set_packets(&gen, -1);
+		ret = commit(&gen);
+		break;
+	case FEW_PACKETS:
+		set_packets(&gen, map(BPFILTER_LEVELS * PACKET_SIZE - 8));
+		ret = commit(&gen);
+		break;
+	case SMALL_PACKETS:
+		gen.packet_size = 64;
+		ret = commit(&gen);
+		break;
+	case ODD_PACKETS:
+		gen.packet_size = PACKET_SIZE - 8;
+		ret = commit(&gen);
+		break;
+	case HASH_PACKETS:
+		set_packets(&gen, hash_map());
 		ret = commit(&gen);
 		break;
 	case CONNTRACK:
@@ -180,16 +170,5 @@ static long act(enum action action)
 
 void _start(void)
 {
-	struct bpfilter_request req;
-
-	sock = syscall3(__NR_socket, AF_INET, SOCK_DGRAM, 0);
-	for (;;) {
-		req = next_request();
-		if (req.cmd == BPFILTER_CMD_PING)
-			answer(0);
-		else if (req.is_set)
-			answer(act(req.len));
-		else
-			answer(-2);
-	}
+	serve(act);
 }
