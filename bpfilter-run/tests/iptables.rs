@@ -36,7 +36,7 @@ fn three_empty_chains() {
 fn the_helper_survives_its_death() {
     let (output, helpers) = in_namespace(
         "iptables-legacy -S
-         helper=$(pgrep -n -x bpfilter_umh -P $(ps -o ppid= -p $PPID))
+         helper=$(pgrep -n bpfilter_umh -P $(ps -o ppid= -p $PPID))
          kill -9 $helper; while [ -d /proc/$helper ]; do sleep 0.01; done
          iptables-legacy -S",
     );

@@ -191,7 +191,7 @@ fn in_a_pid_namespace_it_needs_the_procfs_of_that() {
 #[test]
 fn a_log_that_nobody_reads_is_no_reason_to_stop() {
     // The real helper: the double ends when it cannot log.
-    let script = "read go; kill -9 $(pgrep -x bpfilter_umh -P $PPID); iptables-legacy -S INPUT";
+    let script = "read go; kill -9 $(pgrep bpfilter_umh -P $PPID); iptables-legacy -S INPUT";
     let mut child = start(&common::real(), script);
     drop(child.stderr.take());
     common::say(&mut child, "go");

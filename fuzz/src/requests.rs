@@ -10,7 +10,7 @@
 
 use bpfilter_msgfmt as msg;
 use libfuzzer_sys::fuzz_target;
-use umh_nostd::fake::{BASE, CALLER, Fake};
+use umh_nostd::fake::{BASE, Fake};
 use umh_nostd::handle::answer;
 
 /// Options to choose from: those that exist, and some that do not.
@@ -54,7 +54,7 @@ fn ask(system: &Fake, is_set: u32, cmd: u32, addr: u64, len: u32) -> i32 {
         len,
         is_set,
         cmd,
-        pid: CALLER.0,
+        pid: 0,
     };
     let status = answer(system, &request).status;
     assert!((-4095..=0).contains(&status), "a status of {status}");
@@ -107,7 +107,7 @@ fuzz_target!(|data: &[u8]| {
         let after = system.kept.borrow().clone();
         let same = match (&before, &after) {
             (None, None) => true,
-            (Some(before), Some(after)) => std::rc::Rc::ptr_eq(&before.table, &after.table),
+            (Some(before), Some(after)) => std::rc::Rc::ptr_eq(&before.image, &after.image),
             _ => false,
         };
         let may_change = status == 0
