@@ -2,8 +2,7 @@
 //! The tables of the iptables interface.
 //!
 //! Owns: all that differs from table to table, a row of [`TABLES`] for each
-//! table and family. No other file names a table, but for the matches and
-//! targets that may be used in one alone.
+//! table and family. No other file names a table.
 
 use bpfilter_msgfmt as msg;
 

@@ -60,9 +60,7 @@ pub mod u32_match;
 pub mod udp;
 pub(crate) mod x_tables;
 
-use crate::abi::{
-    ALIGN, EXTENSION_NAME_LEN, ExtensionKind, Family, IPT_INV_PROTO, IptIp, TableKind, TableSpec,
-};
+use crate::abi::{ALIGN, EXTENSION_NAME_LEN, ExtensionKind, Family, IPT_INV_PROTO, IptIp};
 #[cfg(feature = "links")]
 use crate::bytes::c_string;
 use crate::errno::{Errno, Result};
@@ -75,8 +73,6 @@ use crate::target::{Features, Host};
 pub struct Rule<'a> {
     /// The kernel that the rule is for.
     pub host: &'a Host,
-    /// The table, if it is one that is served.
-    pub table: Option<&'a TableSpec>,
     /// What the rule asks of the IP header.
     pub ip: &'a IptIp,
     /// Mask of the hooks that reach it: `1 << NF_INET_*`.
@@ -118,8 +114,6 @@ pub struct Extension {
     pub size: u16,
     /// Bytes of its data that are given back; the rest reads as zero.
     pub user_size: u16,
-    /// The only table whose rules may use it, `None` for all.
-    pub table: Option<TableKind>,
     /// The only hooks that may reach it, 0 for all.
     pub hooks: u8,
     /// The only protocol whose rules may use it, 0 for all.
@@ -144,7 +138,6 @@ impl Extension {
             family: Some(Family::Ipv4),
             size: size_of::<T>() as u16,
             user_size: size_of::<T>() as u16,
-            table: None,
             hooks: 0,
             protocol: 0,
             needs: Features::NONE,
@@ -177,13 +170,10 @@ impl Extension {
     /// xt_check_match and xt_check_target: whether it may stand in `rule`
     /// with `data`.
     pub fn check(&self, rule: &Rule<'_>, data: &[u8]) -> Result<()> {
-        let this_table = rule.table.map(|table| table.kind);
-        let other_table = self.table.is_some() && self.table != this_table;
         let other_hook = self.hooks != 0 && rule.hooks & !u32::from(self.hooks) != 0;
         let other_protocol = self.protocol != 0
             && (u16::from(self.protocol) != rule.ip.proto || rule.ip.invflags & IPT_INV_PROTO != 0);
         if data.len() != usize::from(self.size).next_multiple_of(ALIGN)
-            || other_table
             || other_hook
             || other_protocol
         {

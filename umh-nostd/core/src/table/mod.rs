@@ -81,14 +81,7 @@ impl<'a> Table<'a> {
         let spec = TableSpec::served(Family::Ipv4, &header.name);
         let layout = offsets::check(header, blob, arena)?;
         reach::mark_source_chains(&layout, blob)?;
-        let needs = rules::check(
-            host,
-            spec,
-            layout.offsets,
-            blob,
-            &mut named,
-            kernel_extensions,
-        )?;
+        let needs = rules::check(host, layout.offsets, blob, &mut named, kernel_extensions)?;
         named.settle();
 
         // Only now does the kernel look at the rest of the header.

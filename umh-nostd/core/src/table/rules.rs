@@ -9,7 +9,7 @@ use zerocopy::{FromBytes, transmute};
 
 use super::kernel_extensions::{self, KernelExtensions};
 use super::layout::{ENTRY, EXTENSION, NUMBER, REGISTRY_INDEX, TARGET_OFFSET};
-use crate::abi::{Entry, ExtensionHeader, ExtensionKind, TableSpec};
+use crate::abi::{Entry, ExtensionHeader, ExtensionKind};
 use crate::bytes::{read, write};
 use crate::errno::{Errno, Result};
 use crate::extension::registry::{self, RegistryIndex};
@@ -40,7 +40,6 @@ struct Rules<'a> {
 /// Returns what they need.
 pub(super) fn check(
     host: &Host,
-    table: Option<&TableSpec>,
     offsets: &[u32],
     blob: &mut [u8],
     named: &mut NamedTables<'_>,
@@ -78,7 +77,6 @@ pub(super) fn check(
                     let (entry, _) = Entry::ref_from_prefix(bytes).map_err(|_| Errno::EINVAL)?;
                     let rule = Rule {
                         host,
-                        table,
                         ip: &entry.ip,
                         hooks: entry.comefrom,
                     };
