@@ -284,8 +284,8 @@ struct bpfilter_answer {
  * @field: what else is known, indexed by BPFILTER_FIELD_*
  * @time: seconds since 1970: UTC, and in the kernel's time zone
  *
- * @addresses, @descriptor without ports, and @position to @cpu always hold, the rest
- * as far as
+ * @position to @cpu always hold. @addresses, and @descriptor without ports, do
+ * unless the program reads nothing and starts at the policy; the rest as far as
  * bpfilter_generation.reads asks. It lies in bpfilter_generation.packets. How
  * many bytes from its start is said in the first 32 bits of the packet's
  * control block that programs see (__sk_buff.cb), as long as the program runs.

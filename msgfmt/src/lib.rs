@@ -298,11 +298,12 @@ pub const ANSWER_NO: u32 = 1;
 /// The match that it has called says yes.
 pub const ANSWER_YES: u32 = 2;
 
-/// A packet, as the kernel half hands it to a program. `addresses`, `descriptor`
-/// without ports, and `position` to `cpu` always hold, the rest as far as
-/// [`Generation::reads`] asks. It lies in [`Generation::packets`]. How many bytes
-/// from its start is said in the first 32 bits of the packet's control block
-/// that programs see (`__sk_buff.cb`), as long as the program runs.
+/// A packet, as the kernel half hands it to a program. `position` to `cpu` always
+/// hold. `addresses`, and `descriptor` without ports, do unless the program reads
+/// nothing and starts at the policy; the rest as far as [`Generation::reads`]
+/// asks. It lies in [`Generation::packets`]. How many bytes from its start is
+/// said in the first 32 bits of the packet's control block that programs see
+/// (`__sk_buff.cb`), as long as the program runs.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct Packet {

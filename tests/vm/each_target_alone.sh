@@ -5,7 +5,7 @@
 # alone. The programs must load; that they mean what they should is the affair
 # of answers.sh.
 #
-# kernel: y
+# kernel: y nobtf btf
 
 set -ef
 trap 'iptables -F; iptables -X' EXIT

@@ -344,6 +344,8 @@ static int take_numbers(struct generation *gen,
 		gen->program[i].reads = fds->reads[i];
 		gen->program[i].position = fds->hook_entry[i];
 		gen->program[i].underflow = fds->underflow[i];
+		gen->program[i].has_rules = fds->reads[i] ||
+			fds->hook_entry[i] != fds->underflow[i];
 	}
 	return 0;
 }
@@ -361,7 +363,7 @@ bpfilter_generation_get(const struct bpfilter_generation *fds,
 			struct bpfilter_extensions **extensions)
 {
 	struct generation *gen;
-	int err;
+	int i, err;
 
 	gen = kzalloc(sizeof(*gen), GFP_KERNEL);
 	if (!gen)
@@ -382,6 +384,8 @@ bpfilter_generation_get(const struct bpfilter_generation *fds,
 	}
 	gen->extensions = *extensions;
 	*extensions = NULL;
+	for (i = 0; i < BPFILTER_HOOKS; i++)
+		gen->program[i].extensions = gen->extensions;
 	return gen;
 }
 

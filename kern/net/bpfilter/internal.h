@@ -128,22 +128,27 @@ struct bpfilter_table_desc {
 };
 
 /**
- * struct bpfilter_program - what a packet at one hook needs of a generation
+ * struct bpfilter_program - what a packet at one hook needs of a generation, in one
+ *	cache line
  * @prog: the program, or NULL
  * @packets: where programs are handed packets, see struct bpfilter_generation
- * @packet_size: bytes for one packet there
+ * @extensions: what the program may call, or NULL
+ * @packet_size: bytes for one packet at @packets
  * @reads: BPFILTER_READS_*
  * @position: where a packet starts
  * @underflow: the position of the policy
+ * @has_rules: the program looks at more than what a policy counts
  */
 struct bpfilter_program {
 	const struct bpf_prog *prog;
 	void *packets;
+	const struct bpfilter_extensions *extensions;
 	u32 packet_size;
 	u32 reads;
 	u32 position;
 	u32 underflow;
-};
+	bool has_rules;
+} __aligned(64);
 
 /* The files of a generation, in the order of struct bpfilter_generation. */
 #define FILE_COUNTERS	BPFILTER_HOOKS
@@ -155,7 +160,7 @@ struct bpfilter_program {
  * struct generation - what one COMMIT brought; does not change
  * @program: indexed by NF_INET_*; there are programs for all hooks of the table,
  *	or for none
- * @extensions: what the programs ask of x_tables, or NULL
+ * @extensions: the same as @program has
  * @desc: the table that it is for
  * @map: has the memory that @program.packets points to, or NULL
  * @file: what the descriptors named, to make new ones; NULL for no program

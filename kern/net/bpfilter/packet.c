@@ -311,9 +311,6 @@ static __always_inline void fill_ipv4(struct bpfilter_packet *packet,
 	packet->descriptor = protocol;
 	if (unlikely(fragoff))
 		packet->descriptor |= BPFILTER_PACKET_FRAGMENT;
-	if (!reads)
-		return;
-
 	if (reads & READS_TRANSPORT) {
 		packet->transport = iph->ihl * 4;
 		if (unlikely(fragoff))
@@ -327,13 +324,11 @@ static __always_inline void fill_ipv4(struct bpfilter_packet *packet,
 		fill_rare(packet, skb, state, reads);
 }
 
-/* What a target may have changed; the position and what goes with it stays. */
+/* All that rules ask for, and a target may have changed. */
 static __always_inline void fill(struct bpfilter_packet *packet,
 				 const struct sk_buff *skb,
 				 const struct nf_hook_state *state, u32 reads)
 {
-	packet->answer = BPFILTER_ANSWER_NONE;
-	packet->len = skb->len;
 	switch (state->pf) {
 	case NFPROTO_IPV4:
 		fill_ipv4(packet, skb, state, reads);
@@ -393,27 +388,36 @@ static __always_inline u32 run(const struct bpfilter_program *program,
 	return ret;
 }
 
+/* Where its memory for the packets of this CPU is. */
+static __always_inline u32 offset_of(const struct bpfilter_program *program,
+				     u32 cpu, u32 level)
+{
+	return (cpu * BPFILTER_LEVELS + level) * program->packet_size;
+}
+
 /*
  * A program goes on where it says. That it comes to an end is the promise of who
  * made it, as of who made a table of ip_tables: no rule goes back.
  */
-static noinline unsigned int run_called(const struct generation *gen,
-					const struct bpfilter_program *program,
-					u32 offset, struct sk_buff *skb,
+static noinline unsigned int run_called(const struct bpfilter_program *program,
+					u32 level, struct sk_buff *skb,
 					const struct nf_hook_state *state)
 {
+	u32 offset = offset_of(program, smp_processor_id(), level);
 	struct bpfilter_packet *packet = program->packets + offset;
 	unsigned int verdict;
 	u32 ret;
 
 	do {
-		switch (bpfilter_extensions_call(gen->extensions, packet, skb,
-						 state, &verdict)) {
+		switch (bpfilter_extensions_call(program->extensions, packet,
+						 skb, state, &verdict)) {
 		case BPFILTER_CALLED_VERDICT:
 			return verdict;
 		case BPFILTER_CALLED_MATCH:
 			break;
 		case BPFILTER_CALLED_TARGET:
+			packet->answer = BPFILTER_ANSWER_NONE;
+			packet->len = skb->len;
 			fill(packet, skb, state, program->reads);
 			break;
 		}
@@ -424,33 +428,34 @@ static noinline unsigned int run_called(const struct generation *gen,
 }
 
 static __always_inline unsigned int
-run_first(const struct generation *gen, u32 level, struct sk_buff *skb,
-	  const struct nf_hook_state *state)
+run_first(const struct bpfilter_program *program, u32 level,
+	  struct sk_buff *skb, const struct nf_hook_state *state)
 {
-	const struct bpfilter_program *program = &gen->program[state->hook];
 	u32 cpu = smp_processor_id();
-	struct bpfilter_packet *packet;
-	u32 offset, ret;
+	u32 offset = offset_of(program, cpu, level);
+	struct bpfilter_packet *packet = program->packets + offset;
+	u32 ret;
 
-	if (!program->prog)
-		return NF_ACCEPT;
-	if (unlikely(level >= BPFILTER_LEVELS)) {
-		pr_warn_ratelimited("dropped a packet: %u others wait for it\n",
-				    level);
-		return NF_DROP;
-	}
-	offset = (cpu * BPFILTER_LEVELS + level) * program->packet_size;
-	packet = program->packets + offset;
 	packet->position = program->position;
 	packet->underflow = program->underflow;
+	packet->answer = BPFILTER_ANSWER_NONE;
 	packet->depth = 0;
 	packet->hotdrop = 0;
+	packet->len = skb->len;
 	packet->cpu = cpu;
-	fill(packet, skb, state, program->reads);
+	if (program->has_rules)
+		fill(packet, skb, state, program->reads);
 	ret = run(program, skb, offset);
 	if (unlikely(ret == BPFILTER_CALL))
-		return run_called(gen, program, offset, skb, state);
+		return run_called(program, level, skb, state);
 	return ret == BPFILTER_ACCEPT ? NF_ACCEPT : NF_DROP;
+}
+
+static noinline unsigned int too_deep(void)
+{
+	pr_warn_ratelimited("dropped a packet: %u others wait for it\n",
+			    BPFILTER_LEVELS);
+	return NF_DROP;
 }
 
 /**
@@ -473,30 +478,37 @@ unsigned int bpfilter_packet_hook(void *priv, struct sk_buff *skb,
 	const struct bpfilter_table *table = priv;
 	/* In a softirq they are off already. */
 	bool process = !softirq_count();
+	const struct bpfilter_program *program;
 	unsigned int verdict = NF_ACCEPT;
 	const struct generation *gen;
 	struct bpfilter_cpu *cpu;
-	u32 sequence;
 	u32 level = 0;
 
 	if (process)
 		local_bh_disable();
 	cpu = this_cpu_ptr(&bpfilter_cpu);
-	sequence = cpu->sequence;
-	if (unlikely(sequence & 1))
+	if (unlikely(cpu->sequence & 1))
 		level = ++cpu->level;
 	else
-		WRITE_ONCE(cpu->sequence, sequence + 1);
+		WRITE_ONCE(cpu->sequence, cpu->sequence + 1);
 	/* Pairs with the one in bpfilter_packets_wait(). */
 	smp_mb();
 	gen = READ_ONCE(table->active);
-	if (gen)
-		verdict = run_first(gen, level, skb, state);
+	if (!gen)
+		goto leave;
+	program = &gen->program[state->hook];
+	if (unlikely(level >= BPFILTER_LEVELS))
+		verdict = too_deep();
+	else if (program->prog)
+		verdict = run_first(program, level, skb, state);
+
+leave:
+	cpu = this_cpu_ptr(&bpfilter_cpu);
 	if (unlikely(level)) {
 		cpu->level--;
 	} else {
 		/* Behind all use of the generation and of its counters. */
-		smp_store_release(&cpu->sequence, sequence + 2);
+		smp_store_release(&cpu->sequence, cpu->sequence + 1);
 	}
 	if (process)
 		local_bh_enable();
