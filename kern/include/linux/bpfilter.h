@@ -19,11 +19,12 @@ struct sock;
 
 /**
  * struct bpfilter_ops - what the module does for the hook point
- * @request: has the helper answer one call of a client; 0, a negative errno, or
- *	-ENOPROTOOPT where ip_tables is to answer. NULL while the helper is not
- *	ready for clients
+ * @submit: has the helper answer one call of a client, which ends with 0, a
+ *	negative errno, or -ENOPROTOOPT where ip_tables is to answer. Does not wait.
+ *	NULL while the helper is not ready for clients
+ * @audit: tells the audit system of a call that has ended with 0
  * @revision: GET_REVISION_MATCH and _TARGET, asked where the helper does not know
- *	the extension; NULL while @request is
+ *	the extension; NULL while @submit is
  * @private_set: a setsockopt of the private range, from anybody
  * @private_get: a getsockopt of the private range, from anybody
  *
@@ -32,7 +33,8 @@ struct sock;
  * bpfilter_unregister_ops() has returned.
  */
 struct bpfilter_ops {
-	int (*request)(struct bpfilter_call *call);
+	void (*submit)(struct bpfilter_call *call);
+	void (*audit)(const struct bpfilter_call *call);
 	int (*revision)(const char __user *optval, int len, bool is_target);
 	int (*private_set)(int optname, sockptr_t optval, unsigned int optlen);
 	int (*private_get)(int optname, char __user *optval,

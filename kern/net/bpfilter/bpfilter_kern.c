@@ -21,7 +21,8 @@ static const struct bpfilter_ops starting_ops = {
 };
 
 static const struct bpfilter_ops ops = {
-	.request = bpfilter_mailbox_request,
+	.submit = bpfilter_mailbox_submit,
+	.audit = bpfilter_mailbox_audit,
 	.revision = bpfilter_extensions_revision,
 	.private_set = bpfilter_private_set,
 	.private_get = bpfilter_private_get,

@@ -4,18 +4,20 @@
  *
  * Owns: the copy of the caller's optval, made before the call queues, and what
  * the helper puts down for the caller, copied out after the helper is free again;
- * the memory for both, which is charged to the caller. Always built in: a module
- * that goes waits for its callers, but for no caller's memory.
+ * the memory for both, which is charged to the caller; and the caller's wait for
+ * its answer. Always built in: a module that goes waits for no caller.
  *
  * Promises: the caller's memory is touched by the caller's own process alone. If
  * it does not answer (a file system in user space, userfaultfd) nobody else
- * waits for it, and nobody sees it change. A call lives until its caller and the
- * request that was made of it are done with it: either may be gone first.
+ * waits for it, and nobody sees it change. A caller can be killed and frozen while
+ * it waits; it holds no lock then, and nobody waits for it. A call lives until its
+ * caller and the mailbox are done with it: either may be gone first.
  *
  * Leaves to others: the queue and the helper (mailbox.c), what the helper may do
  * meanwhile (transaction.c).
  */
 #include <linux/bpfilter.h>
+#include <linux/completion.h>
 #include <linux/cred.h>
 #include <linux/file.h>
 #include <linux/fs.h>
@@ -30,6 +32,7 @@
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
+#include <linux/workqueue.h>
 #include <net/net_namespace.h>
 #include "internal.h"
 
@@ -260,6 +263,8 @@ struct bpfilter_call *bpfilter_call_new(struct net *net,
 	if (!call)
 		return ERR_PTR(-ENOMEM);
 	refcount_set(&call->refs, 1);
+	atomic_set(&call->state, BPFILTER_CALL_OPEN);
+	init_completion(&call->done);
 	call->req = *req;
 	call->net = get_net(net);
 	call->cred = get_current_cred();
@@ -275,6 +280,71 @@ struct bpfilter_call *bpfilter_call_new(struct net *net,
 	}
 	return call;
 }
+
+/**
+ * bpfilter_call_wait() - wait for the answer to a call
+ * @call: the call, which was submitted
+ *
+ * Context: the client's process, no locks held.
+ * Return: its status; or -EINTR, killed before. What was asked may happen then or
+ * not.
+ */
+int bpfilter_call_wait(struct bpfilter_call *call)
+{
+	int err;
+
+	err = wait_for_completion_state(&call->done,
+					TASK_KILLABLE | TASK_FREEZABLE);
+	if (err && atomic_cmpxchg(&call->state, BPFILTER_CALL_OPEN,
+				  BPFILTER_CALL_LEFT) == BPFILTER_CALL_OPEN)
+		return -EINTR;
+	return call->status;
+}
+
+/**
+ * bpfilter_call_left() - whether nobody waits for the answer any more
+ * @call: a call that has not ended
+ *
+ * Return: true if it is so.
+ */
+bool bpfilter_call_left(const struct bpfilter_call *call)
+{
+	return atomic_read(&call->state) == BPFILTER_CALL_LEFT;
+}
+EXPORT_SYMBOL_GPL(bpfilter_call_left);
+
+static void late_audit(struct work_struct *work)
+{
+	struct bpfilter_call *call = container_of(work, struct bpfilter_call,
+						  late);
+
+	bpfilter_call_audit(call);
+	bpfilter_call_put(call);
+}
+
+/**
+ * bpfilter_call_end() - the answer to a call, with which the mailbox is done
+ * @call: the call, which has not ended yet; put here
+ * @status: what the caller gets
+ *
+ * Where the caller has left, a worker tells the audit system of what was done.
+ *
+ * Context: process context; does not wait.
+ */
+void bpfilter_call_end(struct bpfilter_call *call, int status)
+{
+	call->status = status;
+	if (atomic_cmpxchg(&call->state, BPFILTER_CALL_OPEN,
+			   BPFILTER_CALL_ENDED) == BPFILTER_CALL_OPEN) {
+		complete(&call->done);
+	} else if (!status) {
+		INIT_WORK(&call->late, late_audit);
+		queue_work(system_long_wq, &call->late);
+		return;
+	}
+	bpfilter_call_put(call);
+}
+EXPORT_SYMBOL_GPL(bpfilter_call_end);
 
 /**
  * bpfilter_call_give() - give a caller what the helper has put down for it

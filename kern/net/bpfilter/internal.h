@@ -5,7 +5,7 @@
  *	sockopt.c	the hook point; in the kernel, not in the module
  *	call.c		a client's call: its optval by copy, its answer; likewise
  *	bpfilter_kern.c	init and exit
- *	mailbox.c	the helper's life, its pipes, who is served next
+ *	mailbox.c	the helper's life, its pipes, who is served next; a worker
  *	transaction.c	the request in progress and its private options
  *	generation.c	the tables of each network namespace and their rules
  *	packet.c	the packet hooks: what programs are told, and their runs
@@ -13,7 +13,8 @@
  *	builtin.c	targets for kernels where x_tables has none of the name
  *	procfs.c	/proc/net/ip_tables_*
  *
- * Who is served (mailbox.c) takes the transaction's lock, and within it procfs's.
+ * The worker and the helper take the transaction's lock, and within it procfs's.
+ * A caller that waits for its answer holds no lock.
  */
 #ifndef _NET_BPFILTER_INTERNAL_H
 #define _NET_BPFILTER_INTERNAL_H
@@ -23,6 +24,7 @@
 #include <linux/refcount.h>
 #include <linux/sockptr.h>
 #include <linux/types.h>
+#include <linux/workqueue.h>
 #include "msgfmt.h"
 
 struct bpf_map;
@@ -44,9 +46,17 @@ struct xt_tgchk_param;
 extern const char _binary_net_bpfilter_bpfilter_umh_start[];
 extern const char _binary_net_bpfilter_bpfilter_umh_end[];
 
+/* What becomes of a call, see bpfilter_call_wait() and bpfilter_call_end(). */
+#define BPFILTER_CALL_OPEN	0
+#define BPFILTER_CALL_ENDED	1
+#define BPFILTER_CALL_LEFT	2
+
 /**
  * struct bpfilter_call - a client's call
- * @refs: the caller's, and that of a request that has outlived its caller
+ * @refs: the caller's, and the mailbox's
+ * @state: BPFILTER_CALL_*; leaves OPEN once, whoever is first
+ * @done: ENDED; the caller may go on
+ * @status: the answer, when ENDED
  * @req: what the helper is told
  * @net: the network namespace that it is about
  * @cred: the caller's
@@ -54,17 +64,21 @@ extern const char _binary_net_bpfilter_bpfilter_umh_end[];
  * @memcg: who pays for memory
  * @optval: what the helper gets of the caller's memory
  * @file: the file for it, or NULL
- * @answers: what the helper has put down; of the request in progress
+ * @answers: what the helper has put down. Until ENDED this and what follows, down
+ *	to @entries_before, is under the transaction's lock; then it is the caller's
  * @answered: how many bytes of it there are
  * @to: where in the caller's memory it goes
  * @entries_before: of the table that a REPLACE has replaced
  * @turns: among the first of each user namespace, or those behind a first one;
- *	this and what follows are mailbox.c's, under its lock
+ *	this and @followers under the mailbox's lock
  * @followers: of a first one, those of the same user namespace behind it
- * @turn: it is served now
+ * @late: the audit record, where the caller has LEFT
  */
 struct bpfilter_call {
 	refcount_t refs;
+	atomic_t state;
+	struct completion done;
+	int status;
 	struct bpfilter_request req;
 	struct net *net;
 	const struct cred *cred;
@@ -78,13 +92,19 @@ struct bpfilter_call {
 	u32 entries_before;
 	struct list_head turns;
 	struct list_head followers;
-	struct completion turn;
+	struct work_struct late;
 };
+
+/* sockopt.c */
+void bpfilter_call_audit(const struct bpfilter_call *call);
 
 /* call.c */
 struct bpfilter_call *bpfilter_call_new(struct net *net,
 					const struct bpfilter_request *req,
 					sockptr_t optval);
+int bpfilter_call_wait(struct bpfilter_call *call);
+bool bpfilter_call_left(const struct bpfilter_call *call);
+void bpfilter_call_end(struct bpfilter_call *call, int status);
 int bpfilter_call_give(struct bpfilter_call *call);
 void bpfilter_call_put(struct bpfilter_call *call);
 int bpfilter_call_reserve(struct bpfilter_call *call, size_t size);
@@ -95,7 +115,8 @@ int bpfilter_call_answer(struct bpfilter_call *call,
 int bpfilter_mailbox_init(const void *elf, size_t len);
 void bpfilter_mailbox_exit(void);
 int bpfilter_mailbox_start(void);
-int bpfilter_mailbox_request(struct bpfilter_call *call);
+void bpfilter_mailbox_submit(struct bpfilter_call *call);
+void bpfilter_mailbox_audit(const struct bpfilter_call *call);
 
 /* transaction.c */
 void bpfilter_transaction_begin(struct pid *helper, struct bpfilter_call *call);

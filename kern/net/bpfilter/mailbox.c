@@ -2,40 +2,41 @@
 /*
  * mailbox.c - the helper's life, and one request at a time through its pipes
  *
- * Owns: the helper process, the two pipes, who is served next, and the time that
- * an answer may take.
+ * Owns: the helper process, the two pipes, the worker that uses them, who is
+ * served next, and the time that an answer may take.
  *
  * Promises: a caller gets the answer to its own request or an error, never
  * another caller's answer: pipes that may still carry one are dropped together
  * with the process behind them. No request takes longer than TIMEOUT, whatever it
  * is about. Of the user namespaces that have calls waiting each is served in
- * turn, however many it has. A caller that is killed need not wait: its request,
- * if the helper has it, is seen to its end without it. A status that is not 0 or
- * a negative errno reaches nobody.
+ * turn, however many it has. A status that is not 0 or a negative errno reaches
+ * nobody. No request is in progress while the machine goes to sleep.
  *
  * Leaves to others: what a request means, who may make one (sockopt.c), and the
- * caller's memory (call.c): nothing here waits for that.
+ * caller, which waits in call.c.
  *
- * The pipes are read and written in the context of the caller, with the kernel's
- * credentials: a security module that denies the caller a pipe must not end the
- * helper. The kernel's ends never block; waiting is done on the pipe's wait queue.
+ * All of it is done by the worker, never by a caller's process: one that is
+ * killed, frozen or hardly given a CPU while its request is in progress would hold
+ * up everybody else. Nor is a security module asked whether the caller may use a
+ * pipe, or a signal sent to it when the helper has died.
  */
 #define pr_fmt(fmt) "bpfilter: " fmt
 
 #include <linux/bpfilter.h>
 #include <linux/completion.h>
 #include <linux/cred.h>
+#include <linux/err.h>
 #include <linux/fs.h>
 #include <linux/jiffies.h>
+#include <linux/kthread.h>
 #include <linux/list.h>
+#include <linux/notifier.h>
 #include <linux/poll.h>
 #include <linux/sched/signal.h>
-#include <linux/signal.h>
 #include <linux/spinlock.h>
-#include <linux/user_namespace.h>
+#include <linux/suspend.h>
 #include <linux/usermode_driver.h>
 #include <linux/wait.h>
-#include <linux/workqueue.h>
 #include "internal.h"
 
 /* How long an answer may take. */
@@ -46,44 +47,36 @@
 /* How often it looks: what wakes it comes a moment before the helper is gone. */
 #define EXIT_LOOK	msecs_to_jiffies(10)
 
+static void serve(struct kthread_work *work);
+
 /*
- * @serving is the call that the helper works on, or is started for; NULL where
- * nobody is served. Who is, owns @helper, and gives it on. @turns are the calls
- * that wait: one for each user namespace, in the order of their turns, with all
- * others of the same namespace as its followers.
+ * @turns are the calls that wait: one for each user namespace, in the order of
+ * their turns, with all others of the same namespace as its followers. @work
+ * serves them, until there is none left.
  */
 static struct {
-	spinlock_t lock; /* protects all of it, and the calls' own places in it */
-	struct bpfilter_call *serving;
+	spinlock_t lock; /* protects @turns, @asleep and the calls' places */
 	struct list_head turns;
-} queue = {
-	.lock = __SPIN_LOCK_UNLOCKED(queue.lock),
-	.turns = LIST_HEAD_INIT(queue.turns),
-};
-
-/* With which pipes are used. */
-static const struct cred *mailbox_cred;
-
-static void see_to_end(struct work_struct *work);
-
-/* A request whose caller was killed. @serving names it, so there is one. */
-static struct {
-	struct work_struct work;
-	struct bpfilter_call *call;
-	unsigned long end;
-} orphan = {
-	.work = __WORK_INITIALIZER(orphan.work, see_to_end),
+	bool asleep; /* nobody is served */
+	bool closed; /* nobody is served any more; written before a flush */
+	struct kthread_worker *worker;
+	struct kthread_work work;
+} mailbox = {
+	.lock = __SPIN_LOCK_UNLOCKED(mailbox.lock),
+	.turns = LIST_HEAD_INIT(mailbox.turns),
+	.work = KTHREAD_WORK_INIT(mailbox.work, serve),
 };
 
 /*
- * Between init and exit @wd holds the ELF in a tmpfs of its own. @tgid is NULL
- * while there is no helper, and the pipes are valid only while it is not.
+ * The worker's, but for init and exit, between which @wd holds the ELF in a tmpfs
+ * of its own. @tgid is NULL while there is no helper, and the pipes are valid only
+ * while it is not.
  */
 static struct umd_info helper = {
 	.driver_name = "bpfilter_umh",
 };
 
-/* What wakes the caller that waits for an answer. */
+/* What wakes the worker that waits for an answer. */
 struct reply_wait {
 	poll_table table;
 	wait_queue_entry_t entry;
@@ -132,36 +125,9 @@ static bool helper_usable(void)
 	return !dying && !vfs_poll(helper.pipe_from_umh, NULL);
 }
 
-/*
- * Writing to a pipe without a reader sends SIGPIPE to the writer, here the
- * client: it must not die because the helper did.
- */
 static int write_request(const struct bpfilter_request *req)
 {
-	/* A task's own sighand stays as long as it runs. */
-	struct sighand_struct *sighand = unrcu_pointer(current->sighand);
-	const struct cred *old_cred;
-	sigset_t pipe, others, old;
-	kernel_siginfo_t info;
-	bool was_pending;
-	enum pid_type type;
-	ssize_t n;
-
-	siginitset(&pipe, sigmask(SIGPIPE));
-	siginitsetinv(&others, sigmask(SIGPIPE));
-	sigprocmask(SIG_BLOCK, &pipe, &old);
-	was_pending = sigismember(&current->pending.signal, SIGPIPE);
-
-	old_cred = override_creds(mailbox_cred);
-	n = kernel_write(helper.pipe_to_umh, req, sizeof(*req), NULL);
-	revert_creds(old_cred);
-
-	if (n == -EPIPE && !was_pending) {
-		spin_lock_irq(&sighand->siglock);
-		dequeue_signal(&others, &info, &type);
-		spin_unlock_irq(&sighand->siglock);
-	}
-	sigprocmask(SIG_SETMASK, &old, NULL);
+	ssize_t n = kernel_write(helper.pipe_to_umh, req, sizeof(*req), NULL);
 
 	if (n != sizeof(*req)) {
 		pr_err_ratelimited("request not written: %zd\n", n);
@@ -170,10 +136,7 @@ static int write_request(const struct bpfilter_request *req)
 	return 0;
 }
 
-/*
- * The writers of a pipe wake only interruptible sleepers, but the caller's
- * sleep must end with no other signal than one that kills: hence a completion.
- */
+/* The ends of the pipes never block: waiting is done on the wait queue. */
 static int reply_wake(wait_queue_entry_t *entry, unsigned int mode, int sync,
 		      void *key)
 {
@@ -192,24 +155,11 @@ static void reply_enqueue(struct file *file, wait_queue_head_t *head,
 	add_wait_queue(head, &wait->entry);
 }
 
-static ssize_t read_pipe(struct bpfilter_reply *reply)
+/* -EAGAIN where none comes in time. */
+static ssize_t wait_for_reply(struct bpfilter_reply *reply)
 {
-	const struct cred *old = override_creds(mailbox_cred);
-	ssize_t n = kernel_read(helper.pipe_from_umh, reply, sizeof(*reply),
-				NULL);
-
-	revert_creds(old);
-	return n;
-}
-
-/*
- * -EAGAIN where @end has come, -ERESTARTSYS where the process is killed before:
- * no helper can answer that.
- */
-static ssize_t wait_for_reply(struct bpfilter_reply *reply, unsigned long end)
-{
+	unsigned long now, end = jiffies + TIMEOUT;
 	struct reply_wait wait = {};
-	unsigned long now;
 	ssize_t n;
 
 	init_completion(&wait.ready);
@@ -218,15 +168,14 @@ static ssize_t wait_for_reply(struct bpfilter_reply *reply, unsigned long end)
 	vfs_poll(helper.pipe_from_umh, &wait.table);
 
 	for (;;) {
-		n = read_pipe(reply);
+		n = kernel_read(helper.pipe_from_umh, reply, sizeof(*reply),
+				NULL);
 		now = jiffies;
 		if (n != -EAGAIN || time_after_eq(now, end))
 			break;
-		if (wait_for_completion_killable_timeout(&wait.ready,
-							 end - now) < 0) {
-			n = -ERESTARTSYS;
-			break;
-		}
+		/* A worker has no signals; so it is no load. */
+		wait_for_completion_interruptible_timeout(&wait.ready,
+							  end - now);
 	}
 
 	remove_wait_queue(wait.head, &wait.entry);
@@ -263,32 +212,16 @@ static int end_request(const struct bpfilter_call *call, ssize_t n,
 	return status;
 }
 
-/* A request has succeeded. Others need not wait for the audit system. */
-static void tell_audit(const struct bpfilter_call *call)
-{
-	if (call->req.is_set || call->req.cmd <= BPFILTER_IPT_SO_GET_ENTRIES)
-		bpfilter_table_used(call->net);
-	if (call->req.is_set && call->req.cmd == BPFILTER_IPT_SO_SET_REPLACE)
-		bpfilter_table_audit(call->entries_before);
-}
-
-/*
- * One request and its answer. -ERESTARTSYS, and it goes on: the process was
- * killed, and @end is when the answer is due.
- */
-static int round_trip(struct bpfilter_call *call, unsigned long *end)
+/* One request and its answer. */
+static int round_trip(struct bpfilter_call *call)
 {
 	struct bpfilter_reply reply = {};
 	ssize_t n;
 
 	bpfilter_transaction_begin(helper.tgid, call);
 	n = write_request(&call->req);
-	if (!n) {
-		*end = jiffies + TIMEOUT;
-		n = wait_for_reply(&reply, *end);
-		if (n == -ERESTARTSYS)
-			return n;
-	}
+	if (!n)
+		n = wait_for_reply(&reply);
 	return end_request(call, n, &reply);
 }
 
@@ -305,7 +238,6 @@ static int helper_start(void)
 	struct bpfilter_call ping = {
 		.req.cmd = BPFILTER_CMD_PING,
 	};
-	unsigned long end;
 	int err;
 
 	err = fork_usermode_driver(&helper);
@@ -321,15 +253,9 @@ static int helper_start(void)
 	pr_info_ratelimited("Loaded bpfilter_umh pid %d\n",
 			    pid_nr(helper.tgid));
 
-	err = round_trip(&ping, &end);
+	err = round_trip(&ping);
 	if (!err)
 		return 0;
-	if (err == -ERESTARTSYS) {
-		/* Whoever comes next starts another one. */
-		helper_stop();
-		bpfilter_transaction_end(false);
-		return -EINTR;
-	}
 	pr_err_ratelimited("helper not ready: %d\n", err);
 	if (helper.tgid)
 		helper_stop();
@@ -353,132 +279,156 @@ static void enqueue(struct bpfilter_call *call)
 	struct bpfilter_call *first;
 
 	INIT_LIST_HEAD(&call->followers);
-	list_for_each_entry(first, &queue.turns, turns) {
+	list_for_each_entry(first, &mailbox.turns, turns) {
 		if (first->cred->user_ns == call->cred->user_ns) {
 			list_add_tail(&call->turns, &first->followers);
 			return;
 		}
 	}
-	list_add_tail(&call->turns, &queue.turns);
+	list_add_tail(&call->turns, &mailbox.turns);
 }
 
-/* Under the lock. The first of its followers takes a first one's place, at @at. */
-static void dequeue(struct bpfilter_call *call, struct list_head *at)
+/*
+ * Under the lock. The first one of all goes, and the next one of its user
+ * namespace comes last.
+ */
+static struct bpfilter_call *dequeue(void)
 {
-	struct bpfilter_call *next;
+	struct bpfilter_call *first, *next;
 
-	next = list_first_entry_or_null(&call->followers, struct bpfilter_call,
-					turns);
+	first = list_first_entry_or_null(&mailbox.turns, struct bpfilter_call,
+					 turns);
+	if (!first)
+		return NULL;
+	list_del(&first->turns);
+	next = list_first_entry_or_null(&first->followers,
+					struct bpfilter_call, turns);
 	if (next) {
 		list_del(&next->turns);
-		list_splice_init(&call->followers, &next->followers);
-		list_add_tail(&next->turns, at);
+		list_splice(&first->followers, &next->followers);
+		list_add_tail(&next->turns, &mailbox.turns);
 	}
-	list_del(&call->turns);
+	return first;
 }
 
-/* The next namespace's call is served; the namespace's next one comes last. */
-static void give_on(void)
+static struct bpfilter_call *next_call(void)
 {
-	struct bpfilter_call *next;
+	struct bpfilter_call *call = NULL;
 
-	spin_lock(&queue.lock);
-	next = list_first_entry_or_null(&queue.turns, struct bpfilter_call,
-					turns);
-	queue.serving = next;
-	if (next) {
-		dequeue(next, &queue.turns);
-		complete(&next->turn);
-	}
-	spin_unlock(&queue.lock);
+	spin_lock(&mailbox.lock);
+	if (!mailbox.asleep)
+		call = dequeue();
+	spin_unlock(&mailbox.lock);
+	return call;
 }
 
-/* Returns when @call is served, or -EINTR when the process is killed before. */
-static int wait_for_turn(struct bpfilter_call *call)
+static int request(struct bpfilter_call *call)
 {
-	bool served;
-
-	init_completion(&call->turn);
-	spin_lock(&queue.lock);
-	served = !queue.serving;
-	if (served)
-		queue.serving = call;
-	else
-		enqueue(call);
-	spin_unlock(&queue.lock);
-	if (served || !wait_for_completion_killable(&call->turn))
-		return 0;
-
-	spin_lock(&queue.lock);
-	served = queue.serving == call;
-	if (!served)
-		dequeue(call, &call->turns);
-	spin_unlock(&queue.lock);
-	if (served)
-		give_on();
-	return -EINTR;
-}
-
-static void see_to_end(struct work_struct *work)
-{
-	struct bpfilter_call *call = orphan.call;
-	struct bpfilter_reply reply = {};
 	int err;
 
-	err = end_request(call, wait_for_reply(&reply, orphan.end), &reply);
-	give_on();
-	if (!err)
-		tell_audit(call);
-	bpfilter_call_put(call);
+	/* As if the module had gone before the call was made. */
+	if (READ_ONCE(mailbox.closed))
+		return -ENOPROTOOPT;
+	err = helper_ensure();
+	return err ? err : round_trip(call);
+}
+
+static void serve(struct kthread_work *work)
+{
+	struct bpfilter_call *call;
+
+	while ((call = next_call())) {
+		if (bpfilter_call_left(call))
+			bpfilter_call_put(call);
+		else
+			bpfilter_call_end(call, request(call));
+	}
 }
 
 /**
- * bpfilter_mailbox_request() - have the helper answer a client's request
- * @call: the client's call
+ * bpfilter_mailbox_submit() - have the helper answer a client's call
+ * @call: the call, which bpfilter_call_end() is told of when it is answered
  *
- * Starts the helper if there is none.
- *
- * Context: the client's process. Waits for its turn and for the answer killably.
- * A request that the helper has when its caller is killed is carried out or not
- * as any other.
- * Return: the helper's status (0 or a negative errno); -EINTR, killed while
- * waiting; -ETIMEDOUT, no answer in time; -EFAULT, the helper failed.
+ * Starts the helper if there is none. A call that its caller has left before its
+ * turn comes is forgotten; later, it is carried out or not as any other.
  */
-int bpfilter_mailbox_request(struct bpfilter_call *call)
+void bpfilter_mailbox_submit(struct bpfilter_call *call)
 {
-	unsigned long end;
-	int err;
+	refcount_inc(&call->refs);
+	spin_lock(&mailbox.lock);
+	enqueue(call);
+	spin_unlock(&mailbox.lock);
+	kthread_queue_work(mailbox.worker, &mailbox.work);
+}
 
-	err = wait_for_turn(call);
-	if (err)
-		return err;
-	err = helper_ensure();
-	if (!err) {
-		err = round_trip(call, &end);
-		if (err == -ERESTARTSYS) {
-			refcount_inc(&call->refs);
-			orphan.call = call;
-			orphan.end = end;
-			queue_work(system_long_wq, &orphan.work);
-			return -EINTR;
-		}
-	}
-	give_on();
-	if (!err)
-		tell_audit(call);
-	return err;
+/**
+ * bpfilter_mailbox_audit() - tell the audit system of a call that has succeeded
+ * @call: the call
+ *
+ * Context: the client's process, of which the records speak. May wait for the
+ * audit system.
+ */
+void bpfilter_mailbox_audit(const struct bpfilter_call *call)
+{
+	if (call->req.is_set || call->req.cmd <= BPFILTER_IPT_SO_GET_ENTRIES)
+		bpfilter_table_used(call->net);
+	if (call->req.is_set && call->req.cmd == BPFILTER_IPT_SO_SET_REPLACE)
+		bpfilter_table_audit(call->entries_before);
+}
+
+/* --- start, sleep and end ---------------------------------------------------- */
+
+/*
+ * A helper that is frozen does not answer: the last request ends before anything
+ * is frozen, and the next one begins when nothing is any more. Callers wait
+ * freezably.
+ */
+static int sleep_or_wake(struct notifier_block *block, unsigned long event,
+			 void *unused)
+{
+	bool asleep = event == PM_SUSPEND_PREPARE ||
+		      event == PM_HIBERNATION_PREPARE ||
+		      event == PM_RESTORE_PREPARE;
+
+	spin_lock(&mailbox.lock);
+	mailbox.asleep = asleep;
+	spin_unlock(&mailbox.lock);
+	if (asleep)
+		kthread_flush_work(&mailbox.work);
+	else
+		kthread_queue_work(mailbox.worker, &mailbox.work);
+	return NOTIFY_OK;
+}
+
+static struct notifier_block pm_block = {
+	.notifier_call = sleep_or_wake,
+};
+
+struct start {
+	struct kthread_work work;
+	int err;
+};
+
+static void start(struct kthread_work *work)
+{
+	container_of(work, struct start, work)->err = helper_ensure();
 }
 
 /**
  * bpfilter_mailbox_start() - start the helper and hear from it
  *
- * Context: no request may come before this returns.
- * Return: 0 when it has answered, -ETIMEDOUT when it did not in time, -EINTR when
- * the process was killed, -EFAULT for any other failure. Then there is no helper.
+ * Context: no call may come before this returns.
+ * Return: 0 when it has answered, -ETIMEDOUT when it did not in time, -EFAULT for
+ * any other failure. Then there is no helper.
  */
 int bpfilter_mailbox_start(void)
 {
-	return helper_ensure();
+	struct start first;
+
+	kthread_init_work(&first.work, start);
+	kthread_queue_work(mailbox.worker, &first.work);
+	kthread_flush_work(&first.work);
+	return first.err;
 }
 
 /**
@@ -492,27 +442,40 @@ int bpfilter_mailbox_init(const void *elf, size_t len)
 {
 	int err;
 
-	mailbox_cred = prepare_kernel_cred(&init_task);
-	if (!mailbox_cred)
-		return -ENOMEM;
+	mailbox.worker = kthread_create_worker(0, "bpfilter");
+	if (IS_ERR(mailbox.worker))
+		return PTR_ERR(mailbox.worker);
 	err = umd_load_blob(&helper, elf, len);
 	if (err)
-		put_cred(mailbox_cred);
+		goto worker;
+	err = register_pm_notifier(&pm_block);
+	if (err)
+		goto blob;
+	return 0;
+
+blob:
+	umd_unload_blob(&helper);
+worker:
+	kthread_destroy_worker(mailbox.worker);
 	return err;
 }
 
 /**
  * bpfilter_mailbox_exit() - kill the helper and forget its executable
  *
- * Context: sleeps until the helper is gone. No request may be in progress and
- * none may come.
+ * Calls that wait for their turn are answered with -ENOPROTOOPT.
+ *
+ * Context: sleeps until the helper is gone. No call may come any more.
  */
 void bpfilter_mailbox_exit(void)
 {
 	unsigned long end = jiffies + EXIT_TIMEOUT;
 	struct pid *pid;
 
-	flush_work(&orphan.work);
+	unregister_pm_notifier(&pm_block);
+	WRITE_ONCE(mailbox.closed, true);
+	sleep_or_wake(&pm_block, PM_POST_SUSPEND, NULL);
+	kthread_destroy_worker(mailbox.worker);
 	if (helper.tgid) {
 		pid = get_pid(helper.tgid);
 		helper_stop();
@@ -524,5 +487,4 @@ void bpfilter_mailbox_exit(void)
 		put_pid(pid);
 	}
 	umd_unload_blob(&helper);
-	put_cred(mailbox_cred);
 }

@@ -66,7 +66,7 @@ static bool module_serves(void)
 
 	idx = srcu_read_lock(&bpfilter_srcu);
 	ops = srcu_dereference(bpfilter_ops, &bpfilter_srcu);
-	serves = ops && ops->request;
+	serves = ops && ops->submit;
 	srcu_read_unlock(&bpfilter_srcu, idx);
 	return serves;
 }
@@ -90,7 +90,29 @@ static int ensure_loaded(void)
 	return serves ? 0 : -ENOPROTOOPT;
 }
 
-/* The module may have gone since the call was made. */
+/**
+ * bpfilter_call_audit() - tell the audit system of a call that has succeeded
+ * @call: the call
+ *
+ * Context: the client's process, of which the records speak, if it is still there.
+ * May wait for the audit system.
+ */
+void bpfilter_call_audit(const struct bpfilter_call *call)
+{
+	const struct bpfilter_ops *ops;
+	int idx;
+
+	idx = srcu_read_lock(&bpfilter_srcu);
+	ops = srcu_dereference(bpfilter_ops, &bpfilter_srcu);
+	if (ops && ops->audit)
+		ops->audit(call);
+	srcu_read_unlock(&bpfilter_srcu, idx);
+}
+
+/*
+ * The module may have gone since the call was made, and may go while the caller
+ * waits for its answer.
+ */
 static int module_request(struct bpfilter_call *call)
 {
 	const struct bpfilter_ops *ops;
@@ -99,9 +121,16 @@ static int module_request(struct bpfilter_call *call)
 
 	idx = srcu_read_lock(&bpfilter_srcu);
 	ops = srcu_dereference(bpfilter_ops, &bpfilter_srcu);
-	if (ops && ops->request)
-		err = ops->request(call);
+	if (ops && ops->submit) {
+		ops->submit(call);
+		err = 0;
+	}
 	srcu_read_unlock(&bpfilter_srcu, idx);
+	if (err)
+		return err;
+	err = bpfilter_call_wait(call);
+	if (!err)
+		bpfilter_call_audit(call);
 	return err;
 }
 
