@@ -35,7 +35,7 @@ struct sock;
 struct bpfilter_ops {
 	void (*submit)(struct bpfilter_call *call);
 	void (*audit)(const struct bpfilter_call *call);
-	int (*revision)(const char __user *optval, int len, bool is_target);
+	int (*revision)(struct bpfilter_call *call);
 	int (*private_set)(int optname, sockptr_t optval, unsigned int optlen);
 	int (*private_get)(int optname, char __user *optval,
 			   int __user *optlen);

@@ -17,8 +17,8 @@
  */
 #define pr_fmt(fmt) "bpfilter: " fmt
 
+#include <linux/bpfilter.h>
 #include <linux/ip.h>
-#include <linux/kmod.h>
 #include <linux/list.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
@@ -27,6 +27,8 @@
 #include <linux/netfilter/xt_cgroup.h>
 #include <linux/netfilter/xt_tcpudp.h>
 #include <linux/netfilter_ipv4/ip_tables.h>
+#include <linux/nsproxy.h>
+#include <linux/sched.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -230,36 +232,60 @@ void bpfilter_extensions_forget(void)
 		kfree(one);
 }
 
+/*
+ * Whether the caller is to load the module that would have @name, and to make its
+ * call anew: it does so once for each name. Here, in the helper's process, others
+ * would wait for modprobe, and the helper has only so much time.
+ */
+static bool caller_may_load(struct bpfilter_call *call, const char *name)
+{
+	if (!IS_ENABLED(CONFIG_NETFILTER_XTABLES) ||
+	    !strcmp(call->module, name))
+		return false;
+	strscpy(call->module, name, sizeof(call->module));
+	call->load = true;
+	return true;
+}
+
+/*
+ * What xt_request_find_match() and xt_request_find_target() would say, when the
+ * caller has loaded what there is.
+ */
+static int find(struct bpfilter_call *call, u8 family, const char *name,
+		u8 revision, bool is_target)
+{
+	if (!have_revision(family, name, revision, is_target))
+		return 0;
+	if (caller_may_load(call, name))
+		return -EAGAIN;
+	/* Of another revision they tell only if it is of no family. */
+	return have_revision(NFPROTO_UNSPEC, name, revision, is_target) ==
+	       -EPROTONOSUPPORT ? -EPROTOTYPE : -ENOENT;
+}
+
 /**
  * bpfilter_extensions_revision() - GET_REVISION_MATCH and _TARGET of IPv4
- * @optval: the caller's struct xt_get_revision
- * @len: its length
- * @is_target: which of the two
+ * @call: the call, which the helper has answered with -ENOENT
  *
- * Return: 0 or the negative errno that ip_tables gives.
+ * Return: 0 or the negative errno that ip_tables gives, if @call.load is not set.
  */
-int bpfilter_extensions_revision(const char __user *optval, int len,
-				 bool is_target)
+int bpfilter_extensions_revision(struct bpfilter_call *call)
 {
+	bool is_target = call->req.cmd == BPFILTER_IPT_SO_GET_REVISION_TARGET;
 	const u8 family = NFPROTO_IPV4;
 	struct xt_get_revision rev;
 	bool named = false;
 	int err;
 
-	if (len != sizeof(rev))
-		return -EINVAL;
-	if (copy_from_user(&rev, optval, sizeof(rev)))
-		return -EFAULT;
+	memcpy(&rev, call->optval.head, sizeof(rev));
 	rev.name[sizeof(rev.name) - 1] = '\0';
 
 	if (is_target &&
 	    bpfilter_builtin_find(family, rev.name, rev.revision, &named))
 		return 0;
 	err = have_revision(family, rev.name, rev.revision, is_target);
-	if (err == -ENOENT) {
-		request_module("ipt_%s", rev.name);
-		err = have_revision(family, rev.name, rev.revision, is_target);
-	}
+	if (err == -ENOENT)
+		caller_may_load(call, rev.name);
 	return err == -ENOENT && named ? -EPROTONOSUPPORT : err;
 }
 
@@ -317,10 +343,10 @@ static void free_target(struct extension *ext,
 	module_put(par.target->me);
 }
 
-static int check_match(struct extension *ext,
+static int check_match(struct extension *ext, struct bpfilter_call *call,
 		       const struct bpfilter_extensions *all,
 		       const struct ipt_entry *e,
-		       const struct xt_entry_match *m, bool same_cgroup_ns)
+		       const struct xt_entry_match *m)
 {
 	unsigned int size = m->u.user.match_size - sizeof(*m);
 	struct xt_mtchk_param par = {
@@ -333,12 +359,16 @@ static int check_match(struct extension *ext,
 	};
 	int err;
 
-	ext->match = request_match(all->desc->family, m->u.user.name,
+	err = find(call, par.family, m->u.user.name, m->u.user.revision, false);
+	if (err)
+		return err;
+	ext->match = request_match(par.family, m->u.user.name,
 				   m->u.user.revision);
 	if (IS_ERR(ext->match))
 		return PTR_ERR(ext->match);
 	par.match = ext->match;
-	if (asks_process(ext, size, same_cgroup_ns))
+	if (asks_process(ext, size, call->cgroup_ns ==
+			 current->nsproxy->cgroup_ns))
 		err = -ENOENT;
 	else
 		err = check_match_par(&par, size, &e->ip);
@@ -374,7 +404,7 @@ static int translate_matches(struct ipt_entry *e)
 	return 0;
 }
 
-static int check_target(struct extension *ext,
+static int check_target(struct extension *ext, struct bpfilter_call *call,
 			const struct bpfilter_extensions *all,
 			struct ipt_entry *e, const struct xt_entry_match *t)
 {
@@ -400,6 +430,9 @@ static int check_target(struct extension *ext,
 		par.target = ext->target;
 		return bpfilter_builtin_check(&par, size);
 	}
+	err = find(call, par.family, name, revision, true);
+	if (err)
+		return err;
 	ext->target = request_target(par.family, name, revision);
 	if (IS_ERR(ext->target))
 		return PTR_ERR(ext->target);
@@ -529,18 +562,17 @@ static int give_data(const struct extension *ext, u8 __user *to)
 /**
  * bpfilter_extensions_add() - find a match or target, and check it
  * @all: the instances so far, NULL before the first
- * @net: the namespace that the rule is for
- * @same_cgroup_ns: whether the helper sees the caller's control groups
+ * @call: the call that has brought the rule
  * @asked: where in the helper's memory it is
  *
  * A match and a target have the same layout as far as it is read here.
  *
- * Context: the helper's process; sleeps, and may load a module.
+ * Context: the helper's process, under the transaction's lock; sleeps.
  * Return: the number of the instance, or the negative errno that ip_tables gives
- * for such a rule.
+ * for such a rule; with @call.load set, -EAGAIN.
  */
-int bpfilter_extensions_add(struct bpfilter_extensions **all, struct net *net,
-			    bool same_cgroup_ns,
+int bpfilter_extensions_add(struct bpfilter_extensions **all,
+			    struct bpfilter_call *call,
 			    const struct bpfilter_extension *asked)
 {
 	const struct bpfilter_table_desc *desc;
@@ -563,7 +595,7 @@ int bpfilter_extensions_add(struct bpfilter_extensions **all, struct net *net,
 	err = -ENOENT;
 	if (strnlen(m->u.user.name, NAME_MAX_LEN) == NAME_MAX_LEN)
 		goto free_entry;
-	err = make_room(all, net, desc);
+	err = make_room(all, call->net, desc);
 	if (err)
 		goto free_entry;
 
@@ -576,9 +608,9 @@ int bpfilter_extensions_add(struct bpfilter_extensions **all, struct net *net,
 	memcpy(ext->data, m->data, size);
 	ext->is_target = asked->offset == e->target_offset;
 	if (ext->is_target)
-		err = check_target(ext, *all, e, m);
+		err = check_target(ext, call, *all, e, m);
 	else
-		err = check_match(ext, *all, e, m, same_cgroup_ns);
+		err = check_match(ext, call, *all, e, m);
 	if (err)
 		goto free_ext;
 	if (give_data(ext, data)) {

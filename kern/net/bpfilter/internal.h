@@ -26,6 +26,7 @@
 #include <linux/types.h>
 #include <linux/workqueue.h>
 #include "msgfmt.h"
+#include <uapi/linux/netfilter/x_tables.h>
 
 struct bpf_map;
 struct bpf_prog;
@@ -65,12 +66,15 @@ extern const char _binary_net_bpfilter_bpfilter_umh_end[];
  * @optval: what the helper gets of the caller's memory
  * @file: the file for it, or NULL
  * @answers: what the helper has put down. Until ENDED this and what follows, down
- *	to @entries_before, is under the transaction's lock; then it is the caller's
+ *	to @module, is under the transaction's lock; then it is the caller's
  * @answered: how many bytes of it there are
  * @to: where in the caller's memory it goes
  * @entries_before: of the table that a REPLACE has replaced
  * @turns: among the first of each user namespace, or those behind a first one;
  *	this and @followers under the mailbox's lock
+ * @load: the call has failed, for want of @module: it is to be made anew, when
+ *	that is loaded
+ * @module: the match or target that it needs, or that was loaded for it before
  * @followers: of a first one, those of the same user namespace behind it
  * @late: the audit record, where the caller has LEFT
  */
@@ -92,6 +96,8 @@ struct bpfilter_call {
 	u32 entries_before;
 	struct list_head turns;
 	struct list_head followers;
+	bool load;
+	char module[XT_EXTENSION_MAXNAMELEN];
 	struct work_struct late;
 };
 
@@ -142,6 +148,7 @@ static inline bool bpfilter_transaction_held(void)
  */
 struct bpfilter_table_desc {
 	u8 family;
+bool bpfilter_transaction_loads(void);
 	u8 table;
 	const char *name;
 	unsigned int hooks;
@@ -251,16 +258,15 @@ int bpfilter_proc_set(int optname, sockptr_t optval, unsigned int optlen);
 void bpfilter_proc_exit(void);
 
 /* extensions.c */
-int bpfilter_extensions_add(struct bpfilter_extensions **all, struct net *net,
-			    bool same_cgroup_ns,
+int bpfilter_extensions_add(struct bpfilter_extensions **all,
+			    struct bpfilter_call *call,
 			    const struct bpfilter_extension *asked);
 void bpfilter_extensions_free(struct bpfilter_extensions *all);
 const struct bpfilter_table_desc *
 bpfilter_extensions_table(const struct bpfilter_extensions *all);
 void bpfilter_extensions_show(struct seq_file *seq, bool targets);
 void bpfilter_extensions_forget(void);
-int bpfilter_extensions_revision(const char __user *optval, int len,
-				 bool is_target);
+int bpfilter_extensions_revision(struct bpfilter_call *call);
 
 enum bpfilter_called {
 	BPFILTER_CALLED_VERDICT,	/* there is a verdict */

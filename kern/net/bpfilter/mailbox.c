@@ -171,6 +171,9 @@ static ssize_t wait_for_reply(struct bpfilter_reply *reply)
 		n = kernel_read(helper.pipe_from_umh, reply, sizeof(*reply),
 				NULL);
 		now = jiffies;
+		if (n == -EAGAIN && time_after_eq(now, end) &&
+		    bpfilter_transaction_loads())
+			end = now + TIMEOUT;
 		if (n != -EAGAIN || time_after_eq(now, end))
 			break;
 		/* A worker has no signals; so it is no load. */

@@ -134,10 +134,41 @@ static int module_request(struct bpfilter_call *call)
 	return err;
 }
 
+/* What the helper does not know x_tables may. */
+static int ask_x_tables(struct bpfilter_call *call)
+{
+	const struct bpfilter_ops *ops;
+	int err = -ENOENT;
+	int idx;
+
+	idx = srcu_read_lock(&bpfilter_srcu);
+	ops = srcu_dereference(bpfilter_ops, &bpfilter_srcu);
+	if (ops && ops->revision)
+		err = ops->revision(call);
+	srcu_read_unlock(&bpfilter_srcu, idx);
+	return err;
+}
+
+static int carry_out(struct bpfilter_call *call)
+{
+	int err = module_request(call);
+
+	if (err == -ENOENT && !call->req.is_set &&
+	    call->req.cmd >= BPFILTER_IPT_SO_GET_REVISION_MATCH)
+		err = ask_x_tables(call);
+	if (!err)
+		err = bpfilter_call_give(call);
+	return err;
+}
+
 /*
  * One call of a client whose option is in range and who may use it. Without a
  * module ip_tables is to answer, also what the helper would misread: 32-bit
  * layouts.
+ *
+ * Where a match or target is not there its module is loaded here, when nothing is
+ * in progress: nobody else waits for modprobe. The client's memory is read anew
+ * then, as the helper has changed the copy.
  */
 static int client_call(struct sock *sk, int cmd, bool is_set,
 		       sockptr_t optval, unsigned int optlen)
@@ -151,7 +182,9 @@ static int client_call(struct sock *sk, int cmd, bool is_set,
 		.cmd = cmd,
 		.pid = task_pid_nr(current),
 	};
+	char module[sizeof_field(struct bpfilter_call, module)] = "";
 	struct bpfilter_call *call;
+	bool load;
 	int err;
 
 	err = ensure_loaded();
@@ -160,35 +193,26 @@ static int client_call(struct sock *sk, int cmd, bool is_set,
 	if (in_compat_syscall() && compat_differs(cmd, is_set))
 		return -EOPNOTSUPP;
 
-	call = bpfilter_call_new(sock_net(sk), &req, optval);
-	if (IS_ERR(call))
-		return PTR_ERR(call);
-	err = module_request(call);
-	if (!err)
-		err = bpfilter_call_give(call);
-	bpfilter_call_put(call);
+	do {
+		call = bpfilter_call_new(sock_net(sk), &req, optval);
+		if (IS_ERR(call))
+			return PTR_ERR(call);
+		memcpy(call->module, module, sizeof(module));
+		err = carry_out(call);
+		/* One that was left may still be in progress. */
+		load = err && err != -EINTR && call->load;
+		if (load)
+			memcpy(module, call->module, sizeof(module));
+		bpfilter_call_put(call);
+		if (load)
+			request_module("ipt_%s", module);
+	} while (load);
 	return err;
 }
 
 static bool permitted(const struct sock *sk)
 {
 	return ns_capable(sock_net(sk)->user_ns, CAP_NET_ADMIN);
-}
-
-/* What the helper does not know x_tables may. */
-static int ask_x_tables(int optname, char __user *optval, int len)
-{
-	const struct bpfilter_ops *ops;
-	int err = -ENOENT;
-	int idx;
-
-	idx = srcu_read_lock(&bpfilter_srcu);
-	ops = srcu_dereference(bpfilter_ops, &bpfilter_srcu);
-	if (ops && ops->revision)
-		err = ops->revision(optval, len, optname ==
-				    BPFILTER_IPT_SO_GET_REVISION_TARGET);
-	srcu_read_unlock(&bpfilter_srcu, idx);
-	return err;
 }
 
 /**
@@ -259,8 +283,6 @@ int bpfilter_ip_getsockopt(struct sock *sk, int optname, char __user *optval,
 	if (!permitted(sk))
 		return -EPERM;
 	err = client_call(sk, optname, false, USER_SOCKPTR(optval), len);
-	if (err == -ENOENT && optname >= BPFILTER_IPT_SO_GET_REVISION_MATCH)
-		err = ask_x_tables(optname, optval, len);
 	if (!err && put_user(len, optlen))
 		return -EFAULT;
 	return err;

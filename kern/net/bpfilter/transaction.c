@@ -15,9 +15,9 @@
 #include <linux/cred.h>
 #include <linux/fcntl.h>
 #include <linux/file.h>
+#include <linux/jiffies.h>
 #include <linux/mutex.h>
 #include <linux/netfilter/x_tables.h>
-#include <linux/nsproxy.h>
 #include <linux/pid.h>
 #include <linux/sched/signal.h>
 #include <linux/uaccess.h>
@@ -31,9 +31,10 @@
  * until the end, longer than its caller if need be. @extensions are what
  * the rules need of x_tables, until COMMIT gives them to a generation.
  * @gen is what was committed then, if anything was, and @old what to go back to.
- * All of it is protected by @lock, taken by the caller's process at both ends and
+ * All of it is protected by @lock, taken by the mailbox's worker at both ends and
  * by the helper for each option. @helper is also read without it, so that nobody
- * else gets as far as the lock, which the helper may hold for long.
+ * else gets as far as the lock, which the helper may hold for long; and so is
+ * @checks, since when the helper is in the check of an extension, in jiffies.
  */
 static struct {
 	struct mutex lock; /* protects all of it */
@@ -42,6 +43,7 @@ static struct {
 	struct bpfilter_extensions *extensions;
 	struct generation *gen;
 	struct generation *old;
+	unsigned long checks; /* 0 while it is in none */
 } transaction = {
 	.lock = __MUTEX_INITIALIZER(transaction.lock),
 };
@@ -57,6 +59,26 @@ void bpfilter_transaction_begin(struct pid *helper, struct bpfilter_call *call)
 	WRITE_ONCE(transaction.helper, get_pid(helper));
 	transaction.call = call;
 	mutex_unlock(&transaction.lock);
+}
+
+/* What no check takes that does not load a module, and none that does. */
+#define LOAD_MIN	HZ
+#define LOAD_MAX	(60 * HZ)
+
+/**
+ * bpfilter_transaction_loads() - whether the helper waits for a module
+ *
+ * Some extensions load another module when they are checked (physdev), whose time
+ * is not the helper's.
+ *
+ * Return: true if it is so.
+ */
+bool bpfilter_transaction_loads(void)
+{
+	unsigned long since = READ_ONCE(transaction.checks);
+
+	return since && time_after(jiffies, since + LOAD_MIN) &&
+	       time_before(jiffies, since + LOAD_MAX);
 }
 
 #ifdef CONFIG_LOCKDEP
@@ -256,12 +278,12 @@ static int add_extension(sockptr_t optval, unsigned int optlen)
 		return -EINVAL;
 	if (copy_from_sockptr(&asked, optval, sizeof(asked)))
 		return -EFAULT;
-	/* It is the caller's rule: what it loads and looks up it may do or not. */
+	/* It is the caller's rule: it may look up what it does. */
+	WRITE_ONCE(transaction.checks, jiffies | 1);
 	old = override_creds(call->cred);
-	ret = bpfilter_extensions_add(&transaction.extensions, call->net,
-				      call->cgroup_ns ==
-				      current->nsproxy->cgroup_ns, &asked);
+	ret = bpfilter_extensions_add(&transaction.extensions, call, &asked);
 	revert_creds(old);
+	WRITE_ONCE(transaction.checks, 0);
 	return ret;
 }
 
