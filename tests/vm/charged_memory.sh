@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# The memory of a table is charged to the cgroup of who made it. One that may have
-# no more gets an error, and is alone with it.
+# The memory of a table, its programs and maps is charged to the cgroup of who
+# made it. One that may have no more gets an error, and is alone with it.
 #
 # kernel: y
 # timeout: 240
@@ -36,13 +36,26 @@ rules=5000
 size=$((rules * 152))
 
 shmem() { sed -n 's/^shmem //p' $group/memory.stat; }
+kernel() { sed -n 's/^kernel //p' $group/memory.stat; }
+# All programs and maps that there are, in bytes.
+objects() {
+	{ bpftool prog show; bpftool map show; } |
+		awk '{ for (i = 1; i < NF; i++) if ($i == "memlock") sum += $(i + 1) } END { print sum + 0 }'
+}
 restore() { # NETWORK
 	sh -c "echo \$\$ >$group/cgroup.procs; exec /usr/sbin/ip netns exec $1 iptables-restore" </tmp/rules
 }
 
 before=$(shmem)
+kernel_before=$(kernel)
+objects_before=$(objects)
 ip netns add one
 restore one
+objects=$(($(objects) - objects_before))
+kernel=$(($(kernel) - kernel_before))
+echo "figure: $kernel bytes of the kernel's charged for programs and maps of $objects"
+[ $objects -gt 0 ]
+[ $kernel -ge $objects ] || { echo "only $kernel bytes charged for programs and maps of $objects"; exit 1; }
 charged=$(($(shmem) - before))
 echo "figure: $charged bytes charged for a table of $size"
 [ $charged -ge $size ] || { echo "only $charged bytes charged for a table of $size"; exit 1; }
@@ -50,6 +63,7 @@ ip netns exec one iptables -S INPUT | tail -n 1 | grep -q DROP
 ip netns del one
 for _ in 1 2 3 4 5 6 7 8 9 10; do [ $(($(shmem) - before)) -ge $size ] || break; sleep 0.5; done
 [ $(($(shmem) - before)) -lt $size ] || { echo "still charged when the table is gone"; exit 1; }
+[ $(($(kernel) - kernel_before)) -lt $objects ] || { echo "still charged when the programs are gone"; exit 1; }
 
 # Room for who makes a table, and for four more.
 limit=$(($(cat $group/memory.peak) + 4 * size))

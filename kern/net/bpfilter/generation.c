@@ -247,6 +247,7 @@ void bpfilter_generation_free(struct generation *gen)
 			fput(gen->file[i]);
 	}
 	bpfilter_extensions_free(gen->extensions);
+	bpfilter_charge_free(gen->charge);
 	kfree(gen);
 }
 
@@ -326,6 +327,21 @@ static int get_programs(struct generation *gen,
 	return get_packets(gen, fds->packets);
 }
 
+static int charge_programs(struct generation *gen, struct mem_cgroup *memcg)
+{
+	const struct bpf_prog *progs[BPFILTER_HOOKS];
+	struct bpfilter_charge *charge;
+	int i;
+
+	for (i = 0; i < BPFILTER_HOOKS; i++)
+		progs[i] = gen->program[i].prog;
+	charge = bpfilter_charge_programs(memcg, progs);
+	if (IS_ERR(charge))
+		return PTR_ERR(charge);
+	gen->charge = charge;
+	return 0;
+}
+
 static int take_numbers(struct generation *gen,
 			const struct bpfilter_generation *fds)
 {
@@ -353,6 +369,7 @@ static int take_numbers(struct generation *gen,
 /**
  * bpfilter_generation_get() - take what the helper commits
  * @fds: descriptors of the current process
+ * @memcg: who pays for the memory
  * @extensions: what the programs ask of x_tables, or NULL; the generation's
  *	from now on, if there is one
  *
@@ -360,6 +377,7 @@ static int take_numbers(struct generation *gen,
  */
 struct generation *
 bpfilter_generation_get(const struct bpfilter_generation *fds,
+			struct mem_cgroup *memcg,
 			struct bpfilter_extensions **extensions)
 {
 	struct generation *gen;
@@ -378,6 +396,8 @@ bpfilter_generation_get(const struct bpfilter_generation *fds,
 		err = get_file_of(gen, FILE_COUNTERS, fds->counters);
 	if (!err)
 		err = get_file_of(gen, FILE_IMAGE, fds->image);
+	if (!err)
+		err = charge_programs(gen, memcg);
 	if (err) {
 		bpfilter_generation_free(gen);
 		return ERR_PTR(err);

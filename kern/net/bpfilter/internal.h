@@ -4,6 +4,7 @@
  *
  *	sockopt.c	the hook point; in the kernel, not in the module
  *	call.c		a client's call: its optval by copy, its answer; likewise
+ *	charge.c	who pays for programs and maps; likewise
  *	bpfilter_kern.c	init and exit
  *	mailbox.c	the helper's life, its pipes, who is served next; a worker
  *	transaction.c	the request in progress and its private options
@@ -25,11 +26,12 @@
 #include <linux/sockptr.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
-#include "msgfmt.h"
 #include <uapi/linux/netfilter/x_tables.h>
+#include "msgfmt.h"
 
 struct bpf_map;
 struct bpf_prog;
+struct bpfilter_charge;
 struct bpfilter_extensions;
 struct cgroup_namespace;
 struct cred;
@@ -70,11 +72,11 @@ extern const char _binary_net_bpfilter_bpfilter_umh_end[];
  * @answered: how many bytes of it there are
  * @to: where in the caller's memory it goes
  * @entries_before: of the table that a REPLACE has replaced
- * @turns: among the first of each user namespace, or those behind a first one;
- *	this and @followers under the mailbox's lock
  * @load: the call has failed, for want of @module: it is to be made anew, when
  *	that is loaded
  * @module: the match or target that it needs, or that was loaded for it before
+ * @turns: among the first of each user namespace, or those behind a first one;
+ *	this and @followers under the mailbox's lock
  * @followers: of a first one, those of the same user namespace behind it
  * @late: the audit record, where the caller has LEFT
  */
@@ -94,10 +96,10 @@ struct bpfilter_call {
 	size_t answered;
 	u64 to;
 	u32 entries_before;
-	struct list_head turns;
-	struct list_head followers;
 	bool load;
 	char module[XT_EXTENSION_MAXNAMELEN];
+	struct list_head turns;
+	struct list_head followers;
 	struct work_struct late;
 };
 
@@ -117,6 +119,25 @@ int bpfilter_call_reserve(struct bpfilter_call *call, size_t size);
 int bpfilter_call_answer(struct bpfilter_call *call,
 			 const struct bpfilter_answer *answer);
 
+/* charge.c */
+#ifdef CONFIG_MEMCG
+struct bpfilter_charge *
+bpfilter_charge_programs(struct mem_cgroup *memcg,
+			 const struct bpf_prog *const *progs);
+void bpfilter_charge_free(struct bpfilter_charge *charge);
+#else
+static inline struct bpfilter_charge *
+bpfilter_charge_programs(struct mem_cgroup *memcg,
+			 const struct bpf_prog *const *progs)
+{
+	return NULL;
+}
+
+static inline void bpfilter_charge_free(struct bpfilter_charge *charge)
+{
+}
+#endif
+
 /* mailbox.c */
 int bpfilter_mailbox_init(const void *elf, size_t len);
 void bpfilter_mailbox_exit(void);
@@ -127,6 +148,7 @@ void bpfilter_mailbox_audit(const struct bpfilter_call *call);
 /* transaction.c */
 void bpfilter_transaction_begin(struct pid *helper, struct bpfilter_call *call);
 void bpfilter_transaction_end(bool success);
+bool bpfilter_transaction_loads(void);
 int bpfilter_private_set(int optname, sockptr_t optval, unsigned int optlen);
 int bpfilter_private_get(int optname, char __user *optval, int __user *optlen);
 #ifdef CONFIG_LOCKDEP
@@ -148,7 +170,6 @@ static inline bool bpfilter_transaction_held(void)
  */
 struct bpfilter_table_desc {
 	u8 family;
-bool bpfilter_transaction_loads(void);
 	u8 table;
 	const char *name;
 	unsigned int hooks;
@@ -189,6 +210,7 @@ struct bpfilter_program {
  * @program: indexed by NF_INET_*; there are programs for all hooks of the table,
  *	or for none
  * @extensions: the same as @program has
+ * @charge: for programs and maps, or NULL
  * @desc: the table that it is for
  * @map: has the memory that @program.packets points to, or NULL
  * @file: what the descriptors named, to make new ones; NULL for no program
@@ -198,6 +220,7 @@ struct bpfilter_program {
 struct generation {
 	struct bpfilter_program program[BPFILTER_HOOKS];
 	struct bpfilter_extensions *extensions;
+	struct bpfilter_charge *charge;
 	const struct bpfilter_table_desc *desc;
 	struct bpf_map *map;
 	struct file *file[FILES];
@@ -230,6 +253,7 @@ void bpfilter_generation_exit(void);
 const struct bpfilter_table_desc *bpfilter_table_desc(u32 family, u32 table);
 struct generation *
 bpfilter_generation_get(const struct bpfilter_generation *fds,
+			struct mem_cgroup *memcg,
 			struct bpfilter_extensions **extensions);
 void bpfilter_generation_free(struct generation *gen);
 int bpfilter_generation_swap(struct net *net, struct generation *gen,

@@ -19,6 +19,7 @@
 #include <linux/mutex.h>
 #include <linux/netfilter/x_tables.h>
 #include <linux/pid.h>
+#include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 #include <linux/user_namespace.h>
@@ -195,7 +196,8 @@ static int commit(sockptr_t optval, unsigned int optlen)
 	err = reserve_counters(transaction.call);
 	if (err)
 		return err;
-	gen = bpfilter_generation_get(&fds, &transaction.extensions);
+	gen = bpfilter_generation_get(&fds, transaction.call->memcg,
+				      &transaction.extensions);
 	if (IS_ERR(gen))
 		return PTR_ERR(gen);
 	err = bpfilter_generation_swap(net, gen, &transaction.old);
@@ -271,18 +273,21 @@ static int add_extension(sockptr_t optval, unsigned int optlen)
 {
 	struct bpfilter_call *call = transaction.call;
 	struct bpfilter_extension asked;
-	const struct cred *old;
+	struct mem_cgroup *old_memcg;
+	const struct cred *old_cred;
 	int ret;
 
 	if (optlen != sizeof(asked))
 		return -EINVAL;
 	if (copy_from_sockptr(&asked, optval, sizeof(asked)))
 		return -EFAULT;
-	/* It is the caller's rule: it may look up what it does. */
+	/* It is the caller's rule: it may look up what it does, and pays. */
 	WRITE_ONCE(transaction.checks, jiffies | 1);
-	old = override_creds(call->cred);
+	old_cred = override_creds(call->cred);
+	old_memcg = set_active_memcg(call->memcg);
 	ret = bpfilter_extensions_add(&transaction.extensions, call, &asked);
-	revert_creds(old);
+	set_active_memcg(old_memcg);
+	revert_creds(old_cred);
 	WRITE_ONCE(transaction.checks, 0);
 	return ret;
 }
