@@ -37,10 +37,12 @@
 #include <linux/preempt.h>
 #include <linux/sched.h>
 #include <linux/skbuff.h>
+#include <linux/swab.h>
 #include <linux/tcp.h>
 #include <linux/time.h>
 #include <linux/timekeeping.h>
 #include <linux/udp.h>
+#include <linux/unaligned.h>
 #include <net/dst.h>
 #include <net/ip.h>
 #include <net/netfilter/nf_conntrack.h>
@@ -49,8 +51,8 @@
 #define FIELD(name)	BIT(BPFILTER_FIELD_##name)
 
 /* What needs a look at the transport header, and at nothing else. */
-#define READS_TRANSPORT	(BPFILTER_READS_TRANSPORT | FIELD(SPORT) | \
-			 FIELD(DPORT) | FIELD(TCP_FLAGS))
+#define READS_HEADER_FIELDS (FIELD(SPORT) | FIELD(DPORT) | FIELD(TCP_FLAGS))
+#define READS_TRANSPORT	(BPFILTER_READS_TRANSPORT | READS_HEADER_FIELDS)
 #define READS_DEVICES	(BPFILTER_READS_IN | BPFILTER_READS_OUT)
 /* All others, which few rules ask for. */
 #define READS_RARE	((BPFILTER_READS_FIELDS | BPFILTER_READS_TIME) & \
@@ -60,87 +62,106 @@
 
 /*
  * How much of the transport header the match for a protocol looks at: a packet
- * that has less is dropped by the rule. 0 where there is no such match.
+ * that has less is dropped by the rule. 0 where there is no such match. Of UDP-Lite
+ * multiport alone asks, for the ports.
  */
-static unsigned int header_len(u8 protocol)
-{
-	switch (protocol) {
-	case IPPROTO_TCP:
-		return sizeof(struct tcphdr);
-	case IPPROTO_UDP:
-	case IPPROTO_ICMP:
-	case IPPROTO_ESP:
-		return 8;
-	case IPPROTO_SCTP:
-	case IPPROTO_DCCP:
-	case IPPROTO_AH:
-		return 12;
-	case IPPROTO_UDPLITE:
-		/* Only multiport knows it, which looks at the ports. */
-		return 4;
-	default:
-		return 0;
-	}
-}
+static const u8 header_len[256] = {
+	[IPPROTO_ICMP] = sizeof(struct icmphdr),
+	[IPPROTO_TCP] = sizeof(struct tcphdr),
+	[IPPROTO_UDP] = sizeof(struct udphdr),
+	[IPPROTO_DCCP] = 12,
+	[IPPROTO_ESP] = 8,
+	[IPPROTO_AH] = 12,
+	[IPPROTO_SCTP] = 12,
+	[IPPROTO_UDPLITE] = 4,
+};
 
-static void set_ports(struct bpfilter_packet *packet, u16 source, u16 dest,
-		      u8 tcp_flags)
+/* How every transport header starts, and where TCP has its flags. */
+struct header {
+	__be16 source;
+	__be16 dest;
+	u8 others[9];
+	u8 tcp_flags;
+};
+
+/* Fields that few rules ask for, as the descriptor has the ports. */
+static void set_fields(struct bpfilter_packet *packet, u16 source, u16 dest,
+		       u8 tcp_flags)
 {
-	packet->descriptor |= (u64)source << BPFILTER_PACKET_SPORT |
-			      (u64)dest << BPFILTER_PACKET_DPORT;
 	packet->field[BPFILTER_FIELD_SPORT] = source;
 	packet->field[BPFILTER_FIELD_DPORT] = dest;
 	packet->field[BPFILTER_FIELD_TCP_FLAGS] = tcp_flags;
 }
 
-/* What the header has, so far as it is there; see struct bpfilter_packet. */
-static void fill_header(struct bpfilter_packet *packet,
-			const struct sk_buff *skb, u8 protocol,
-			unsigned int thoff)
+/* Both at once: what is the higher half in the header is the lower one there. */
+static u64 ports_of(const struct header *header)
 {
-	int there = skb->len - thoff;
-	int asked = header_len(protocol);
-	bool tcp = protocol == IPPROTO_TCP;
-	/* Ports, and the rest of what is read here of TCP. */
-	union {
-		__be16 port[2];
-		u8 byte[14];
-	} copy;
-	const typeof(copy) *header;
+	BUILD_BUG_ON(BPFILTER_PACKET_SPORT + 16 != BPFILTER_PACKET_DPORT);
+	return (u64)swahw32(get_unaligned_be32(header)) <<
+	       BPFILTER_PACKET_SPORT;
+}
 
+/*
+ * A header that is cut off, not in the linear part of the packet, or of no protocol
+ * that a match asks for. What there is of it, as the descriptor has it; see struct
+ * bpfilter_packet.
+ */
+static noinline u64 fill_rare_header(struct bpfilter_packet *packet,
+				     const struct sk_buff *skb, u8 protocol,
+				     unsigned int thoff)
+{
+	bool whole = (int)(skb->len - thoff) >= header_len[protocol];
+	bool tcp = whole && protocol == IPPROTO_TCP;
+	const struct header *header;
+	struct header copy;
+
+	set_fields(packet, 0, 0, 0);
 	packet->header = BPFILTER_HEADER_PRESENT;
 	packet->ports = BPFILTER_HEADER_PRESENT;
-	if (!asked)
-		goto no_ports;
-	if (there < asked) {
+	if (!header_len[protocol])
+		return 0;
+	if (!whole)
 		packet->header = BPFILTER_HEADER_MALFORMED;
-		tcp = false;
-	}
-	header = skb_header_pointer(skb, thoff, tcp ? sizeof(copy.byte) :
-				    sizeof(copy.port), &copy);
+	header = skb_header_pointer(skb, thoff, tcp ? sizeof(copy) :
+				    offsetof(struct header, others), &copy);
 	if (!header) {
 		packet->header = BPFILTER_HEADER_MALFORMED;
 		packet->ports = BPFILTER_HEADER_MALFORMED;
-		goto no_ports;
+		return 0;
 	}
-	if (there >= asked)
-		packet->descriptor |= BPFILTER_PACKET_TRANSPORT;
-	set_ports(packet, ntohs(header->port[0]), ntohs(header->port[1]),
-		  tcp ? header->byte[13] : 0);
-	return;
-
-no_ports:
-	set_ports(packet, 0, 0, 0);
+	set_fields(packet, ntohs(header->source), ntohs(header->dest),
+		   tcp ? header->tcp_flags : 0);
+	return ports_of(header) | (whole ? BPFILTER_PACKET_TRANSPORT : 0);
 }
 
 /* A later fragment has no header, but tcp drops one that starts at byte 8. */
-static void fill_fragment(struct bpfilter_packet *packet, u8 protocol,
-			  unsigned int fragoff)
+static noinline u64 fill_fragment(struct bpfilter_packet *packet, u8 protocol,
+				  unsigned int fragoff)
 {
 	packet->header = protocol == IPPROTO_TCP && fragoff == 1 ?
 			 BPFILTER_HEADER_MALFORMED : BPFILTER_HEADER_ABSENT;
 	packet->ports = BPFILTER_HEADER_ABSENT;
-	set_ports(packet, 0, 0, 0);
+	set_fields(packet, 0, 0, 0);
+	return 0;
+}
+
+/* The same for a header that is there, as it nearly always is. */
+static __always_inline u64 fill_header(struct bpfilter_packet *packet,
+				       const struct sk_buff *skb, u8 protocol,
+				       unsigned int thoff, u32 reads)
+{
+	const struct header *header = (const void *)skb->data + thoff;
+	int there = skb_headlen(skb) - thoff;
+	int asked = header_len[protocol];
+
+	if (unlikely(!asked || there < asked))
+		return fill_rare_header(packet, skb, protocol, thoff);
+	packet->header = BPFILTER_HEADER_PRESENT;
+	packet->ports = BPFILTER_HEADER_PRESENT;
+	if (reads & READS_HEADER_FIELDS)
+		set_fields(packet, ntohs(header->source), ntohs(header->dest),
+			   protocol == IPPROTO_TCP ? header->tcp_flags : 0);
+	return ports_of(header) | BPFILTER_PACKET_TRANSPORT;
 }
 
 /* --- devices ---------------------------------------------------------------- */
@@ -304,20 +325,23 @@ static __always_inline void fill_ipv4(struct bpfilter_packet *packet,
 {
 	const struct iphdr *iph = ip_hdr(skb);
 	unsigned int fragoff = ntohs(iph->frag_off) & IP_OFFSET;
+	unsigned int thoff = iph->ihl * 4;
 	u8 protocol = iph->protocol;
+	u64 descriptor = protocol;
 
 	/* Side by side in the header and as one number in the record. */
 	memcpy(&packet->addresses, &iph->saddr, sizeof(packet->addresses));
-	packet->descriptor = protocol;
 	if (unlikely(fragoff))
-		packet->descriptor |= BPFILTER_PACKET_FRAGMENT;
+		descriptor |= BPFILTER_PACKET_FRAGMENT;
 	if (reads & READS_TRANSPORT) {
-		packet->transport = iph->ihl * 4;
+		packet->transport = thoff;
 		if (unlikely(fragoff))
-			fill_fragment(packet, protocol, fragoff);
+			descriptor |= fill_fragment(packet, protocol, fragoff);
 		else
-			fill_header(packet, skb, protocol, iph->ihl * 4);
+			descriptor |= fill_header(packet, skb, protocol, thoff,
+						  reads);
 	}
+	packet->descriptor = descriptor;
 	if (reads & READS_DEVICES)
 		fill_devices(packet, state);
 	if (reads & READS_RARE)
@@ -427,6 +451,13 @@ static noinline unsigned int run_called(const struct bpfilter_program *program,
 	return ret == BPFILTER_ACCEPT && !packet->hotdrop ? NF_ACCEPT : NF_DROP;
 }
 
+static noinline unsigned int too_deep(void)
+{
+	pr_warn_ratelimited("dropped a packet: %u others wait for it\n",
+			    BPFILTER_LEVELS);
+	return NF_DROP;
+}
+
 static __always_inline unsigned int
 run_first(const struct bpfilter_program *program, u32 level,
 	  struct sk_buff *skb, const struct nf_hook_state *state)
@@ -436,6 +467,8 @@ run_first(const struct bpfilter_program *program, u32 level,
 	struct bpfilter_packet *packet = program->packets + offset;
 	u32 ret;
 
+	if (unlikely(level >= BPFILTER_LEVELS))
+		return too_deep();
 	packet->position = program->position;
 	packet->underflow = program->underflow;
 	packet->answer = BPFILTER_ANSWER_NONE;
@@ -449,13 +482,6 @@ run_first(const struct bpfilter_program *program, u32 level,
 	if (unlikely(ret == BPFILTER_CALL))
 		return run_called(program, level, skb, state);
 	return ret == BPFILTER_ACCEPT ? NF_ACCEPT : NF_DROP;
-}
-
-static noinline unsigned int too_deep(void)
-{
-	pr_warn_ratelimited("dropped a packet: %u others wait for it\n",
-			    BPFILTER_LEVELS);
-	return NF_DROP;
 }
 
 /**
@@ -478,7 +504,6 @@ unsigned int bpfilter_packet_hook(void *priv, struct sk_buff *skb,
 	const struct bpfilter_table *table = priv;
 	/* In a softirq they are off already. */
 	bool process = !softirq_count();
-	const struct bpfilter_program *program;
 	unsigned int verdict = NF_ACCEPT;
 	const struct generation *gen;
 	struct bpfilter_cpu *cpu;
@@ -494,15 +519,9 @@ unsigned int bpfilter_packet_hook(void *priv, struct sk_buff *skb,
 	/* Pairs with the one in bpfilter_packets_wait(). */
 	smp_mb();
 	gen = READ_ONCE(table->active);
-	if (!gen)
-		goto leave;
-	program = &gen->program[state->hook];
-	if (unlikely(level >= BPFILTER_LEVELS))
-		verdict = too_deep();
-	else if (program->prog)
-		verdict = run_first(program, level, skb, state);
-
-leave:
+	if (gen && gen->program[state->hook].prog)
+		verdict = run_first(&gen->program[state->hook], level, skb,
+				    state);
 	cpu = this_cpu_ptr(&bpfilter_cpu);
 	if (unlikely(level)) {
 		cpu->level--;
