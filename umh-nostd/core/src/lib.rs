@@ -48,13 +48,19 @@
 //!   position of a packet is the index of an entry.
 //! - *Extension*: a match or a target of one name and revision.
 //! - *Kernel extension*: one of x_tables, which the kernel half finds, checks and
-//!   calls by a number; there is no code for it here.
-//! - *Packet descriptor*: what a program makes of a packet once, to compare all
-//!   rules with: both addresses, and a 64-bit *class word* of protocol, ports and
-//!   predicates.
+//!   runs when it is called by a number; there is no code for it here.
+//! - *Links*: netfilter links of bpf(2), by which `bpfilter-run` has programs run.
+//!   What only they need is behind the feature `links`.
+//! - *Packet record*: all that is known of a packet, `struct bpfilter_packet`: the
+//!   kernel half fills it in, or the program where there is none. Behind it is what
+//!   the program keeps, return positions among them.
+//! - *Packet descriptor*: what all rules are compared with: both addresses, and a
+//!   64-bit *class word* of protocol, ports and predicates.
+//! - *Call*: the program ends, the kernel half runs a match or target, and runs
+//!   the program again.
 //! - *Predicate*: a question whose answer has a bit in the class word because many
 //!   rules may ask it: it is answered once for each packet.
-//! - *Record*: what a rule demands of the packet descriptor, as a mask and a value
+//! - *Record*, or rule record: what a rule demands of the packet descriptor, as a mask and a value
 //!   of each word (a ternary match), and what happens then.
 //! - *Op*: one question that does not fit into a record, or an action. The ops of
 //!   a rule are interpreted in the order of its matches.
