@@ -246,7 +246,8 @@ struct bpfilter_answer {
 /* Cut off, or a TCP fragment at byte 8: the packet is dropped. */
 #define BPFILTER_HEADER_MALFORMED 2
 
-/* How often one packet can be in the way of another on a CPU, as one that a
+/*
+ * How often one packet can be in the way of another on a CPU, as one that a
  * target sends is.
  */
 #define BPFILTER_LEVELS		4
