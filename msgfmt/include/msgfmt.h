@@ -72,8 +72,8 @@ struct bpfilter_reply {
  * before. The caller gets them when the request is answered with success.
  */
 #define BPFILTER_SO_ANSWER	(BPFILTER_SO_BASE + 6)
-/* getsockopt, __u32: the BPFILTER_READS_* that this kernel half knows. */
-#define BPFILTER_SO_READS	(BPFILTER_SO_BASE + 7)
+/* getsockopt, struct bpfilter_machine: what programs can count on. */
+#define BPFILTER_SO_MACHINE	(BPFILTER_SO_BASE + 7)
 #define BPFILTER_SO_MAX		(BPFILTER_SO_BASE + 8)
 
 /* The most of an optval that comes without a file. */
@@ -107,19 +107,25 @@ struct bpfilter_reply {
  *	namespace
  * @family: NFPROTO_*; with @table, what RECOVER is asked for
  * @table: BPFILTER_TABLE_*
- * @prog: a BPF program for each hook of the table, and -1 for the others; or all
- *	-1, for a generation that holds counters only and leaves the packet
- *	hooks as ip_tables' pristine table would: accepting. In the kernel of
- *	type SCHED_CLS, called with a struct bpfilter_packet; under bpfilter-run
- *	of type NETFILTER
+ * @prog: a BPF program for each hook that has rules, -1 for the others. In the
+ *	kernel of type SCHED_CLS, called with a struct bpfilter_packet; under
+ *	bpfilter-run of type NETFILTER
+ * @policy: for each hook of the table without a program, what becomes of its
+ *	packets, which count for @underflow: BPFILTER_DROP or BPFILTER_ACCEPT; -1
+ *	for the others. All -1, and no programs: a generation that holds counters
+ *	only and leaves the packet hooks as ip_tables' pristine table would:
+ *	accepting
  * @reads: what of a packet each program reads, BPFILTER_READS_*
  * @hook_entry: the position at which a packet starts, for each hook
  * @underflow: that of its policy
- * @counters: the BPF map of per-rule counters, opaque to the kernel half
+ * @counters: the BPF array of counters, of one element: a row of @counters_row
+ *	bytes for each possible CPU, in it for each rule packets and bytes, 64 bits
+ *	each. What follows these rows is the helper's own
  * @image: a sealed memfd with the table image, opaque to the kernel half
  * @packets: a BPF array of one element, the memory in which programs are handed
  *	packets: for each possible CPU BPFILTER_LEVELS pieces of @packet_size
- *	bytes. -1 if there are no programs, or if they need none
+ *	bytes. -1 if there are no programs
+ * @counters_row: bytes of a CPU's counters
  * @packet_size: bytes of a struct bpfilter_packet and of what the programs keep
  *	behind it, a multiple of 64
  * @flags: BPFILTER_GEN_*
@@ -131,14 +137,26 @@ struct bpfilter_generation {
 	__u32 family;
 	__u32 table;
 	__s32 prog[BPFILTER_HOOKS];
+	__s32 policy[BPFILTER_HOOKS];
 	__u32 reads[BPFILTER_HOOKS];
 	__u32 hook_entry[BPFILTER_HOOKS];
 	__u32 underflow[BPFILTER_HOOKS];
 	__s32 counters;
 	__s32 image;
 	__s32 packets;
+	__u32 counters_row;
 	__u32 packet_size;
 	__u32 flags;
+};
+
+/**
+ * struct bpfilter_machine - the machine, as the kernel half knows it
+ * @reads: what it can tell of a packet, BPFILTER_READS_*
+ * @cpus: all numbers of CPUs are below this one
+ */
+struct bpfilter_machine {
+	__u32 reads;
+	__u32 cpus;
 };
 
 /**
@@ -285,9 +303,9 @@ struct bpfilter_answer {
  * @field: what else is known, indexed by BPFILTER_FIELD_*
  * @time: seconds since 1970: UTC, and in the kernel's time zone
  *
- * @position to @cpu always hold. @addresses, and @descriptor without ports, do
- * unless the program reads nothing and starts at the policy; the rest as far as
- * bpfilter_generation.reads asks. It lies in bpfilter_generation.packets. How
+ * @addresses, @descriptor without ports, and @position to @cpu always hold; the
+ * rest as far as bpfilter_generation.reads asks. It lies in
+ * bpfilter_generation.packets. How
  * many bytes from its start is said in the first 32 bits of the packet's
  * control block that programs see (__sk_buff.cb), as long as the program runs.
  */

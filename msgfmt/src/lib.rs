@@ -79,8 +79,8 @@ pub const SO_OPTVAL: u32 = SO_BASE + 5;
 /// setsockopt, [`Answer`]: bytes for the caller's memory, behind those before. The
 /// caller gets them when the request is answered with success.
 pub const SO_ANSWER: u32 = SO_BASE + 6;
-/// getsockopt, u32: the bits of [`reads`] that this kernel half knows.
-pub const SO_READS: u32 = SO_BASE + 7;
+/// getsockopt, [`Machine`]: what programs can count on.
+pub const SO_MACHINE: u32 = SO_BASE + 7;
 /// One past the last private option.
 pub const SO_MAX: u32 = SO_BASE + 8;
 
@@ -128,28 +128,46 @@ pub struct Generation {
     pub family: u32,
     /// `TABLE_*`.
     pub table: u32,
-    /// A program for each hook of the table, and none for the others; or none
-    /// at all, for counters only and no packet hook. In the kernel of type
-    /// SCHED_CLS, called with a [`Packet`]; under bpfilter-run of type NETFILTER.
+    /// A program for each hook that has rules, and none for the others. In the
+    /// kernel of type SCHED_CLS, called with a [`Packet`]; under bpfilter-run of
+    /// type NETFILTER.
     pub prog: [i32; HOOKS],
+    /// For each hook of the table without a program, what becomes of its packets,
+    /// which count for `underflow`: [`DROP`] or [`ACCEPT`]; -1 for the others. All
+    /// -1, and no programs: counters only, and no packet hook.
+    pub policy: [i32; HOOKS],
     /// What of a packet each program reads: bits of [`reads`].
     pub reads: [u32; HOOKS],
     /// The position at which a packet starts, for each hook.
     pub hook_entry: [u32; HOOKS],
     /// That of its policy.
     pub underflow: [u32; HOOKS],
-    /// The map of per-rule counters.
+    /// The array of counters, of one element: a row of `counters_row` bytes for
+    /// each possible CPU, in it for each rule packets and bytes, 64 bits each. What
+    /// follows these rows is the helper's own.
     pub counters: i32,
     /// A sealed memfd with the table image.
     pub image: i32,
     /// An array of one element, the memory in which programs are handed packets:
     /// for each possible CPU [`LEVELS`] pieces of `packet_size` bytes.
     pub packets: i32,
+    /// Bytes of a CPU's counters.
+    pub counters_row: u32,
     /// Bytes of a [`Packet`] and of what the programs keep behind it, a multiple
     /// of 64.
     pub packet_size: u32,
     /// `GEN_*`.
     pub flags: u32,
+}
+
+/// The machine, as the kernel half knows it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Machine {
+    /// What it can tell of a packet: bits of [`reads`].
+    pub reads: u32,
+    /// All numbers of CPUs are below this one.
+    pub cpus: u32,
 }
 
 /// A match or target that a rule needs of x_tables.
@@ -347,5 +365,5 @@ pub struct Packet {
 
 const _: () = assert!(size_of::<Request>() == 24);
 const _: () = assert!(size_of::<Reply>() == 4);
-const _: () = assert!(size_of::<Generation>() == 108);
+const _: () = assert!(size_of::<Generation>() == 132);
 const _: () = assert!(size_of::<Extension>() == 24);

@@ -90,16 +90,19 @@ fn msgfmt() -> Facts {
             family,
             table,
             prog,
+            policy,
             reads,
             hook_entry,
             underflow,
             counters,
             image,
             packets,
+            counters_row,
             packet_size,
             flags
         }
     );
+    structure!(facts, bpfilter_machine = Machine { reads, cpus });
     structure!(
         facts,
         bpfilter_extension = Extension {
@@ -150,7 +153,7 @@ fn msgfmt() -> Facts {
         ("BPFILTER_SO_MATCHES", msg::SO_MATCHES.into()),
         ("BPFILTER_SO_TARGETS", msg::SO_TARGETS.into()),
         ("BPFILTER_SO_EXTENSION", msg::SO_EXTENSION.into()),
-        ("BPFILTER_SO_READS", msg::SO_READS.into()),
+        ("BPFILTER_SO_MACHINE", msg::SO_MACHINE.into()),
         ("BPFILTER_SO_OPTVAL", msg::SO_OPTVAL.into()),
         ("BPFILTER_SO_ANSWER", msg::SO_ANSWER.into()),
         ("BPFILTER_HEAD_MAX", msg::HEAD_MAX as u64),

@@ -24,7 +24,7 @@ use umh_core::ir::named::Shape;
 use umh_core::program::Insn;
 use umh_core::target::{Features, Host, Machine, Packets};
 
-use crate::system::{AtHook, Generation, InForce, Maps, System, UserAddr};
+use crate::system::{AtHook, Generation, InForce, Maps, Run, System, UserAddr};
 
 /// Where the caller's memory starts.
 pub const BASE: u64 = 0x7f00_0000_0000;
@@ -253,7 +253,9 @@ impl System for Fake {
                 let hooks: Vec<_> = rules.hooks.iter().flatten().copied().collect();
                 let programs = rules.programs.len();
                 if hooks.len() != generation.table.each_hook().count()
-                    || hooks.iter().any(|hook| hook.program >= programs)
+                    || hooks
+                        .iter()
+                        .any(|hook| matches!(hook.run, Run::Program(index) if index >= programs))
                     || rules.packet_size == 0
                     || !rules.packet_size.is_multiple_of(64)
                 {

@@ -58,18 +58,29 @@ pub struct Rules<H> {
     /// What runs at each hook, by its number; `None` for hooks that the table
     /// does not have.
     pub hooks: [Option<AtHook>; HOOKS],
-    /// The memory in which programs are handed packets.
-    pub packets: H,
+    /// The memory in which programs are handed packets, if there are any.
+    pub packets: Option<H>,
     /// Bytes of it for each packet.
     pub packet_size: u32,
+    /// Bytes of a CPU's row in the counter map.
+    pub counters_row: u32,
+}
+
+/// What runs at a hook.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Run {
+    /// One of the programs.
+    Program(usize),
+    /// The kernel half counts for the policy. Whether that accepts.
+    Policy(bool),
 }
 
 /// What runs at one hook.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct AtHook {
-    /// Which one of the programs.
-    pub program: usize,
-    /// What it reads of a packet.
+    /// What runs.
+    pub run: Run,
+    /// What a program reads of a packet.
     pub reads: u32,
     /// The position at which a packet starts.
     pub entry: u32,
@@ -99,8 +110,8 @@ pub struct Maps<'a, H> {
     pub state: &'a H,
     /// The counter map.
     pub counters: &'a H,
-    /// The memory in which programs are handed packets.
-    pub packets: &'a H,
+    /// The memory in which programs are handed packets, if there are any.
+    pub packets: Option<&'a H>,
     /// The arrays of tables that rules know by name.
     pub named: &'a [Option<H>; ARRAYS],
 }

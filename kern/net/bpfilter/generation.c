@@ -104,15 +104,14 @@ const struct bpfilter_table_desc *bpfilter_table_desc(u32 family, u32 table)
 
 /* --- what a generation needs of its namespace ------------------------------- */
 
-/* A hook that no packet passes has one as well, or none has. */
-static bool has_programs(const struct generation *gen)
+static bool is_hooked(const struct generation *gen)
 {
-	return gen && gen->map;
+	return gen && gen->hooked;
 }
 
 static bool needs_conntrack(const struct generation *gen)
 {
-	return gen && (gen->flags & BPFILTER_GEN_CONNTRACK);
+	return gen && (gen->committed.flags & BPFILTER_GEN_CONNTRACK);
 }
 
 #if IS_ENABLED(CONFIG_NF_CONNTRACK)
@@ -189,9 +188,9 @@ static int table_acquire(struct net *net, const struct generation *gen)
 		table->conntrack = true;
 	}
 	/* Stays on, as connbytes leaves it. */
-	if (gen->flags & BPFILTER_GEN_ACCOUNTING)
+	if (gen->committed.flags & BPFILTER_GEN_ACCOUNTING)
 		nf_ct_set_acct(net, true);
-	if (has_programs(gen) && !table->hooked)
+	if (is_hooked(gen) && !table->hooked)
 		return table_hook(net, table, gen->desc);
 	return 0;
 }
@@ -203,7 +202,7 @@ static void table_release(struct net *net,
 {
 	struct bpfilter_table *table = table_of(net, desc);
 
-	if (table->hooked && !has_programs(gen)) {
+	if (table->hooked && !is_hooked(gen)) {
 		nf_unregister_net_hooks(net, table->ops,
 					hweight32(desc->hooks));
 		table->hooked = false;
@@ -240,8 +239,10 @@ void bpfilter_generation_free(struct generation *gen)
 		if (gen->program[i].prog)
 			bpf_prog_put((struct bpf_prog *)gen->program[i].prog);
 	}
-	if (gen->map)
-		bpf_map_put(gen->map);
+	if (gen->packets)
+		bpf_map_put(gen->packets);
+	if (gen->counters)
+		bpf_map_put(gen->counters);
 	for (i = 0; i < FILES; i++) {
 		if (gen->file[i])
 			fput(gen->file[i]);
@@ -257,74 +258,134 @@ static int get_file_of(struct generation *gen, int index, int fd)
 	return gen->file[index] ? 0 : -EBADF;
 }
 
+/* An array of one element, of that size at least. Receives where it lies. */
+static struct bpf_map *get_array(int fd, u64 size, void **value)
+{
+	struct bpf_map *map = bpf_map_get(fd);
+	u64 addr;
+	int err;
+
+	if (IS_ERR(map))
+		return map;
+	err = -EINVAL;
+	if (map->map_type != BPF_MAP_TYPE_ARRAY || map->max_entries != 1 ||
+	    map->value_size < size)
+		goto put;
+	err = map->ops->map_direct_value_addr(map, &addr, 0);
+	if (err)
+		goto put;
+	*value = (void *)(unsigned long)addr;
+	return map;
+
+put:
+	bpf_map_put(map);
+	return ERR_PTR(err);
+}
+
 /*
  * Memory for a packet on each CPU at each level. Programs are trusted to stay in
  * their part of it; that the kernel half's own writes do is checked here.
  */
-static int get_packets(struct generation *gen, int fd)
+static int get_packets(struct generation *gen,
+		       const struct bpfilter_generation *fds)
 {
 	u64 packets = (u64)nr_cpu_ids * BPFILTER_LEVELS;
 	struct bpf_map *map;
-	u64 addr;
-	int i, err;
-
-	map = bpf_map_get(fd);
-	if (IS_ERR(map))
-		return PTR_ERR(map);
-	gen->map = map;
-	if (map->map_type != BPF_MAP_TYPE_ARRAY || map->max_entries != 1 ||
-	    gen->packet_size < sizeof(struct bpfilter_packet) ||
-	    !IS_ALIGNED(gen->packet_size, 64) ||
-	    map->value_size < packets * gen->packet_size)
-		return -EINVAL;
-	err = map->ops->map_direct_value_addr(map, &addr, 0);
-	if (err)
-		return err;
-	for (i = 0; i < BPFILTER_HOOKS; i++) {
-		gen->program[i].packets = (void *)(unsigned long)addr;
-		gen->program[i].packet_size = gen->packet_size;
-	}
-	return get_file_of(gen, FILE_PACKETS, fd);
-}
-
-static bool no_programs(const struct bpfilter_generation *fds)
-{
+	void *value;
 	int i;
 
+	if (fds->packet_size < sizeof(struct bpfilter_packet) ||
+	    !IS_ALIGNED(fds->packet_size, 64))
+		return -EINVAL;
+	map = get_array(fds->packets, packets * fds->packet_size, &value);
+	if (IS_ERR(map))
+		return PTR_ERR(map);
+	gen->packets = map;
 	for (i = 0; i < BPFILTER_HOOKS; i++) {
-		if (fds->prog[i] != -1)
-			return false;
+		gen->program[i].packets = value;
+		gen->program[i].packet_size = fds->packet_size;
 	}
-	return fds->packets == -1;
+	return get_file_of(gen, FILE_PACKETS, fds->packets);
 }
 
+static int get_counters(struct generation *gen,
+			const struct bpfilter_generation *fds)
+{
+	const u32 pair = 2 * sizeof(u64);
+	struct bpfilter_program *program;
+	struct bpf_map *map;
+	void *value;
+	int i;
+
+	if (!IS_ALIGNED(fds->counters_row, pair))
+		return -EINVAL;
+	map = get_array(fds->counters, (u64)nr_cpu_ids * fds->counters_row,
+			&value);
+	if (IS_ERR(map))
+		return PTR_ERR(map);
+	gen->counters = map;
+	for (i = 0; i < BPFILTER_HOOKS; i++) {
+		if (!(gen->desc->hooks & BIT(i)) || fds->prog[i] != -1)
+			continue;
+		if (fds->underflow[i] >= fds->counters_row / pair)
+			return -EINVAL;
+		program = &gen->program[i];
+		program->counters = value + (size_t)fds->underflow[i] * pair;
+		program->row = fds->counters_row;
+		program->policy = fds->policy[i] == BPFILTER_ACCEPT ?
+				  NF_ACCEPT : NF_DROP;
+	}
+	return 0;
+}
+
+static int get_program(struct generation *gen, int hook, int fd)
+{
+	struct bpf_prog *prog;
+
+	prog = bpf_prog_get_type_dev(fd, BPF_PROG_TYPE_SCHED_CLS, false);
+	if (IS_ERR(prog))
+		return PTR_ERR(prog);
+	gen->program[hook].prog = prog;
+	return get_file_of(gen, hook, fd);
+}
+
+/*
+ * A program or a policy for each hook of the table, and neither for the others;
+ * or nothing at all.
+ */
 static int get_programs(struct generation *gen,
 			const struct bpfilter_generation *fds)
 {
-	struct bpf_prog *prog;
+	unsigned int programs = 0, policies = 0;
 	int i, err;
 
-	if (no_programs(fds))
-		return 0;
-
 	for (i = 0; i < BPFILTER_HOOKS; i++) {
-		if (!(gen->desc->hooks & BIT(i))) {
-			if (fds->prog[i] != -1)
-				return -EINVAL;
-			continue;
-		}
-		if (fds->prog[i] < 0)
+		if (fds->prog[i] != -1)
+			programs |= BIT(i);
+		if (fds->policy[i] == BPFILTER_DROP ||
+		    fds->policy[i] == BPFILTER_ACCEPT)
+			policies |= BIT(i);
+		else if (fds->policy[i] != -1)
 			return -EINVAL;
-		prog = bpf_prog_get_type_dev(fds->prog[i],
-					     BPF_PROG_TYPE_SCHED_CLS, false);
-		if (IS_ERR(prog))
-			return PTR_ERR(prog);
-		gen->program[i].prog = prog;
-		err = get_file_of(gen, i, fds->prog[i]);
+	}
+	if (!programs != (fds->packets == -1) || (programs & policies))
+		return -EINVAL;
+	if (!(programs | policies))
+		return 0;
+	if ((programs | policies) != gen->desc->hooks)
+		return -EINVAL;
+	gen->hooked = true;
+	for (i = 0; i < BPFILTER_HOOKS; i++) {
+		if (!(programs & BIT(i)))
+			continue;
+		err = get_program(gen, i, fds->prog[i]);
 		if (err)
 			return err;
 	}
-	return get_packets(gen, fds->packets);
+	err = get_counters(gen, fds);
+	if (!err && programs)
+		err = get_packets(gen, fds);
+	return err;
 }
 
 static int charge_programs(struct generation *gen, struct mem_cgroup *memcg)
@@ -352,16 +413,13 @@ static int take_numbers(struct generation *gen,
 	gen->desc = bpfilter_table_desc(fds->family, fds->table);
 	if (!gen->desc)
 		return -EINVAL;
-	gen->flags = fds->flags;
-	gen->packet_size = fds->packet_size;
+	gen->committed = *fds;
 	for (i = 0; i < BPFILTER_HOOKS; i++) {
 		if (fds->reads[i] & ~bpfilter_packet_reads())
 			return -EINVAL;
 		gen->program[i].reads = fds->reads[i];
 		gen->program[i].position = fds->hook_entry[i];
 		gen->program[i].underflow = fds->underflow[i];
-		gen->program[i].has_rules = fds->reads[i] ||
-			fds->hook_entry[i] != fds->underflow[i];
 	}
 	return 0;
 }
@@ -469,23 +527,6 @@ void bpfilter_generation_revert(struct net *net, struct generation *gen,
 	bpfilter_generation_free(gen);
 }
 
-/* The numbers, as they were committed. */
-static void give_numbers(const struct generation *gen,
-			 struct bpfilter_generation *out)
-{
-	int i;
-
-	out->family = gen->desc->family;
-	out->table = gen->desc->table;
-	for (i = 0; i < BPFILTER_HOOKS; i++) {
-		out->reads[i] = gen->program[i].reads;
-		out->hook_entry[i] = gen->program[i].position;
-		out->underflow[i] = gen->program[i].underflow;
-	}
-	out->packet_size = gen->packet_size;
-	out->flags = gen->flags;
-}
-
 /**
  * bpfilter_generation_recover() - give the current process the active
  *	generation of a table
@@ -524,7 +565,7 @@ int bpfilter_generation_recover(struct net *net, char __user *optval)
 		}
 	}
 
-	give_numbers(gen, &out);
+	out = gen->committed;
 	memcpy(out.prog, fd, sizeof(out.prog));
 	out.counters = fd[FILE_COUNTERS];
 	out.image = fd[FILE_IMAGE];

@@ -179,24 +179,29 @@ struct bpfilter_table_desc {
 /**
  * struct bpfilter_program - what a packet at one hook needs of a generation, in one
  *	cache line
- * @prog: the program, or NULL
+ * @prog: the program, or NULL where all packets get to the policy at once
  * @packets: where programs are handed packets, see struct bpfilter_generation
+ * @counters: of the policy: packets and bytes on CPU 0. NULL with a program, or
+ *	where the table is not asked
+ * @row: how far it is from one CPU to the next
+ * @policy: the verdict
  * @extensions: what the program may call, or NULL
  * @packet_size: bytes for one packet at @packets
  * @reads: BPFILTER_READS_*
  * @position: where a packet starts
  * @underflow: the position of the policy
- * @has_rules: the program looks at more than what a policy counts
  */
 struct bpfilter_program {
 	const struct bpf_prog *prog;
 	void *packets;
+	void *counters;
 	const struct bpfilter_extensions *extensions;
 	u32 packet_size;
 	u32 reads;
 	u32 position;
 	u32 underflow;
-	bool has_rules;
+	u32 row;
+	unsigned int policy;
 } __aligned(64);
 
 /* The files of a generation, in the order of struct bpfilter_generation. */
@@ -207,25 +212,26 @@ struct bpfilter_program {
 
 /**
  * struct generation - what one COMMIT brought; does not change
- * @program: indexed by NF_INET_*; there are programs for all hooks of the table,
- *	or for none
+ * @program: indexed by NF_INET_*
  * @extensions: the same as @program has
  * @charge: for programs and maps, or NULL
  * @desc: the table that it is for
- * @map: has the memory that @program.packets points to, or NULL
+ * @packets: has the memory that @program.packets points to, or NULL
+ * @counters: likewise for @program.counters
+ * @hooked: packets are to be given to it, at all hooks of the table
  * @file: what the descriptors named, to make new ones; NULL for no program
- * @packet_size: as it was committed, whether there are programs or not
- * @flags: BPFILTER_GEN_*
+ * @committed: what was committed; of it only the numbers, not the descriptors
  */
 struct generation {
 	struct bpfilter_program program[BPFILTER_HOOKS];
 	struct bpfilter_extensions *extensions;
 	struct bpfilter_charge *charge;
 	const struct bpfilter_table_desc *desc;
-	struct bpf_map *map;
+	struct bpf_map *packets;
+	struct bpf_map *counters;
+	bool hooked;
 	struct file *file[FILES];
-	u32 packet_size;
-	u32 flags;
+	struct bpfilter_generation committed;
 };
 
 /**

@@ -458,6 +458,17 @@ static noinline unsigned int too_deep(void)
 	return NF_DROP;
 }
 
+/* All packets of the hook get to its policy at once. */
+static __always_inline unsigned int
+run_policy(const struct bpfilter_program *program, const struct sk_buff *skb)
+{
+	u64 *counters = program->counters + smp_processor_id() * program->row;
+
+	counters[0]++;
+	counters[1] += skb->len;
+	return program->policy;
+}
+
 static __always_inline unsigned int
 run_first(const struct bpfilter_program *program, u32 level,
 	  struct sk_buff *skb, const struct nf_hook_state *state)
@@ -476,12 +487,22 @@ run_first(const struct bpfilter_program *program, u32 level,
 	packet->hotdrop = 0;
 	packet->len = skb->len;
 	packet->cpu = cpu;
-	if (program->has_rules)
-		fill(packet, skb, state, program->reads);
+	fill(packet, skb, state, program->reads);
 	ret = run(program, skb, offset);
 	if (unlikely(ret == BPFILTER_CALL))
 		return run_called(program, level, skb, state);
 	return ret == BPFILTER_ACCEPT ? NF_ACCEPT : NF_DROP;
+}
+
+static __always_inline unsigned int
+run_at(const struct bpfilter_program *program, u32 level, struct sk_buff *skb,
+       const struct nf_hook_state *state)
+{
+	if (program->prog)
+		return run_first(program, level, skb, state);
+	if (program->counters)
+		return run_policy(program, skb);
+	return NF_ACCEPT;
 }
 
 /**
@@ -519,9 +540,8 @@ unsigned int bpfilter_packet_hook(void *priv, struct sk_buff *skb,
 	/* Pairs with the one in bpfilter_packets_wait(). */
 	smp_mb();
 	gen = READ_ONCE(table->active);
-	if (gen && gen->program[state->hook].prog)
-		verdict = run_first(&gen->program[state->hook], level, skb,
-				    state);
+	if (gen)
+		verdict = run_at(&gen->program[state->hook], level, skb, state);
 	cpu = this_cpu_ptr(&bpfilter_cpu);
 	if (unlikely(level)) {
 		cpu->level--;

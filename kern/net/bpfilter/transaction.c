@@ -12,6 +12,7 @@
  * can change nothing any more, even while it is still dying.
  */
 #include <linux/bpfilter.h>
+#include <linux/cpumask.h>
 #include <linux/cred.h>
 #include <linux/fcntl.h>
 #include <linux/file.h>
@@ -257,16 +258,19 @@ static int add_answer(sockptr_t optval, unsigned int optlen)
 	return bpfilter_call_answer(transaction.call, &answer);
 }
 
-static int give_reads(char __user *optval, int __user *optlen)
+static int give_machine(char __user *optval, int __user *optlen)
 {
-	u32 reads = bpfilter_packet_reads();
+	const struct bpfilter_machine machine = {
+		.reads = bpfilter_packet_reads(),
+		.cpus = nr_cpu_ids,
+	};
 	int len;
 
 	if (get_user(len, optlen))
 		return -EFAULT;
-	if (len != sizeof(reads))
+	if (len != sizeof(machine))
 		return -EINVAL;
-	return copy_to_user(optval, &reads, sizeof(reads)) ? -EFAULT : 0;
+	return copy_to_user(optval, &machine, sizeof(machine)) ? -EFAULT : 0;
 }
 
 static int add_extension(sockptr_t optval, unsigned int optlen)
@@ -367,8 +371,8 @@ int bpfilter_private_get(int optname, char __user *optval, int __user *optlen)
 			if (transaction.call->net)
 				err = give_optval(optval, optlen);
 			break;
-		case BPFILTER_SO_READS:
-			err = give_reads(optval, optlen);
+		case BPFILTER_SO_MACHINE:
+			err = give_machine(optval, optlen);
 			break;
 		}
 	}

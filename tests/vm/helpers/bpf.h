@@ -96,6 +96,7 @@ static inline struct bpfilter_generation generation(int counters)
 		.family = NFPROTO_IPV4,
 		.table = BPFILTER_TABLE_FILTER,
 		.prog = { -1, -1, -1, -1, -1 },
+		.policy = { -1, -1, -1, -1, -1 },
 		.counters = counters,
 		.image = syscall3(__NR_memfd_create, (long)"table", 0, 0),
 		.packets = -1,

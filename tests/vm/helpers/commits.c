@@ -32,6 +32,10 @@ enum action {
 	SMALL_PACKETS,	/* commits memory for packets that are too small */
 	ODD_PACKETS,	/* commits packets whose size is no multiple of 64 */
 	HASH_PACKETS,	/* commits a map that is not contiguous memory */
+	POLICY,		/* commits a policy that drops, and no program */
+	BOTH,		/* commits a policy where there is a program */
+	NO_POLICY,	/* commits a policy that does not exist */
+	FEW_COUNTERS,	/* commits a policy that has no counters */
 };
 
 /* A hash map of the size that memory for packets has. */
@@ -52,6 +56,23 @@ static void set_packets(struct bpfilter_generation *gen, int fd)
 {
 	syscall3(__NR_close, gen->packets, 0, 0);
 	gen->packets = fd;
+}
+
+/* Policies for all hooks, and counters for two rules. */
+static void set_policies(struct bpfilter_generation *gen, int policy)
+{
+	int hook;
+
+	for (hook = HOOK_LOCAL_IN; hook <= HOOK_LOCAL_OUT; hook++) {
+		syscall3(__NR_close, gen->prog[hook], 0, 0);
+		gen->prog[hook] = -1;
+		gen->policy[hook] = policy;
+		gen->underflow[hook] = 1;
+	}
+	set_packets(gen, -1);
+	syscall3(__NR_close, gen->counters, 0, 0);
+	gen->counters_row = 32;
+	gen->counters = map(CPUS * gen->counters_row);
 }
 
 static long act(unsigned int action)
@@ -137,6 +158,23 @@ static long act(unsigned int action)
 		break;
 	case HASH_PACKETS:
 		set_packets(&gen, hash_map());
+		ret = commit(&gen);
+		break;
+	case POLICY:
+		set_policies(&gen, BPFILTER_DROP);
+		ret = commit(&gen);
+		break;
+	case BOTH:
+		gen.policy[HOOK_FORWARD] = BPFILTER_ACCEPT;
+		ret = commit(&gen);
+		break;
+	case NO_POLICY:
+		set_policies(&gen, BPFILTER_CALL);
+		ret = commit(&gen);
+		break;
+	case FEW_COUNTERS:
+		set_policies(&gen, BPFILTER_ACCEPT);
+		gen.underflow[HOOK_FORWARD] = 2;
 		ret = commit(&gen);
 		break;
 	case CONNTRACK:

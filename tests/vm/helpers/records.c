@@ -362,19 +362,19 @@ static long finish(struct bpfilter_generation *gen)
 static long record(void)
 {
 	struct bpfilter_generation gen;
-	unsigned int reads;
-	int len = sizeof(reads);
+	struct bpfilter_machine machine;
+	int len = sizeof(machine);
 	int hook;
 	long ret;
 
-	ret = syscall5(__NR_getsockopt, sock, SOL_IP, BPFILTER_SO_READS, (long)&reads, (long)&len);
+	ret = syscall5(__NR_getsockopt, sock, SOL_IP, BPFILTER_SO_MACHINE, (long)&machine, (long)&len);
 	if (ret)
 		return ret;
 	start(&gen);
 	for (hook = HOOK_LOCAL_IN; hook <= HOOK_LOCAL_OUT; hook++) {
 		syscall3(__NR_close, gen.prog[hook], 0, 0);
 		gen.prog[hook] = recorder(gen.packets, hook);
-		gen.reads[hook] = reads;
+		gen.reads[hook] = machine.reads;
 		gen.hook_entry[hook] = hook * 10;
 		gen.underflow[hook] = hook * 10 + 10;
 	}

@@ -6,7 +6,6 @@
 
 use bpfilter_msgfmt::HOOKS;
 use heapless::Vec;
-use umh_core::abi::Hook;
 use umh_core::errno::{Errno, Result};
 use umh_core::plan::{Plan, Room, Ruleset, Unplanned};
 use umh_core::program::{self, Insn, PROGRAM_MAX, PacketMemory};
@@ -16,7 +15,7 @@ use zerocopy::FromBytes;
 
 #[cfg(feature = "links")]
 use super::named;
-use crate::system::{AtHook, Maps, Rules, System};
+use crate::system::{AtHook, Maps, Rules, Run, System};
 
 /// Loads the programs of `table`, which count in `counters` and keep all
 /// maps that they use alive.
@@ -47,12 +46,16 @@ pub(super) fn compile<S: System>(
     drop((data_bytes, state_bytes));
 
     let memory = PacketMemory::of(&ruleset);
-    let packets = system.new_packets(memory.len())?;
+    let mut hooks = ruleset.table().spec().each_hook();
+    let packets = match hooks.all(|hook| program::policy(&ruleset, hook).is_some()) {
+        true => None,
+        false => Some(system.new_packets(memory.len())?),
+    };
     let maps = Maps {
         data: &data,
         state: &state,
         counters,
-        packets: &packets,
+        packets: packets.as_ref(),
         named: &named,
     };
     let (programs, hooks) = programs(system, &ruleset, &maps)?;
@@ -61,13 +64,14 @@ pub(super) fn compile<S: System>(
         hooks,
         packets,
         packet_size: u32::try_from(memory.size).map_err(|_| Errno::ENOMEM)?,
+        counters_row: u32::try_from(ruleset.counters_row()).map_err(|_| Errno::ENOMEM)?,
     })
 }
 
 /// The programs that a table's hooks have.
 type Programs<H> = (Vec<H, HOOKS>, [Option<AtHook>; HOOKS]);
 
-/// Loads a program for each hook, or for several if it is the same.
+/// Loads a program for each hook that needs one, or one for all of them.
 fn programs<S: System>(
     system: &S,
     ruleset: &Ruleset<'_>,
@@ -78,23 +82,21 @@ fn programs<S: System>(
         <[Insn]>::mut_from_prefix_with_elems(&mut memory, PROGRAM_MAX).map_err(|_| Errno::EIO)?;
     let table = ruleset.table();
     let (mut programs, mut hooks) = (Vec::new(), [None; HOOKS]);
-    // The first hook that has each of the programs.
-    let mut first = Vec::<Hook, HOOKS>::new();
+    let shared = program::is_shared(ruleset);
     for hook in table.spec().each_hook() {
-        let same = |first: &Hook| program::same(ruleset, *first, hook);
-        let program = match first.iter().position(same) {
-            Some(program) => program,
+        let run = match program::policy(ruleset, hook) {
+            Some(accepts) => Run::Policy(accepts),
+            None if shared && !programs.is_empty() => Run::Program(0),
             None => {
                 let built = program::build(ruleset, hook, room)?;
                 let insns = room.get_mut(..built.len).ok_or(Errno::EIO)?;
                 let program = system.load(insns, built.functions(), maps)?;
                 programs.push(program).map_err(|_| Errno::EIO)?;
-                first.push(hook).map_err(|_| Errno::EIO)?;
-                programs.len() - 1
+                Run::Program(programs.len() - 1)
             }
         };
         *hooks.get_mut(hook.number()).ok_or(Errno::EIO)? = Some(AtHook {
-            program,
+            run,
             reads: program::reads(ruleset, hook),
             entry: table.hook_entry(hook).0,
             underflow: table.underflow(hook).0,

@@ -4,19 +4,15 @@
 //! Owns: the commands that every helper gives, each as a function. What links
 //! take beside them is in `links`.
 
-use bpf_abi::attr::{MapCreate, MapElem, ProgLoad};
+use bpf_abi::attr::{MapCreate, ProgLoad};
 use bpf_abi::{Command, map_type};
 use umh_core::errno::{Errno, Result};
 use umh_core::program::{Insn, Map};
 use zerocopy::FromZeros;
 
 use super::fd::Fd;
-use super::memory::Memory;
 use super::raw;
 use crate::system::Maps;
-
-/// The most CPUs that Linux can be built for.
-const MAX_CPUS: usize = 8192;
 
 /// A map of one value of `len` bytes, an array.
 pub(super) fn one_value(len: usize, name: &[u8; 15]) -> Result<MapCreate> {
@@ -54,37 +50,6 @@ pub(super) fn new_packets(len: usize) -> Result<Fd> {
     create(one_value(len, b"bpfilter_packet")?)
 }
 
-/// The number of possible CPUs. There may be no /proc or /sys to read it
-/// from; but a look at a per-CPU value copies it once for each of them.
-///
-/// A program counts in the row of its CPU's id, and ids lie below this number
-/// where they have no gaps. (Where they have, it is the program that must
-/// refuse those that are too large; it does, for the verifier makes it.)
-pub(super) fn possible_cpus() -> Result<u32> {
-    const CELL: usize = size_of::<u64>();
-    let map = create(MapCreate {
-        map_type: map_type::PERCPU_ARRAY,
-        ..one_value(CELL, b"bpfilter_cpus\0\0")?
-    })?;
-    let mut cells = Memory::new(MAX_CPUS * CELL)?;
-    cells.fill(0xff);
-    let key = 0u32;
-    let mut attr = MapElem {
-        map_fd: map.raw(),
-        key: (&raw const key).expose_provenance() as u64,
-        value: cells.as_mut_ptr().expose_provenance() as u64,
-        ..MapElem::new_zeroed()
-    };
-    // SAFETY: the command reads a key of 4 bytes, and writes 8 bytes for each
-    // possible CPU to `cells`, which has room for as many as there can be.
-    unsafe { raw::bpf(Command::MapLookupElem, &mut attr)? };
-    // The values are zero; what was not written is still all ones.
-    let count = cells
-        .chunks_exact(CELL)
-        .take_while(|cell| **cell == [0; CELL]);
-    u32::try_from(count.count()).map_err(|_| Errno::EIO)
-}
-
 /// Puts the descriptors of a program's maps into it.
 pub(super) fn name_maps(insns: &mut [Insn], maps: &Maps<'_, Fd>) -> Result<()> {
     for insn in insns {
@@ -92,7 +57,7 @@ pub(super) fn name_maps(insns: &mut [Insn], maps: &Maps<'_, Fd>) -> Result<()> {
             Some((Map::Data, _)) => maps.data,
             Some((Map::State, _)) => maps.state,
             Some((Map::Counters, _)) => maps.counters,
-            Some((Map::Packets, _)) => maps.packets,
+            Some((Map::Packets, _)) => maps.packets.ok_or(Errno::EIO)?,
             Some((Map::Named, array)) => {
                 let array = maps.named.get(array).and_then(Option::as_ref);
                 array.ok_or(Errno::EIO)?
@@ -148,13 +113,6 @@ mod tests {
 
     use super::*;
     use crate::linux::memory::CounterMap;
-
-    #[test]
-    fn as_many_cpus_as_sysfs_says() {
-        let list = std::fs::read_to_string("/sys/devices/system/cpu/possible").unwrap();
-        let last = list.trim().rsplit(['-', ',']).next().unwrap();
-        assert_eq!(possible_cpus().unwrap(), last.parse::<u32>().unwrap() + 1);
-    }
 
     #[test]
     fn a_counter_map_is_shared() {

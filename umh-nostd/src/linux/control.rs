@@ -12,7 +12,7 @@ use zerocopy::IntoBytes;
 use super::fd::Fd;
 use super::memory::Draft;
 use super::{caller, raw};
-use crate::system::{Generation, InForce, UserAddr};
+use crate::system::{Generation, InForce, Run, UserAddr};
 
 /// What stands for a descriptor that is not there.
 const NONE: i32 = -1;
@@ -25,12 +25,12 @@ impl Control {
         raw::datagram_socket().map(Self)
     }
 
-    /// What the kernel half knows of packets, bits of [`msg::reads`].
+    /// What programs can count on.
     #[cfg(not(feature = "links"))]
-    pub(super) fn reads(&self) -> Result<u32> {
-        let mut known = 0u32;
-        raw::get_option(&self.0, msg::SO_READS, &mut known)?;
-        Ok(known)
+    pub(super) fn machine(&self) -> Result<msg::Machine> {
+        let mut machine = msg::Machine { reads: 0, cpus: 0 };
+        raw::get_option(&self.0, msg::SO_MACHINE, &mut machine)?;
+        Ok(machine)
     }
 
     /// See [`crate::system::System::recover`].
@@ -61,15 +61,22 @@ impl Control {
             ..absent(generation.table)
         };
         if let Some(rules) = &generation.rules {
-            raw.packets = rules.packets.raw();
+            raw.packets = rules.packets.as_ref().map_or(NONE, Fd::raw);
             raw.packet_size = rules.packet_size;
-            let parts = raw.prog.iter_mut().zip(&mut raw.reads);
+            raw.counters_row = rules.counters_row;
+            let parts = raw.prog.iter_mut().zip(&mut raw.policy);
+            let parts = parts.zip(&mut raw.reads);
             let positions = raw.hook_entry.iter_mut().zip(&mut raw.underflow);
-            for (((prog, reads), (entry, underflow)), hook) in
+            for ((((prog, policy), reads), (entry, underflow)), hook) in
                 parts.zip(positions).zip(&rules.hooks)
             {
                 let Some(hook) = hook else { continue };
-                *prog = rules.programs.get(hook.program).ok_or(Errno::EIO)?.raw();
+                match hook.run {
+                    Run::Program(index) => {
+                        *prog = rules.programs.get(index).ok_or(Errno::EIO)?.raw();
+                    }
+                    Run::Policy(accepts) => *policy = accepts.into(),
+                }
                 (*reads, *entry, *underflow) = (hook.reads, hook.entry, hook.underflow);
             }
         }
@@ -112,12 +119,14 @@ fn absent(table: &TableSpec) -> msg::Generation {
         family: table.family.number(),
         table: table.kind as u32,
         prog: [NONE; msg::HOOKS],
+        policy: [NONE; msg::HOOKS],
         reads: [0; msg::HOOKS],
         hook_entry: [0; msg::HOOKS],
         underflow: [0; msg::HOOKS],
         counters: NONE,
         image: NONE,
         packets: NONE,
+        counters_row: 0,
         packet_size: 0,
         flags: 0,
     }

@@ -15,18 +15,21 @@ use super::control::Control;
 use super::fd::Fd;
 use crate::system::Maps;
 
-/// How programs get at packets here, and what follows from it.
-pub(super) fn resolve(control: &Control) -> core::result::Result<(Packets, Features), Missing> {
+/// How programs get at packets here, what follows from it, and for how many CPUs
+/// they count.
+pub(super) fn resolve(
+    control: &Control,
+) -> core::result::Result<(Packets, Features, u32), Missing> {
     load_raw(&bpf::TRIVIAL).map_err(|errno| match errno {
         Errno::EPERM => Missing::Failed("bpf(2)", errno),
         _ => Missing::Part("programs of type SCHED_CLS (CONFIG_BPF_SYSCALL)"),
     })?;
     let missing = Missing::Part("a kernel half that hands over packets");
-    let Ok(known) = control.reads() else {
+    let Ok(machine) = control.machine() else {
         return Err(missing);
     };
-    let features = Features::of_reads(known).ok_or(missing)?;
-    Ok((Packets::KernelHalf, features))
+    let features = Features::of_reads(machine.reads).ok_or(missing)?;
+    Ok((Packets::KernelHalf, features, machine.cpus))
 }
 
 /// See [`crate::system::System::load`].

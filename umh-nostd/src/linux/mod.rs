@@ -67,19 +67,16 @@ impl Linux {
     /// Finds out what the rules run on. Says in the log if they cannot.
     fn find_out(&self) -> Option<Machine> {
         let missing = match way::resolve(&self.control) {
-            Ok((packets, features)) => match bpf::possible_cpus() {
-                Ok(cpus) => {
-                    let host = Host { features, hz: hz() };
-                    #[cfg(feature = "links")]
-                    self.tell_lacking(&host);
-                    return Some(Machine {
-                        packets,
-                        host,
-                        cpus,
-                    });
-                }
-                Err(errno) => Missing::Failed("per-CPU maps", errno),
-            },
+            Ok((packets, features, cpus)) => {
+                let host = Host { features, hz: hz() };
+                #[cfg(feature = "links")]
+                self.tell_lacking(&host);
+                return Some(Machine {
+                    packets,
+                    host,
+                    cpus,
+                });
+            }
             Err(missing) => missing,
         };
         self.log.error(|line| {

@@ -170,6 +170,7 @@ pub(super) fn set_option(socket: &Fd, option: u32, value: &[u8]) -> Result<usize
     result(unsafe { syscall6(__NR_setsockopt, args) })
 }
 
+#[cfg(feature = "links")]
 /// A bpf(2) command.
 ///
 /// # Safety

@@ -196,7 +196,7 @@ impl<'t> Plan<'t> {
     /// Bytes of the counter map: a row for each CPU, and one for the helper.
     pub fn counters_len(&self) -> Result<usize> {
         let rows = self.ruleset.machine.cpus as usize + 1;
-        let len = (self.ruleset.num_entries() as usize * COUNTERS).checked_mul(rows);
+        let len = self.ruleset.counters_row().checked_mul(rows);
         len.ok_or(Errno::ENOMEM)
     }
 
@@ -286,6 +286,11 @@ impl<'t> Ruleset<'t> {
 
     pub(crate) fn num_entries(&self) -> u32 {
         self.table.num_entries()
+    }
+
+    /// Bytes of a CPU's row in the counter map.
+    pub fn counters_row(&self) -> usize {
+        self.num_entries() as usize * COUNTERS
     }
 
     pub(crate) fn ops_at(&self) -> usize {

@@ -63,7 +63,8 @@ use crate::abi::Hook;
 use crate::errno::{Errno, Result};
 use crate::ir::op::{Ends, OPS, OpKind, Reads};
 use crate::ir::{Field, kind};
-use crate::plan::{COUNTERS, GROUP, Ruleset, data};
+use crate::plan::{GROUP, Ruleset, data};
+use crate::table::{Target, Verdict};
 use crate::target::{FACTS, Packets};
 use assembler::Assembler;
 use names::{label, need, param};
@@ -261,13 +262,22 @@ fn is_policy(ruleset: &Ruleset<'_>, hook: Hook) -> bool {
     !keeps && table.hook_entry(hook) == table.underflow(hook)
 }
 
-/// Whether two hooks have the same program.
-pub fn same(ruleset: &Ruleset<'_>, one: Hook, other: Hook) -> bool {
+/// What the kernel half does where every packet of a hook gets to its policy at
+/// once: whether it accepts them. `None` where the hook needs a program.
+pub fn policy(ruleset: &Ruleset<'_>, hook: Hook) -> Option<bool> {
     match ruleset.machine().packets {
-        Packets::KernelHalf => is_policy(ruleset, one) == is_policy(ruleset, other),
-        #[cfg(feature = "links")]
-        Packets::Btf(_) => one == other,
+        Packets::KernelHalf if is_policy(ruleset, hook) => {
+            let table = ruleset.table();
+            let policy = table.entry(table.underflow(hook))?.target;
+            Some(matches!(policy, Target::Standard(Verdict::Accept)))
+        }
+        _ => None,
     }
+}
+
+/// Whether one program serves all hooks that need one.
+pub fn is_shared(ruleset: &Ruleset<'_>) -> bool {
+    matches!(ruleset.machine().packets, Packets::KernelHalf)
 }
 
 /// What the program of a hook reads of a packet: bits of [`reads`].
@@ -315,7 +325,7 @@ pub fn build(ruleset: &Ruleset<'_>, hook: Hook, insns: &mut [Insn]) -> Result<Bu
     set(param::LAST_BUCKET, ruleset.last_bucket());
     set(param::RULES, rules);
     set(param::CPUS, machine.cpus as usize);
-    set(param::ROW, rules * COUNTERS);
+    set(param::ROW, ruleset.counters_row());
     set(param::NESTING, table.jump_depth() as usize);
     let packets = PacketMemory::of(ruleset);
     set(
@@ -354,16 +364,7 @@ pub fn build(ruleset: &Ruleset<'_>, hook: Hook, insns: &mut [Insn]) -> Result<Bu
         #[cfg(feature = "links")]
         hook,
     };
-    if is_policy(ruleset, hook) {
-        builder.policy();
-    } else {
-        builder.prologue();
-        builder.search();
-        builder.ops();
-        builder.act();
-        #[cfg(feature = "links")]
-        builder.collector();
-    }
+    builder.rules();
     #[cfg(feature = "links")]
     let functions = types::functions(builder.asm.functions());
     Ok(Built {
@@ -402,6 +403,31 @@ fn needs(ruleset: &Ruleset<'_>, hook: Hook) -> Needs {
 }
 
 impl Builder<'_> {
+    /// The program of a hook with rules.
+    #[cfg(not(feature = "links"))]
+    fn rules(&mut self) {
+        self.searching();
+    }
+
+    /// The program of any hook: without a kernel half there is one for a policy,
+    /// too.
+    #[cfg(feature = "links")]
+    fn rules(&mut self) {
+        if !is_shared(self.ruleset) && is_policy(self.ruleset, self.hook) {
+            self.policy();
+        } else {
+            self.searching();
+            self.collector();
+        }
+    }
+
+    fn searching(&mut self) {
+        self.prologue();
+        self.search();
+        self.ops();
+        self.act();
+    }
+
     #[inline(never)]
     fn emit(&mut self, block: Block) {
         self.asm.emit(block, &[]);

@@ -132,20 +132,4 @@ impl Builder<'_> {
             );
         }
     }
-
-    /// All of the program where every packet gets to the policy at once.
-    pub(super) fn policy(&mut self) {
-        self.emit(block![unless(need::LINKS, &[insert(shared::FIND)])]);
-        #[cfg(feature = "links")]
-        self.fill_for_policy();
-        self.emit(block![
-            load(B4, R7, R6, frame::POSITION),
-            insert(shared::COUNTED),
-            // ACCEPT or DROP: one bit.
-            mov(R0, R3),
-            and_imm(R0, crate::ir::action::ACCEPT),
-            jump(label::EXIT),
-        ]);
-        self.end();
-    }
 }

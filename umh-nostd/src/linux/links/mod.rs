@@ -5,11 +5,13 @@
 //!
 //! ```text
 //! btf      what the kernel's own BTF says of its structures
+//! cpus     how many CPUs there are
 //! maps     the tables of `recent` and `hashlimit`
 //! objects  what the kernel says of objects of bpf(2)
 //! ```
 
 mod btf;
+mod cpus;
 mod maps;
 mod objects;
 
@@ -26,8 +28,9 @@ use super::control::Control;
 use super::fd::Fd;
 use crate::system::Maps;
 
-/// How programs get at packets here, and what follows from it.
-pub(super) fn resolve(_: &Control) -> core::result::Result<(Packets, Features), Missing> {
+/// How programs get at packets here, what follows from it, and for how many CPUs
+/// they count.
+pub(super) fn resolve(_: &Control) -> core::result::Result<(Packets, Features, u32), Missing> {
     // Loading a program also makes a kernel that has not looked at its own BTF
     // yet do so.
     load_raw(&bpf::TRIVIAL, &[]).map_err(|errno| match errno {
@@ -35,7 +38,9 @@ pub(super) fn resolve(_: &Control) -> core::result::Result<(Packets, Features), 
         _ => Missing::Part("programs of type NETFILTER (CONFIG_NETFILTER_BPF_LINK)"),
     })?;
     let kernel = btf::resolve()?;
-    Ok((Packets::Btf(kernel), kernel.features()))
+    let failed = |errno| Missing::Failed("per-CPU maps", errno);
+    let cpus = cpus::possible().map_err(failed)?;
+    Ok((Packets::Btf(kernel), kernel.features(), cpus))
 }
 
 /// See [`crate::system::System::load`].

@@ -31,7 +31,7 @@ mod transport;
 
 use super::prelude::*;
 use crate::abi::Hook;
-use crate::ir::{Field, Uses, class, kind};
+use crate::ir::{Field, Uses, action, class, kind};
 use crate::target::Kernel;
 use crate::target::kernel::*;
 
@@ -318,11 +318,8 @@ impl Builder<'_> {
         self.connection();
     }
 
-    /// As much of it as a policy needs.
-    pub(super) fn fill_for_policy(&mut self) {
-        if self.ruleset.machine().packets.btf().is_none() {
-            return;
-        }
+    /// All of the program where every packet gets to the policy at once.
+    pub(super) fn policy(&mut self) {
         let position = self.ruleset.table().underflow(self.hook).0 as i32;
         self.emit(block_of!(RECORD));
         self.emit_with(
@@ -344,6 +341,15 @@ impl Builder<'_> {
             ],
             &[position],
         );
+        self.emit(block![
+            load(B4, R7, R6, frame::POSITION),
+            insert(shared::COUNTED),
+            // ACCEPT or DROP: one bit.
+            mov(R0, R3),
+            and_imm(R0, action::ACCEPT),
+            jump(label::EXIT),
+        ]);
+        self.end();
     }
 
     /// The program ends with R0: gives back what it has taken.
