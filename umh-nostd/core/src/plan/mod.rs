@@ -46,7 +46,7 @@ pub const COUNTERS: usize = 16;
 
 /// Records behind the last rule that match every packet, so that a search
 /// that looks at several records at once needs one check for all.
-pub(crate) const SENTINELS: usize = 4;
+pub(crate) const SENTINELS: usize = 8;
 
 /// Where things are in the data map.
 pub(crate) mod data {

@@ -100,8 +100,14 @@ macro_rules! shared_blocks {
 shared_blocks! {
     /// R6 = the record that the kernel half has filled in, R1 being the packet.
     FIND = prologue::FIND;
-    /// One more round of the loop. Nothing in R1..R5 survives.
+    /// One more round of a loop. Nothing in R0..R5 survives, or need be known.
     AGAIN = AGAIN_BLOCK;
+    /// R0..R5 become what they are after a call: the verifier need not follow what
+    /// comes for each way that leads there.
+    NOTHING_KNOWN = NOTHING_KNOWN_BLOCK;
+    /// One more round of a loop that only its own end leads to, and where nothing was
+    /// known before.
+    ROUND_OF_SEARCH = ROUND_BLOCK;
     /// R2 = the record of rule R7, which is at most the number of rules.
     RECORD_OF_R7 = search::RECORD_OF_R7;
     /// R1 = the number of the lowest bit of R0, which is not zero.
@@ -155,13 +161,20 @@ shared_blocks! {
 }
 
 const AGAIN_BLOCK: Block = block![
-    // A call does the same: they need not be what they were a round ago.
+    insert(shared::NOTHING_KNOWN),
+    insert(shared::ROUND_OF_SEARCH),
+];
+
+const NOTHING_KNOWN_BLOCK: Block = block![
     mov_imm(R0, 0),
     mov_imm(R1, 0),
     mov_imm(R2, 0),
     mov_imm(R3, 0),
     mov_imm(R4, 0),
     mov_imm(R5, 0),
+];
+
+const ROUND_BLOCK: Block = block![
     when(need::LINKS, COUNT_ROUND),
     unless(need::LINKS, &[jump_when_tired(label::DROP)]),
 ];

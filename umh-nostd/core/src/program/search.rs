@@ -56,7 +56,7 @@ pub(super) const BIT_OF_R0: Block = block![
 
 impl Builder<'_> {
     pub(super) fn search(&mut self) {
-        self.emit(block![bind(label::SEARCH),]);
+        self.emit(block![bind(label::SEARCH), insert(shared::NOTHING_KNOWN)]);
         let indexed = self.ruleset.index().is_used();
         if indexed {
             self.indexed();
@@ -95,7 +95,7 @@ impl Builder<'_> {
             mov_imm(R2, 0).imm(param::RULES),
             store(B8, R6, frame::BEST, R2),
             bind(label::NEXT_GROUP),
-            insert(shared::AGAIN),
+            insert(shared::ROUND_OF_SEARCH),
             load(B8, R1, R6, frame::INDEX_AT),
             jump_if_imm(R1, Cond::Ge, 0, label::GROUPS_DONE).imm(param::GROUPS_LEN),
             map_value(R5, Map::Data, param::GROUPS),
@@ -166,7 +166,7 @@ impl Builder<'_> {
             load(B4, R1, R2, offset_of!(Record, indexed) as i16),
             store(B8, R6, frame::INDEX_AT, R1),
             bind(label::NEXT_LISTED),
-            insert(shared::AGAIN)
+            insert(shared::ROUND_OF_SEARCH)
         ]);
     }
 
@@ -340,7 +340,7 @@ impl Builder<'_> {
     fn linear(&mut self) {
         self.emit(block![
             bind(label::LINEAR),
-            insert(shared::AGAIN),
+            insert(shared::ROUND_OF_SEARCH),
             jump_if_imm(R7, Cond::Gt, 0, label::DROP).imm(param::RULES),
             insert(shared::RECORD_OF_R7)
         ]);
