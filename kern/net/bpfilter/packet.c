@@ -495,8 +495,8 @@ run_first(const struct bpfilter_program *program, u32 level,
 }
 
 static __always_inline unsigned int
-run_at(const struct bpfilter_program *program, u32 level, struct sk_buff *skb,
-       const struct nf_hook_state *state)
+at_hook(const struct bpfilter_program *program, u32 level, struct sk_buff *skb,
+	const struct nf_hook_state *state)
 {
 	if (program->prog)
 		return run_first(program, level, skb, state);
@@ -541,7 +541,7 @@ unsigned int bpfilter_packet_hook(void *priv, struct sk_buff *skb,
 	smp_mb();
 	gen = READ_ONCE(table->active);
 	if (gen)
-		verdict = run_at(&gen->program[state->hook], level, skb, state);
+		verdict = at_hook(&gen->program[state->hook], level, skb, state);
 	cpu = this_cpu_ptr(&bpfilter_cpu);
 	if (unlikely(level)) {
 		cpu->level--;
