@@ -25,7 +25,7 @@ helper = $(CARGO) rustc --quiet --profile umh -p umh-nostd --bin bpfilter_umh
 umh_flags = -Crelocation-model=static
 
 # $(call install,BUILT,NAME): a file that cargo has built, as target/NAME.
-install = mkdir -p target && \
+install = mkdir -p $(dir target/$(2)) && \
 	{ cmp -s $(cargo_target)/$(1) target/$(2) || cp $(cargo_target)/$(1) target/$(2); }
 
 # How many cases `make soak` invents for each property.
@@ -52,7 +52,7 @@ umh: setup ## builds the helper, target/bpfilter_umh
 tools: setup ## builds target/bpfilter-run, bpfilter on the kernel of this machine, and its helper
 	@$(helper) --target-dir $(cargo_target)/links --features links -- $(umh_flags)
 	@$(CARGO) build --quiet --release -p bpfilter-run --bin bpfilter-run
-	@$(call install,links/umh/bpfilter_umh,bpfilter_umh_links)
+	@$(call install,links/umh/bpfilter_umh,links/bpfilter_umh)
 	@$(call install,release/bpfilter-run,bpfilter-run)
 
 run: umh ## a shell in a fresh kernel with bpfilter; MODE=m: as a module

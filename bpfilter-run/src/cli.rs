@@ -14,7 +14,7 @@ Runs COMMAND, children included, on the kernel of this machine with bpfilter's
 helper serving its iptables: get/setsockopt at level SOL_IP, the filter table of
 IPv4. Other tables stay with the kernel's own ip_tables.
 
-  --umh PATH   the helper (default: bpfilter_umh_links beside this program)
+  --umh PATH   the helper (default: links/bpfilter_umh beside this program)
   --help       this text
 
 Needs root, and Linux 6.4 with seccomp user notification and netfilter BPF links.
@@ -78,5 +78,5 @@ pub(crate) fn parse() -> Result<Invocation, String> {
 fn beside_ourselves() -> Result<PathBuf, String> {
     let own =
         std::env::current_exe().map_err(|e| format!("cannot find myself ({e}): use --umh"))?;
-    Ok(own.with_file_name("bpfilter_umh_links"))
+    Ok(own.with_file_name("links/bpfilter_umh"))
 }

@@ -120,7 +120,7 @@ fn run(arguments: Arguments) -> Result<ExitCode, Fatal> {
     mailbox.start().map_err(|_| {
         let path = arguments.helper.display();
         Fatal::new(format!(
-            "no helper, giving up: is {path} a bpfilter_umh_links? (make tools, --umh PATH)"
+            "no helper, giving up: is {path} the one of `make tools`, target/links/bpfilter_umh? (--umh PATH)"
         ))
     })?;
     let supervisor = Supervisor::new(command, mailbox, grace)

@@ -11,7 +11,7 @@
 
 # What bpfilter takes above no filter, NUMBER OF RULES:INSTRUCTIONS. To be lowered
 # with the code.
-bars='0:278 10:556 100:560 1000:560'
+bars='0:250 10:505 100:505 1000:505'
 
 numbers='0 10 100 1000'
 [ -z "${FULL:-}" ] || numbers="$numbers 10000"

@@ -91,7 +91,7 @@ pub(crate) fn say(child: &mut Child, line: &str) {
 /// The helper that `make tools` builds.
 pub(crate) fn real() -> PathBuf {
     let path = std::env::var_os("BPFILTER_UMH").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/bpfilter_umh_links"),
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/links/bpfilter_umh"),
         PathBuf::from,
     );
     assert!(path.exists(), "{}: `make tools` builds it", path.display());

@@ -35,7 +35,7 @@ fn built(variable: &str, name: &str) -> PathBuf {
 
 /// The helper of bpfilter-run.
 pub fn umh_path() -> PathBuf {
-    built("BPFILTER_UMH", "bpfilter_umh_links")
+    built("BPFILTER_UMH", "links/bpfilter_umh")
 }
 
 /// The helper that goes into a kernel image.
