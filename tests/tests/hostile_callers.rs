@@ -75,8 +75,16 @@ fn memory_that_goes_away() {
     let mut side = bpfilter();
     succeeds(&mut side, &blob(1000, 4).call());
     let helper = side.helper();
-    let mut failed = 0;
-    for micros in [0, 10, 20, 50, 100, 200, 300, 500, 1000, 2000, 5000] {
+    // Memory is looked at when a call comes and when it is answered, so most calls do
+    // not notice; enough must, whatever this machine is busy with.
+    let (mut failed, mut rounds) = (0, 0);
+    let times = [0, 10, 20, 50, 100, 200, 300, 500, 1000, 2000, 5000];
+    for micros in times.into_iter().cycle() {
+        rounds += 1;
+        if rounds > times.len() && failed > 5 {
+            break;
+        }
+        assert!(rounds < 100 * times.len(), "only {failed} calls noticed");
         let (entries, old) = state(&mut side);
         let size = old.len() as u32 - 40;
         for call in calls(entries, size) {
@@ -97,7 +105,6 @@ fn memory_that_goes_away() {
         let (entries, _) = state(&mut side);
         succeeds(&mut side, &blob(1000, entries).call());
     }
-    assert!(failed > 5, "only {failed} calls noticed");
     assert_eq!(side.helper(), helper, "the helper that was there before");
 }
 
