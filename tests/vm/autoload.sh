@@ -3,7 +3,7 @@
 # While there is no module to load, calls do not each start a modprobe; when
 # there is one, a call loads it no more than a second or so later.
 #
-# kernel: m
+# kernel: m debug
 # boot: own
 
 cat >/tmp/modprobe <<'END'

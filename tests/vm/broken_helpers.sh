@@ -3,7 +3,7 @@
 # A module whose helper does not work cannot be loaded: insmod says why, and
 # nothing stays behind.
 #
-# kernel: m
+# kernel: m debug
 # cpus: 2
 
 [ ! -e /sys/module/bpfilter ] || rmmod bpfilter

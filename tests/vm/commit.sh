@@ -3,7 +3,7 @@
 # What a request commits stays if it is answered with success, and only then;
 # it stays when the helper dies, and goes with the module and the namespace.
 #
-# kernel: m
+# kernel: m debug
 # timeout: 120
 
 # The helper is helpers/commits.c: the length says what it does.

@@ -3,7 +3,7 @@
 # 32-bit programs: what has one layout is served, what has another is refused,
 # after the range and the permission.
 #
-# kernel: y m
+# kernel: y m debug
 
 sockopt32 expect 0 get 64 84
 sockopt32 expect ENOENT get 66 30 "no such match"

@@ -3,7 +3,7 @@
 # The unmodified iptables prints the three empty chains of `filter`, on a kernel
 # that has no ip_tables: the helper has answered.
 #
-# kernel: y m
+# kernel: y m debug
 
 if grep -q ' ipt_register_table' /proc/kallsyms; then
 	echo "this kernel has ip_tables"

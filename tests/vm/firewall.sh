@@ -5,7 +5,7 @@
 # through, answers, and what belongs to a connection; and all is as before when
 # the rules are gone.
 #
-# kernel: y m nobtf btf
+# kernel: y m nobtf btf debug
 # timeout: 180
 #
 #     lan 10.1.0.2 ---- 10.1.0.1 box 10.2.0.1 ---- 10.2.0.2 wan

@@ -3,7 +3,7 @@
 # A caller that is killed while the helper works does not disturb it, and the
 # next caller gets its own answer, not the one that the dead one asked for.
 #
-# kernel: y m
+# kernel: y m debug
 
 sockopt expect 0 get 64 84
 helper=$(pidof bpfilter_umh)

@@ -3,7 +3,7 @@
 # A helper that was killed is replaced at the next call, which is answered: no
 # call fails, however soon after the kill it comes.
 #
-# kernel: y m
+# kernel: y m debug
 
 for round in 1 2 3 4 5 6 7 8 9 10; do
 	iptables -L -n >/dev/null

@@ -3,7 +3,7 @@
 # 8 processes, 10,000 calls in all: every answer is right, and the helper is
 # started once.
 #
-# kernel: y m
+# kernel: y m debug
 # cpus: 2
 # boot: own
 # timeout: 120

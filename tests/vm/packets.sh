@@ -4,7 +4,7 @@
 # under random rules; no packet is lost between two rule sets, no counter among
 # many senders, and nothing changes for packets when the helper is killed.
 #
-# kernel: y m nobtf btf
+# kernel: y m nobtf btf debug
 # cpus: 2
 # where: host
 # timeout: 900

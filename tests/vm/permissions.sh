@@ -4,7 +4,7 @@
 # but the range of the option: EPERM without, and root of a user namespace has
 # it in its own network namespace only.
 #
-# kernel: y m
+# kernel: y m debug
 
 as_nobody() { su -s /bin/sh nobody -c "$*"; }
 

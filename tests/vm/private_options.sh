@@ -3,7 +3,7 @@
 # The helper's private options do not exist for anybody else, and say so at once
 # also while the helper waits inside one of them: here for a module.
 #
-# kernel: y m
+# kernel: y m debug
 
 # Not the one inside of busybox.
 ip() { /usr/sbin/ip "$@"; }

@@ -4,7 +4,7 @@
 # program calls: matches that answer, targets that let the packet go on, one that
 # sends a copy, and one that sends an answer and drops.
 #
-# kernel: m
+# kernel: m debug
 
 # The helper is helpers/records.c: the length says what it does.
 RECORD=1 CHECK_RECORD=2 CALLS=3 CHECK_CALLS=4 NO_SUCH_CALL=5

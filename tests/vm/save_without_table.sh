@@ -3,7 +3,7 @@
 # `iptables-save` without -t finds the table by itself, through
 # /proc/net/ip_tables_names.
 #
-# kernel: y m
+# kernel: y m debug
 
 iptables -S >/dev/null # on m: the first use loads the module
 grep -qx filter /proc/net/ip_tables_names

@@ -3,7 +3,7 @@
 # `make run` as a person meets it, on a terminal: the banner, a shell in which
 # iptables works, and the way out.
 #
-# kernel: y m
+# kernel: y m debug
 # cpus: 2
 # where: host
 

@@ -3,7 +3,7 @@
 # A caller whose memory never answers waits alone, wherever that is noticed, and
 # can be killed; so can the module go. Nor does a claimed length buy time.
 #
-# kernel: y m
+# kernel: y m debug
 # timeout: 180
 
 sockopt expect 0 get 64 84

@@ -3,7 +3,7 @@
 # A modprobe that takes longer than an answer may: who needs the module waits for
 # it, and nobody else; the helper stays. A match that no module has is refused.
 #
-# kernel: y m
+# kernel: y m debug
 
 sockopt expect 0 get 64 84
 helper=$(pidof bpfilter_umh)

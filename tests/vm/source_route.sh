@@ -4,7 +4,7 @@
 # them: what IP has found in the options of a packet that it is to forward is
 # still there.
 #
-# kernel: y m
+# kernel: y m debug
 #
 #     lan 10.1.0.2 ---- 10.1.0.1 box 10.2.0.1 ---- 10.2.0.2 wan
 

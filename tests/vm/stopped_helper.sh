@@ -3,7 +3,7 @@
 # A helper that does not answer holds nobody up for long: its caller gets
 # ETIMEDOUT after 5 s, those who wait behind it are served by a new one.
 #
-# kernel: y m
+# kernel: y m debug
 
 sockopt expect 0 get 64 84
 stopped=$(pidof bpfilter_umh)

@@ -3,7 +3,7 @@
 # Rules answer and log, as a module and built in; /proc lists what is served.
 # What the answers and lines are, to the byte, is answers.sh's affair.
 #
-# kernel: y m nobtf btf
+# kernel: y m nobtf btf debug
 
 # Not the one inside of busybox.
 ip() { /usr/sbin/ip "$@"; }

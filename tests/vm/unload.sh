@@ -3,7 +3,7 @@
 # The module can go while callers hammer it, takes its helper along, and comes
 # back with the first use.
 #
-# kernel: m
+# kernel: m debug
 # cpus: 2
 # boot: own
 # timeout: 180

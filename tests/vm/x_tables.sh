@@ -5,7 +5,7 @@
 # a rule, a namespace and the module leave nothing of it behind. What they say
 # of packets, to the last counter, is x_tables_answers.sh's affair.
 #
-# kernel: y m nobtf btf
+# kernel: y m nobtf btf debug
 # timeout: 180
 
 # Not the one inside of busybox.
