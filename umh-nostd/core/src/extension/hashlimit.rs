@@ -98,7 +98,6 @@ const _: () = assert!(
 );
 
 /// cfg_copy: what a rule says.
-#[inline(never)]
 fn config(data: &[u8]) -> Result<Limits> {
     if is_first(data) {
         let from: Config1 = read(data, offset_of!(Info1, config)).ok_or(Errno::EINVAL)?;
@@ -248,7 +247,6 @@ fn byte_cap(hz: u32) -> u64 {
 
 /// What a tick brings, what a packet costs, and all that there can be: in
 /// units of the first revision or of the others.
-#[inline(never)]
 fn packet_credits(limits: &Limits, first: bool, hz: u32) -> [u64; 3] {
     let (scale, most) = match first {
         true => (SCALE_1, u32::MAX.into()),

@@ -98,9 +98,7 @@ pub struct NamedTables<'a> {
     pub arrays: [u32; ARRAYS],
 }
 
-/// Which of `records`, whose names are in `entries`, has this name. One copy
-/// of this code serves all callers.
-#[inline(never)]
+/// Which of `records`, whose names are in `entries`, has this name.
 fn find(records: &[Named], entries: &[u8], wanted: &[u8], limits: bool) -> Option<usize> {
     records.iter().position(|record| {
         let name = entries.get(record.name_at as usize..).and_then(c_string);
@@ -144,7 +142,6 @@ impl<'a> NamedTables<'a> {
 
     /// A rule of `entries` names a table: finds it, or makes it as `wanted`
     /// says, and returns its number. ENOENT if there are too many.
-    #[inline(never)]
     pub(crate) fn claim(&mut self, entries: &[u8], wanted: &Named) -> Result<u32> {
         let name = entries.get(wanted.name_at as usize..).and_then(c_string);
         let name = name.ok_or(Errno::EINVAL)?;

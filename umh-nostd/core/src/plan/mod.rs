@@ -298,7 +298,6 @@ impl<'t> Ruleset<'t> {
     }
 
     /// Where the index starts. Any op may be read as the longest.
-    #[inline(never)]
     pub(crate) fn index_at(&self) -> usize {
         (self.ops_at() + self.ops_len + LONGEST_OP).next_multiple_of(64)
     }

@@ -441,6 +441,7 @@ impl Builder<'_> {
         self.act();
     }
 
+    /// A hundred callers, as of [`Assembler::emit`].
     #[inline(never)]
     fn emit(&mut self, block: Block) {
         self.asm.emit(block, &[]);

@@ -13,7 +13,7 @@ use crate::plan::{
     BUCKET_RULES, DE_BRUIJN, FACTORS, GROUP, Group, HASH_BUCKET, ROW_KEYS_MAX, Rows, SENTINELS,
 };
 
-const ODD: Label = Label::local(0);
+const MALFORMED: Label = Label::local(0);
 const READY: Label = Label::local(1);
 /// One of those looked at together is not it.
 const fn other(number: usize) -> Label {
@@ -61,14 +61,14 @@ impl Builder<'_> {
         if indexed {
             self.indexed();
         }
-        // Odd packets go this way in any case.
+        // Malformed packets go this way in any case.
         if !indexed || self.ruleset.uses().transport {
             self.linear();
         }
         self.candidate();
     }
 
-    /// Asks the index, for a packet that is not odd. What it finds goes on at
+    /// Asks the index, for a packet that is not malformed. What it finds goes on at
     /// CANDIDATE.
     fn indexed(&mut self) {
         self.groups();
@@ -315,7 +315,7 @@ impl Builder<'_> {
         }
     }
 
-    /// Goes to `same` if the packet, which is not odd, matches the record at
+    /// Goes to `same` if the packet, which is not malformed, matches the record at
     /// R2, and binds `other`.
     fn compare(&mut self, other: Label, same: Label) {
         const OTHER: Label = Label::arg(0);
@@ -391,7 +391,7 @@ impl Builder<'_> {
                         &[
                             load(B8, R3, R6, frame::KEEPS),
                             jump_if_imm(R3, Cond::Eq, -1, READY),
-                            bind(ODD),
+                            bind(MALFORMED),
                             load(B4, R1, R2, offset_of!(Record, malformed_ops) as i16),
                             bind(READY)
                         ]

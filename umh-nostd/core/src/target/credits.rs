@@ -14,7 +14,6 @@ pub(crate) fn limit_per_tick(hz: u32) -> u32 {
 
 /// CREDITS_PER_JIFFY: the greatest power of two of which so many seconds bring
 /// no more than `most`.
-#[inline(never)]
 pub(crate) fn credits_per_tick(most: u64, seconds: u64, hz: u32) -> u64 {
     let most = most.checked_div(seconds * u64::from(hz));
     1 << most.and_then(u64::checked_ilog2).unwrap_or(0)

@@ -67,7 +67,6 @@ pub(super) fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
 
 /// If the data asks for `flag`, the test must hold for that part of the
 /// connection.
-#[inline(never)]
 fn detail(
     draft: &mut Draft<'_, '_>,
     kernel: &Kernel,

@@ -169,7 +169,6 @@ impl Draft<'_, '_> {
 
     /// Four bytes of the packet become [`Field::Found`], see
     /// [`kind::PAYLOAD`].
-    #[inline(never)]
     pub(crate) fn payload_word(&mut self, from: Payload, offset: u32, cut_off: CutOff) {
         let drops = cut_off == CutOff::Drops;
         self.op(Op {
@@ -183,7 +182,6 @@ impl Draft<'_, '_> {
     }
 
     /// What is found is masked, and shifted left, and right.
-    #[inline(never)]
     pub(crate) fn shift(&mut self, mask: u32, left: u32, right: u32) {
         self.op(Op {
             kind: kind::SHIFT,
@@ -212,7 +210,6 @@ impl Draft<'_, '_> {
     }
 
     /// A detail, or one of several questions, that is a field of its own.
-    #[inline(never)]
     pub(crate) fn detail_field(&mut self, test: Test) {
         self.test_op(kind::TEST, test.field as u16, &test);
     }

@@ -24,7 +24,6 @@ impl Jump {
 
 impl Draft<'_, '_> {
     /// From here on a question that fails goes on where the jump lands.
-    #[inline(never)]
     pub(crate) fn or_else(&mut self) -> Jump {
         let op = self.out.ops.len;
         self.op(Op {
@@ -44,7 +43,6 @@ impl Draft<'_, '_> {
     }
 
     /// The jumps land here, at an op that must follow.
-    #[inline(never)]
     pub(crate) fn land<const N: usize>(&mut self, jumps: [Jump; N]) {
         let here = self.out.ops.len;
         for from in jumps.into_iter().filter_map(|jump| jump.0) {

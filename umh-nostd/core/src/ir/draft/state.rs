@@ -11,7 +11,7 @@ use crate::ir::record::{BUCKET, Bucket, Op};
 impl Draft<'_, '_> {
     /// A place in the state map for what a match keeps, at the start `initial`.
     fn state(&mut self, initial: Bucket) -> Result<u32> {
-        // Odd packets draw from the buckets of all others.
+        // Malformed packets draw from the buckets of all others.
         if self.state_at == self.out.state.len {
             self.out.state.push(&initial);
         }
