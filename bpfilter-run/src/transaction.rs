@@ -131,8 +131,10 @@ impl<'a> Transaction<'a> {
             Ok(asked) => asked,
             Err(e) => return Ok(Err(e)),
         };
-        let active = self.network.active();
-        let Some(active) = active.filter(|_| (asked.family, asked.table) == TABLE) else {
+        if (asked.family, asked.table) != TABLE {
+            return Ok(Err(io::Error::from_raw_os_error(libc::EOPNOTSUPP)));
+        }
+        let Some(active) = self.network.active() else {
             return Ok(Err(io::Error::from_raw_os_error(libc::ENOENT)));
         };
         let mut prog = [-1; msg::HOOKS];

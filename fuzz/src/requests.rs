@@ -105,11 +105,10 @@ fuzz_target!(|data: &[u8]| {
         let len = (fits + i64::from(more)) as u32;
         let status = ask(&system, is_set, cmd, addr, len);
         let after = system.kept.borrow().clone();
-        let same = match (&before, &after) {
-            (None, None) => true,
-            (Some(before), Some(after)) => std::rc::Rc::ptr_eq(&before.image, &after.image),
-            _ => false,
-        };
+        let same = before.len() == after.len()
+            && before.iter().zip(&after).all(|((number, old), (same, new))| {
+                number == same && std::rc::Rc::ptr_eq(&old.image, &new.image)
+            });
         let may_change = status == 0
             && match (is_set, cmd) {
                 (1, msg::IPT_SO_SET_REPLACE) => true,

@@ -51,7 +51,10 @@ struct bpfilter_reply {
 #define BPFILTER_SO_BASE	3056
 /* setsockopt, struct bpfilter_generation: replaces the generation. */
 #define BPFILTER_SO_COMMIT	(BPFILTER_SO_BASE + 0)
-/* getsockopt, struct bpfilter_generation: ENOENT where none is committed. */
+/*
+ * getsockopt, struct bpfilter_generation: ENOENT where none is committed,
+ * EOPNOTSUPP where that table is not served.
+ */
 #define BPFILTER_SO_RECOVER	(BPFILTER_SO_BASE + 1)
 /* setsockopt, text: what /proc/net/ip_tables_matches and _targets print. */
 #define BPFILTER_SO_MATCHES	(BPFILTER_SO_BASE + 2)

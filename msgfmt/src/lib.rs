@@ -63,7 +63,8 @@ pub const IPT_GET_MAX: u32 = 68;
 pub const SO_BASE: u32 = 3056;
 /// setsockopt, [`Generation`]: replaces the namespace's generation.
 pub const SO_COMMIT: u32 = SO_BASE;
-/// getsockopt, [`Generation`]: ENOENT where none is committed.
+/// getsockopt, [`Generation`]: ENOENT where none is committed, EOPNOTSUPP where
+/// that table is not served.
 pub const SO_RECOVER: u32 = SO_BASE + 1;
 /// setsockopt, text: what `/proc/net/ip_tables_matches` prints.
 pub const SO_MATCHES: u32 = SO_BASE + 2;

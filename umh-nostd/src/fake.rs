@@ -8,6 +8,7 @@
 //! kernel's structures are those of this machine.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::{Deref, DerefMut, Range};
 use std::rc::Rc;
@@ -17,7 +18,7 @@ use std::sync::atomic::AtomicU64;
 use std::vec::Vec;
 
 use bpf_abi::attr::FuncInfo;
-use umh_core::abi::{ExtensionKind, TableSpec};
+use umh_core::abi::{ExtensionKind, Family, TableKind, TableSpec};
 use umh_core::errno::{Errno, Result};
 #[cfg(feature = "links")]
 use umh_core::ir::named::Shape;
@@ -30,6 +31,18 @@ use crate::system::{AtHook, Generation, InForce, Maps, Run, System, UserAddr};
 pub const BASE: u64 = 0x7f00_0000_0000;
 /// CPUs of the fake machine.
 pub const CPUS: u32 = 3;
+
+/// The tables of IPv4 that are served: all by a kernel half, but for one, that
+/// there is something else; `filter` without one.
+pub const SERVED: &[TableKind] = match cfg!(feature = "links") {
+    false => &[
+        TableKind::Raw,
+        TableKind::Mangle,
+        TableKind::Nat,
+        TableKind::Filter,
+    ],
+    true => &[TableKind::Filter],
+};
 
 /// How programs get at packets, and what follows from it.
 #[cfg(not(feature = "links"))]
@@ -125,8 +138,8 @@ pub struct Fake {
     /// Added to some bytes of the memory after each look, by turns: what a
     /// hostile caller does. Empty for an honest one.
     pub noise: Vec<u8>,
-    /// The committed generation of the one table that is served.
-    pub kept: RefCell<Option<Kept>>,
+    /// The committed generations, by the numbers of their tables.
+    pub kept: RefCell<BTreeMap<u32, Kept>>,
     /// The effect that fails: so many work before. `None` for none.
     pub fail_after: Cell<Option<usize>>,
     /// What was published.
@@ -239,8 +252,11 @@ impl System for Fake {
 
     fn recover(&self, table: &TableSpec) -> Result<Option<InForce<Self::Handle>>> {
         self.may_fail(Errno::ENOMEM)?;
+        if !SERVED.contains(&table.kind) || table.family != Family::Ipv4 {
+            return Err(Errno::ENOPROTOOPT);
+        }
         let kept = self.kept.borrow();
-        Ok(kept.as_ref().filter(|_| table.served).map(|kept| InForce {
+        Ok(kept.get(&table.number()).map(|kept| InForce {
             counters: self.hold_surely(Object::Counters(kept.counters.clone())),
             image: self.hold_surely(Object::Image(kept.image.clone())),
         }))
@@ -267,11 +283,13 @@ impl System for Fake {
         };
         match (&generation.counters.value, &generation.image.value) {
             (Object::Counters(counters), Object::Image(image)) => {
-                self.kept.replace(Some(Kept {
+                let kept = Kept {
                     rules,
                     counters: counters.clone(),
                     image: image.clone(),
-                }));
+                };
+                let number = generation.table.number();
+                self.kept.borrow_mut().insert(number, kept);
                 Ok(())
             }
             _ => Err(Errno::EINVAL),

@@ -148,7 +148,8 @@ pub trait System {
     /// `len` bytes of zeros. They cost nothing before they are touched.
     fn memory(&self, len: usize) -> Result<Self::Memory>;
 
-    /// The generation of a table in the request's namespace.
+    /// The generation of a table in the request's namespace. ENOPROTOOPT where the
+    /// table is left to the kernel's ip_tables.
     fn recover(&self, table: &TableSpec) -> Result<Option<InForce<Self::Handle>>>;
 
     /// Replaces that generation. When this returns, nothing runs in the old

@@ -34,12 +34,12 @@ static int __init bpfilter_init(void)
 	size_t len = _binary_net_bpfilter_bpfilter_umh_end - elf;
 	int err;
 
-	err = bpfilter_generation_init();
+	err = bpfilter_tables_init();
 	if (err)
 		return err;
 	err = bpfilter_mailbox_init(elf, len);
 	if (err)
-		goto generation;
+		goto tables;
 
 	bpfilter_register_ops(&starting_ops);
 	err = bpfilter_mailbox_start();
@@ -51,8 +51,8 @@ static int __init bpfilter_init(void)
 mailbox:
 	bpfilter_unregister_ops();
 	bpfilter_mailbox_exit();
-generation:
-	bpfilter_generation_exit();
+tables:
+	bpfilter_tables_exit();
 	bpfilter_proc_exit();
 	bpfilter_extensions_forget();
 	return err;
@@ -62,12 +62,12 @@ static void __exit bpfilter_exit(void)
 {
 	bpfilter_unregister_ops();
 	bpfilter_mailbox_exit();
-	bpfilter_generation_exit();
+	bpfilter_tables_exit();
 	bpfilter_proc_exit();
 	bpfilter_extensions_forget();
 }
 
 module_init(bpfilter_init);
 module_exit(bpfilter_exit);
-MODULE_DESCRIPTION("iptables' filter table as BPF programs");
+MODULE_DESCRIPTION("iptables' tables as BPF programs");
 MODULE_LICENSE("GPL");

@@ -1,25 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * generation.c - the tables of each network namespace, and their rules
+ * generation.c - the rules of a table, and how they replace each other
  *
- * Owns: which tables are served; per namespace and table one generation
- * (programs, counters, table image), the registration of its packet hooks, its
- * hold on connection tracking, and what the audit system is told of it.
+ * Owns: generations (programs, counters, table image): taking one from the helper,
+ * making it the active one of its table, going back, giving one to the next
+ * helper; and a table's hold on connection tracking.
  *
  * Promises: one pointer names the generation of all hooks of a table, so that no
  * packet sees two of them on one hook, and no hook an older one than another.
  * After a swap no packet runs in the old generation any more: its counters are
- * final. A table without programs has no hooks. Whatever a namespace holds
- * goes with it, or with the module. The helper's life does not matter here.
+ * final. The helper's life does not matter here.
  *
- * Leaves to others: a packet's way through a generation (packet.c), when to
- * swap, settle or revert (transaction.c), and the contents of the counter map
- * and the table image (the helper).
+ * Leaves to others: which tables there are, and their hooks (tables.c); a packet's
+ * way through a generation (packet.c); when to swap, settle or revert
+ * (transaction.c); and the contents of the counter map and the table image (the
+ * helper).
  *
  * Everything that is called here is exported to modules, bpf_map_get() in a
  * namespace of its own.
  */
-#include <linux/audit.h>
 #include <linux/bitops.h>
 #include <linux/bpf.h>
 #include <linux/cpumask.h>
@@ -27,80 +26,14 @@
 #include <linux/lockdep.h>
 #include <linux/module.h>
 #include <linux/netfilter.h>
-#include <linux/netfilter_ipv4.h>
-#include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <net/netfilter/nf_conntrack.h>
 #include <net/netfilter/nf_conntrack_acct.h>
 #include <net/net_namespace.h>
-#include <net/netns/generic.h>
 #include "internal.h"
 
 MODULE_IMPORT_NS(BPF_INTERNAL);
-
-/* --- the tables ------------------------------------------------------------- */
-
-static const struct bpfilter_table_desc table_desc[] = {
-	{
-		.family = NFPROTO_IPV4,
-		.table = BPFILTER_TABLE_FILTER,
-		.name = "filter",
-		.hooks = BIT(NF_INET_LOCAL_IN) | BIT(NF_INET_FORWARD) |
-			 BIT(NF_INET_LOCAL_OUT),
-		.priority = {
-			[NF_INET_LOCAL_IN] = NF_IP_PRI_FILTER,
-			[NF_INET_FORWARD] = NF_IP_PRI_FILTER,
-			[NF_INET_LOCAL_OUT] = NF_IP_PRI_FILTER,
-		},
-	},
-};
-
-/**
- * struct bpfilter_net - one network namespace
- * @table: in the order of table_desc
- */
-struct bpfilter_net {
-	struct bpfilter_table table[ARRAY_SIZE(table_desc)];
-};
-
-static unsigned int bpfilter_net_id __read_mostly;
-
-static struct bpfilter_net *bpfilter_net(const struct net *net)
-{
-	return net_generic(net, bpfilter_net_id);
-}
-
-static struct bpfilter_table *table_of(const struct net *net,
-				       const struct bpfilter_table_desc *desc)
-{
-	return &bpfilter_net(net)->table[desc - table_desc];
-}
-
-/* The entries of a table that nobody has changed: its policies and the end. */
-static u32 pristine_entries(const struct bpfilter_table_desc *desc)
-{
-	return hweight32(desc->hooks) + 1;
-}
-
-/**
- * bpfilter_table_desc() - find a table
- * @family: NFPROTO_*
- * @table: BPFILTER_TABLE_*
- *
- * Return: the table, NULL if it is not served.
- */
-const struct bpfilter_table_desc *bpfilter_table_desc(u32 family, u32 table)
-{
-	int i;
-
-	for (i = 0; i < ARRAY_SIZE(table_desc); i++) {
-		if (table_desc[i].family == family &&
-		    table_desc[i].table == table)
-			return &table_desc[i];
-	}
-	return NULL;
-}
 
 /* --- what a generation needs of its namespace ------------------------------- */
 
@@ -135,50 +68,10 @@ static void conntrack_put(struct net *net, u8 family)
 }
 #endif
 
-/* Kept until the namespace goes: who lists hooks may still look at them. */
-static int make_ops(struct bpfilter_table *table,
-		    const struct bpfilter_table_desc *desc)
-{
-	struct nf_hook_ops *ops;
-	unsigned int hook;
-
-	if (table->ops)
-		return 0;
-	ops = kcalloc(hweight32(desc->hooks), sizeof(*ops), GFP_KERNEL);
-	if (!ops)
-		return -ENOMEM;
-	table->ops = ops;
-	for (hook = 0; hook < BPFILTER_HOOKS; hook++) {
-		if (!(desc->hooks & BIT(hook)))
-			continue;
-		ops->hook = bpfilter_packet_hook;
-		ops->priv = table;
-		ops->pf = desc->family;
-		ops->hooknum = hook;
-		ops->priority = desc->priority[hook];
-		ops++;
-	}
-	return 0;
-}
-
-static int table_hook(struct net *net, struct bpfilter_table *table,
-		      const struct bpfilter_table_desc *desc)
-{
-	int err;
-
-	err = make_ops(table, desc);
-	if (!err)
-		err = nf_register_net_hooks(net, table->ops,
-					    hweight32(desc->hooks));
-	if (!err)
-		table->hooked = true;
-	return err;
-}
-
 /* Takes what @gen needs to be active, if the table has not got it yet. */
-static int table_acquire(struct net *net, const struct generation *gen)
+static int acquire(struct net *net, const struct generation *gen)
 {
-	struct bpfilter_table *table = table_of(net, gen->desc);
+	struct bpfilter_table *table = bpfilter_table_of(net, gen->desc);
 	int err;
 
 	if (needs_conntrack(gen) && !table->conntrack) {
@@ -190,23 +83,25 @@ static int table_acquire(struct net *net, const struct generation *gen)
 	/* Stays on, as connbytes leaves it. */
 	if (gen->committed.flags & BPFILTER_GEN_ACCOUNTING)
 		nf_ct_set_acct(net, true);
-	if (is_hooked(gen) && !table->hooked)
-		return table_hook(net, table, gen->desc);
-	return 0;
+	return is_hooked(gen) ? bpfilter_table_hook(net, gen->desc) : 0;
 }
 
-/* Gives back what @gen, the active generation or NULL, does not need. */
-static void table_release(struct net *net,
-			  const struct bpfilter_table_desc *desc,
-			  const struct generation *gen)
+/**
+ * bpfilter_generation_release() - give back what the rules do not need
+ * @net: the namespace
+ * @desc: which of its tables
+ * @gen: the active generation, or NULL
+ *
+ * Context: under the transaction's lock, or the namespace goes.
+ */
+void bpfilter_generation_release(struct net *net,
+				 const struct bpfilter_table_desc *desc,
+				 const struct generation *gen)
 {
-	struct bpfilter_table *table = table_of(net, desc);
+	struct bpfilter_table *table = bpfilter_table_of(net, desc);
 
-	if (table->hooked && !is_hooked(gen)) {
-		nf_unregister_net_hooks(net, table->ops,
-					hweight32(desc->hooks));
-		table->hooked = false;
-	}
+	if (!is_hooked(gen))
+		bpfilter_table_unhook(net, desc);
 	if (table->conntrack && !needs_conntrack(gen)) {
 		conntrack_put(net, desc->family);
 		table->conntrack = false;
@@ -214,8 +109,7 @@ static void table_release(struct net *net,
 }
 
 /* Returns when no packet runs in the generation that was active. */
-static void table_activate(struct bpfilter_table *table,
-			   struct generation *gen)
+static void activate(struct bpfilter_table *table, struct generation *gen)
 {
 	lockdep_assert(bpfilter_transaction_held());
 	/* A packet that sees the pointer sees what it points to. */
@@ -483,16 +377,16 @@ bpfilter_generation_get(const struct bpfilter_generation *fds,
 int bpfilter_generation_swap(struct net *net, struct generation *gen,
 			     struct generation **old)
 {
-	struct bpfilter_table *table = table_of(net, gen->desc);
+	struct bpfilter_table *table = bpfilter_table_of(net, gen->desc);
 	int err;
 
 	*old = table->active;
-	err = table_acquire(net, gen);
+	err = acquire(net, gen);
 	if (err) {
-		table_release(net, gen->desc, *old);
+		bpfilter_generation_release(net, gen->desc, *old);
 		return err;
 	}
-	table_activate(table, gen);
+	activate(table, gen);
 	return 0;
 }
 
@@ -507,7 +401,7 @@ int bpfilter_generation_swap(struct net *net, struct generation *gen,
 void bpfilter_generation_settle(struct net *net, struct generation *gen,
 				struct generation *old)
 {
-	table_release(net, gen->desc, gen);
+	bpfilter_generation_release(net, gen->desc, gen);
 	bpfilter_generation_free(old);
 }
 
@@ -522,8 +416,8 @@ void bpfilter_generation_settle(struct net *net, struct generation *gen,
 void bpfilter_generation_revert(struct net *net, struct generation *gen,
 				struct generation *old)
 {
-	table_activate(table_of(net, gen->desc), old);
-	table_release(net, gen->desc, old);
+	activate(bpfilter_table_of(net, gen->desc), old);
+	bpfilter_generation_release(net, gen->desc, old);
 	bpfilter_generation_free(gen);
 }
 
@@ -535,7 +429,8 @@ void bpfilter_generation_revert(struct net *net, struct generation *gen,
  *	new descriptors, which are opened all or none
  *
  * Context: under the transaction's lock.
- * Return: 0 or a negative errno; -ENOENT, nothing was committed.
+ * Return: 0 or a negative errno; -ENOENT, nothing was committed; -EOPNOTSUPP, the
+ * table is not served.
  */
 int bpfilter_generation_recover(struct net *net, char __user *optval)
 {
@@ -549,8 +444,8 @@ int bpfilter_generation_recover(struct net *net, char __user *optval)
 		return -EFAULT;
 	desc = bpfilter_table_desc(out.family, out.table);
 	if (!desc)
-		return -EINVAL;
-	gen = table_of(net, desc)->active;
+		return -EOPNOTSUPP;
+	gen = bpfilter_table_of(net, desc)->active;
 	if (!gen)
 		return -ENOENT;
 
@@ -587,157 +482,4 @@ unreserve:
 			put_unused_fd(fd[i]);
 	}
 	return err;
-}
-
-/* --- what is told of a table ------------------------------------------------ */
-
-/* As long as one table is served, every request is about it. */
-static const struct bpfilter_table_desc *requested_table(void)
-{
-	BUILD_BUG_ON(ARRAY_SIZE(table_desc) != 1);
-	return &table_desc[0];
-}
-
-/**
- * bpfilter_table_used() - the table has been used in a namespace
- * @net: the namespace
- */
-void bpfilter_table_used(struct net *net)
-{
-	const struct bpfilter_table_desc *desc = requested_table();
-	struct bpfilter_table *table = table_of(net, desc);
-
-	if (!READ_ONCE(table->used) && !xchg(&table->used, true))
-		audit_log_nfcfg(desc->name, desc->family,
-				pristine_entries(desc), AUDIT_XT_OP_REGISTER,
-				GFP_KERNEL);
-}
-
-/**
- * bpfilter_table_replaced() - the table of a namespace is another one
- * @net: the namespace
- * @entries: how many entries the new one has
- *
- * Context: under the transaction's lock.
- * Return: how many the old one had.
- */
-u32 bpfilter_table_replaced(struct net *net, u32 entries)
-{
-	struct bpfilter_table *table = table_of(net, requested_table());
-	u32 old = table->entries;
-
-	table->entries = entries;
-	return old;
-}
-
-/**
- * bpfilter_table_audit() - ip_tables' record of a REPLACE
- * @entries_before: how many entries the old table had
- *
- * Context: the process that has replaced it. May wait for the audit system.
- */
-void bpfilter_table_audit(u32 entries_before)
-{
-	const struct bpfilter_table_desc *desc = requested_table();
-
-	audit_log_nfcfg(desc->name, desc->family, entries_before,
-			AUDIT_XT_OP_REPLACE, GFP_KERNEL);
-}
-
-/**
- * bpfilter_table_entries() - how many entries the table of a namespace has
- * @net: the namespace
- *
- * Context: under the transaction's lock.
- * Return: their number.
- */
-u32 bpfilter_table_entries(struct net *net)
-{
-	return table_of(net, requested_table())->entries;
-}
-
-/**
- * bpfilter_tables_show() - print the names of the IPv4 tables in use, which is
- *	from their first successful request on
- * @seq: where to
- * @net: the namespace
- */
-void bpfilter_tables_show(struct seq_file *seq, struct net *net)
-{
-	int i;
-
-	for (i = 0; i < ARRAY_SIZE(table_desc); i++) {
-		if (table_desc[i].family == NFPROTO_IPV4 &&
-		    READ_ONCE(bpfilter_net(net)->table[i].used))
-			seq_printf(seq, "%s\n", table_desc[i].name);
-	}
-}
-
-/* --- namespaces ------------------------------------------------------------- */
-
-static int __net_init bpfilter_net_init(struct net *net)
-{
-	int i;
-
-	for (i = 0; i < ARRAY_SIZE(table_desc); i++)
-		bpfilter_net(net)->table[i].entries =
-			pristine_entries(&table_desc[i]);
-	return bpfilter_proc_net_init(net);
-}
-
-/* A grace period lies between this and bpfilter_net_exit(). */
-static void __net_exit bpfilter_net_pre_exit(struct net *net)
-{
-	int i;
-
-	for (i = 0; i < ARRAY_SIZE(table_desc); i++)
-		table_release(net, &table_desc[i], NULL);
-}
-
-static void __net_exit bpfilter_net_exit(struct net *net)
-{
-	const struct bpfilter_table_desc *desc;
-	struct bpfilter_table *table;
-	int i;
-
-	bpfilter_proc_net_exit(net);
-	for (i = 0; i < ARRAY_SIZE(table_desc); i++) {
-		desc = &table_desc[i];
-		table = table_of(net, desc);
-		if (table->used)
-			audit_log_nfcfg(desc->name, desc->family,
-					table->entries,
-					AUDIT_XT_OP_UNREGISTER, GFP_KERNEL);
-		/* No packet and no request reaches the namespace any more. */
-		bpfilter_generation_free(table->active);
-		kfree(table->ops);
-	}
-}
-
-static struct pernet_operations bpfilter_net_ops = {
-	.init = bpfilter_net_init,
-	.pre_exit = bpfilter_net_pre_exit,
-	.exit = bpfilter_net_exit,
-	.id = &bpfilter_net_id,
-	.size = sizeof(struct bpfilter_net),
-};
-
-/**
- * bpfilter_generation_init() - be there for every namespace, now and to come
- *
- * Return: 0 or a negative errno.
- */
-int bpfilter_generation_init(void)
-{
-	return register_pernet_subsys(&bpfilter_net_ops);
-}
-
-/**
- * bpfilter_generation_exit() - remove all hooks and generations
- *
- * Context: no request may be in progress, and none may come.
- */
-void bpfilter_generation_exit(void)
-{
-	unregister_pernet_subsys(&bpfilter_net_ops);
 }

@@ -8,7 +8,8 @@
  *	bpfilter_kern.c	init and exit
  *	mailbox.c	the helper's life, its pipes, who is served next; a worker
  *	transaction.c	the request in progress and its private options
- *	generation.c	the tables of each network namespace and their rules
+ *	tables.c	which tables there are, and their hooks in each namespace
+ *	generation.c	the rules of a table, and how they replace each other
  *	packet.c	the packet hooks: what programs are told, and their runs
  *	extensions.c	x_tables' matches and targets
  *	builtin.c	targets for kernels where x_tables has none of the name
@@ -167,6 +168,8 @@ static inline bool bpfilter_transaction_held(void)
  * @name: as iptables and the audit system call it
  * @hooks: where it is asked, a bit for each NF_INET_*
  * @priority: among those who are asked there, for each of @hooks
+ * @nat: NAT asks it, and the first packet of a connection alone
+ * @reroute: what it changes at LOCAL_OUT decides where a packet goes
  */
 struct bpfilter_table_desc {
 	u8 family;
@@ -174,6 +177,8 @@ struct bpfilter_table_desc {
 	const char *name;
 	unsigned int hooks;
 	int priority[BPFILTER_HOOKS];
+	bool nat;
+	bool reroute;
 };
 
 /**
@@ -241,7 +246,8 @@ struct generation {
  * @ops: the hooks, from the first generation with programs on
  * @hooked: they are registered; under the transaction's lock
  * @conntrack: connection tracking is held; under the transaction's lock
- * @used: a request for the table succeeded here; set once, no lock
+ * @used: 0 until a request for the table succeeds; then its number among the
+ *	namespace's tables. Set once, no lock
  * @entries: how many entries the table has; under the transaction's lock
  */
 struct bpfilter_table {
@@ -249,14 +255,27 @@ struct bpfilter_table {
 	struct nf_hook_ops *ops;
 	bool hooked;
 	bool conntrack;
-	bool used;
+	int used;
 	u32 entries;
 };
 
-/* generation.c */
-int bpfilter_generation_init(void);
-void bpfilter_generation_exit(void);
+/* tables.c */
+int bpfilter_tables_init(void);
+void bpfilter_tables_exit(void);
 const struct bpfilter_table_desc *bpfilter_table_desc(u32 family, u32 table);
+const struct bpfilter_table_desc *
+bpfilter_table_asked(const struct bpfilter_call *call);
+struct bpfilter_table *bpfilter_table_of(const struct net *net,
+					 const struct bpfilter_table_desc *desc);
+int bpfilter_table_hook(struct net *net,
+			const struct bpfilter_table_desc *desc);
+void bpfilter_table_unhook(struct net *net,
+			   const struct bpfilter_table_desc *desc);
+void bpfilter_table_used(const struct bpfilter_call *call);
+void bpfilter_table_audit(const struct bpfilter_call *call);
+void bpfilter_tables_show(struct seq_file *seq, struct net *net);
+
+/* generation.c */
 struct generation *
 bpfilter_generation_get(const struct bpfilter_generation *fds,
 			struct mem_cgroup *memcg,
@@ -268,17 +287,17 @@ void bpfilter_generation_settle(struct net *net, struct generation *gen,
 				struct generation *old);
 void bpfilter_generation_revert(struct net *net, struct generation *gen,
 				struct generation *old);
+void bpfilter_generation_release(struct net *net,
+				 const struct bpfilter_table_desc *desc,
+				 const struct generation *gen);
 int bpfilter_generation_recover(struct net *net, char __user *optval);
-void bpfilter_table_used(struct net *net);
-u32 bpfilter_table_replaced(struct net *net, u32 entries);
-void bpfilter_table_audit(u32 entries_before);
-u32 bpfilter_table_entries(struct net *net);
-void bpfilter_tables_show(struct seq_file *seq, struct net *net);
 
 /* packet.c */
 u32 bpfilter_packet_reads(void);
 unsigned int bpfilter_packet_hook(void *priv, struct sk_buff *skb,
 				  const struct nf_hook_state *state);
+unsigned int bpfilter_packet_hook_reroute(void *priv, struct sk_buff *skb,
+					  const struct nf_hook_state *state);
 void bpfilter_packets_wait(void);
 
 /* procfs.c */

@@ -373,10 +373,9 @@ void bpfilter_mailbox_submit(struct bpfilter_call *call)
  */
 void bpfilter_mailbox_audit(const struct bpfilter_call *call)
 {
-	if (call->req.is_set || call->req.cmd <= BPFILTER_IPT_SO_GET_ENTRIES)
-		bpfilter_table_used(call->net);
+	bpfilter_table_used(call);
 	if (call->req.is_set && call->req.cmd == BPFILTER_IPT_SO_SET_REPLACE)
-		bpfilter_table_audit(call->entries_before);
+		bpfilter_table_audit(call);
 }
 
 /* --- start, sleep and end ---------------------------------------------------- */

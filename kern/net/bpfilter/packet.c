@@ -33,8 +33,10 @@
 #include <linux/netdevice.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/xt_conntrack.h>
+#include <linux/netfilter_ipv4.h>
 #include <linux/percpu.h>
 #include <linux/preempt.h>
+#include <linux/rtnetlink.h>
 #include <linux/sched.h>
 #include <linux/skbuff.h>
 #include <linux/swab.h>
@@ -552,6 +554,40 @@ unsigned int bpfilter_packet_hook(void *priv, struct sk_buff *skb,
 	if (process)
 		local_bh_enable();
 	return verdict;
+}
+
+/**
+ * bpfilter_packet_hook_reroute() - likewise, where what the rules change decides
+ *	where a packet goes that was made here
+ * @priv: the struct bpfilter_table
+ * @skb: the packet
+ * @state: the hook
+ *
+ * To the letter ipt_mangle_out().
+ *
+ * Return: the verdict.
+ */
+unsigned int bpfilter_packet_hook_reroute(void *priv, struct sk_buff *skb,
+					  const struct nf_hook_state *state)
+{
+	const struct iphdr *iph = ip_hdr(skb);
+	unsigned int verdict, ret;
+	__be32 saddr = iph->saddr;
+	__be32 daddr = iph->daddr;
+	u32 mark = skb->mark;
+	u8 tos = iph->tos;
+	int err;
+
+	ret = bpfilter_packet_hook(priv, skb, state);
+	verdict = ret & NF_VERDICT_MASK;
+	if (verdict == NF_DROP || verdict == NF_STOLEN)
+		return ret;
+	iph = ip_hdr(skb);
+	if (iph->saddr == saddr && iph->daddr == daddr && skb->mark == mark &&
+	    iph->tos == tos)
+		return ret;
+	err = ip_route_me_harder(state->net, state->sk, skb, RTN_UNSPEC);
+	return err < 0 ? NF_DROP_ERR(err) : ret;
 }
 
 /* What its CPU has done before it changed the sequence comes before this. */

@@ -10,7 +10,8 @@
  * namespace reaches the module; the module is never unloaded under a caller.
  *
  * Leaves to others: everything that an option means. -ENOPROTOOPT lets
- * ip_sockglue.c go on to ip_tables.
+ * ip_sockglue.c go on to ip_tables; a table that the module does not serve and
+ * ip_tables is not there to serve does not exist.
  */
 #include <linux/bpfilter.h>
 #include <linux/capability.h>
@@ -19,6 +20,7 @@
 #include <linux/kmod.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/netfilter.h>
 #include <linux/srcu.h>
 #include <linux/uaccess.h>
 #include <net/net_namespace.h>
@@ -164,14 +166,14 @@ static int carry_out(struct bpfilter_call *call)
 /*
  * One call of a client whose option is in range and who may use it. Without a
  * module ip_tables is to answer, also what the helper would misread: 32-bit
- * layouts.
+ * layouts. @served says whether there is a module.
  *
  * Where a match or target is not there its module is loaded here, when nothing is
  * in progress: nobody else waits for modprobe. The client's memory is read anew
  * then, as the helper has changed the copy.
  */
 static int client_call(struct sock *sk, int cmd, bool is_set,
-		       sockptr_t optval, unsigned int optlen)
+		       sockptr_t optval, unsigned int optlen, bool *served)
 {
 	struct bpfilter_request req = {
 		/* What a program of a cgroup has copied is nowhere in it. */
@@ -188,6 +190,7 @@ static int client_call(struct sock *sk, int cmd, bool is_set,
 	int err;
 
 	err = ensure_loaded();
+	*served = !err;
 	if (err)
 		return err;
 	if (in_compat_syscall() && compat_differs(cmd, is_set))
@@ -207,6 +210,18 @@ static int client_call(struct sock *sk, int cmd, bool is_set,
 		if (load)
 			request_module("ipt_%s", module);
 	} while (load);
+	return err;
+}
+
+/*
+ * The errno of a table that the module leaves to others, from the errno that these
+ * have given: ENOENT where there are none. What names no table is not about one.
+ */
+static int unknown_table(int cmd, bool is_set, int err)
+{
+	if (err == -ENOPROTOOPT &&
+	    (is_set || cmd < BPFILTER_IPT_SO_GET_REVISION_MATCH))
+		return -ENOENT;
 	return err;
 }
 
@@ -230,6 +245,7 @@ int bpfilter_ip_setsockopt(struct sock *sk, int optname, sockptr_t optval,
 {
 	const struct bpfilter_ops *ops;
 	int err = -ENOPROTOOPT;
+	bool served;
 	int idx;
 
 	if (is_private(optname)) {
@@ -246,7 +262,12 @@ int bpfilter_ip_setsockopt(struct sock *sk, int optname, sockptr_t optval,
 		return -ENOPROTOOPT;
 	if (!permitted(sk))
 		return -EPERM;
-	return client_call(sk, optname, true, optval, optlen);
+	err = client_call(sk, optname, true, optval, optlen, &served);
+	if (err == -ENOPROTOOPT && served)
+		err = unknown_table(optname, true,
+				    nf_setsockopt(sk, PF_INET, optname, optval,
+						  optlen));
+	return err;
 }
 
 /**
@@ -264,6 +285,7 @@ int bpfilter_ip_getsockopt(struct sock *sk, int optname, char __user *optval,
 {
 	const struct bpfilter_ops *ops;
 	int err = -ENOPROTOOPT;
+	bool served;
 	int idx, len;
 
 	if (is_private(optname)) {
@@ -282,7 +304,12 @@ int bpfilter_ip_getsockopt(struct sock *sk, int optname, char __user *optval,
 		return -EFAULT;
 	if (!permitted(sk))
 		return -EPERM;
-	err = client_call(sk, optname, false, USER_SOCKPTR(optval), len);
+	err = client_call(sk, optname, false, USER_SOCKPTR(optval), len,
+			  &served);
+	if (err == -ENOPROTOOPT && served)
+		err = unknown_table(optname, false,
+				    nf_getsockopt(sk, PF_INET, optname, optval,
+						  &len));
 	if (!err && put_user(len, optlen))
 		return -EFAULT;
 	return err;

@@ -105,11 +105,14 @@ struct replace_start {
 /* The helper has found the number right. */
 static void note_entries(struct bpfilter_call *call)
 {
-	const struct replace_start *table = (const void *)call->optval.head;
+	const struct replace_start *asked = (const void *)call->optval.head;
+	struct bpfilter_table *table;
 
-	if (call->req.is_set && call->req.cmd == BPFILTER_IPT_SO_SET_REPLACE)
-		call->entries_before =
-			bpfilter_table_replaced(call->net, table->num_entries);
+	if (!call->req.is_set || call->req.cmd != BPFILTER_IPT_SO_SET_REPLACE)
+		return;
+	table = bpfilter_table_of(call->net, transaction.gen->desc);
+	call->entries_before = table->entries;
+	table->entries = asked->num_entries;
 }
 
 /**
@@ -121,17 +124,13 @@ void bpfilter_transaction_end(bool success)
 	struct pid *helper;
 
 	mutex_lock(&transaction.lock);
-	if (success)
+	if (transaction.gen && success) {
 		note_entries(transaction.call);
-	if (transaction.gen) {
-		if (success)
-			bpfilter_generation_settle(transaction.call->net,
-						   transaction.gen,
-						   transaction.old);
-		else
-			bpfilter_generation_revert(transaction.call->net,
-						   transaction.gen,
-						   transaction.old);
+		bpfilter_generation_settle(transaction.call->net,
+					   transaction.gen, transaction.old);
+	} else if (transaction.gen) {
+		bpfilter_generation_revert(transaction.call->net,
+					   transaction.gen, transaction.old);
 	}
 	bpfilter_extensions_free(transaction.extensions);
 	helper = transaction.helper;
@@ -164,9 +163,10 @@ static int check_ids(void)
  * The old counters that a REPLACE gives back must not be lost for want of memory
  * once it has happened.
  */
-static int reserve_counters(struct bpfilter_call *call)
+static int reserve_counters(struct bpfilter_call *call,
+			    const struct bpfilter_table_desc *desc)
 {
-	size_t entries = bpfilter_table_entries(call->net);
+	size_t entries = bpfilter_table_of(call->net, desc)->entries;
 
 	if (call->req.cmd != BPFILTER_IPT_SO_SET_REPLACE)
 		return 0;
@@ -194,14 +194,13 @@ static int commit(sockptr_t optval, unsigned int optlen)
 			return err;
 	}
 
-	err = reserve_counters(transaction.call);
-	if (err)
-		return err;
 	gen = bpfilter_generation_get(&fds, transaction.call->memcg,
 				      &transaction.extensions);
 	if (IS_ERR(gen))
 		return PTR_ERR(gen);
-	err = bpfilter_generation_swap(net, gen, &transaction.old);
+	err = reserve_counters(transaction.call, gen->desc);
+	if (!err)
+		err = bpfilter_generation_swap(net, gen, &transaction.old);
 	if (err) {
 		bpfilter_generation_free(gen);
 		return err;

@@ -11,18 +11,26 @@ use super::Caller;
 use super::current::{Current, Tally, map_len, rows};
 use crate::system::{Generation, System};
 
+/// EINVAL, if the caller has not got the counters that it says, or more.
+pub(super) fn check(header: &CountersInfo, len: OptLen) -> Result<()> {
+    match len.after::<CountersInfo>()? as u64 == bytes(header) {
+        true => Ok(()),
+        false => Err(Errno::EINVAL),
+    }
+}
+
+fn bytes(header: &CountersInfo) -> u64 {
+    u64::from(header.num_counters) * size_of::<Counters>() as u64
+}
+
 pub(super) fn add_counters<S: System>(
     caller: &Caller<'_, S>,
     header: &CountersInfo,
-    len: OptLen,
     current: &Current<S>,
     image: &Image<'_>,
 ) -> Result<()> {
     let system = caller.system;
-    let size = len.after::<CountersInfo>()?;
-    if size as u64 != u64::from(header.num_counters) * size_of::<Counters>() as u64 {
-        return Err(Errno::EINVAL);
-    }
+    let size = usize::try_from(bytes(header)).map_err(|_| Errno::EINVAL)?;
     if header.num_counters != image.header().num_entries {
         probe(caller, size)?;
         return Err(Errno::EINVAL);

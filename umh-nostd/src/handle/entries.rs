@@ -14,16 +14,20 @@ use super::current::Current;
 use super::stream::Stream;
 use crate::system::System;
 
+/// EINVAL, if the caller has not got room for what it asks for, or more.
+pub(super) fn check(header: &GetEntries, len: OptLen) -> Result<()> {
+    match len.after::<GetEntries>()? == header.size as usize {
+        true => Ok(()),
+        false => Err(Errno::EINVAL),
+    }
+}
+
 pub(super) fn get_entries<S: System>(
     caller: &Caller<'_, S>,
     header: &GetEntries,
-    len: OptLen,
     current: &Current<S>,
     image: &Image<'_>,
 ) -> Result<()> {
-    if len.after::<GetEntries>()? != header.size as usize {
-        return Err(Errno::EINVAL);
-    }
     if header.size != image.header().size {
         return Err(Errno::EAGAIN);
     }

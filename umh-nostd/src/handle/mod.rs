@@ -20,6 +20,7 @@ use umh_core::abi::{
 };
 use umh_core::command::Command;
 use umh_core::errno::{Errno, Result};
+use umh_core::table::check_header;
 use umh_core::target::Machine;
 use zerocopy::{FromBytes, IntoBytes};
 
@@ -70,31 +71,37 @@ fn carry_out<S: System>(system: &S, request: &Request) -> Result<()> {
     };
     let header = header.get_mut(..len).ok_or(Errno::EIO)?;
     system.optval(0, header)?;
+    let header = &*header;
     if let Command::GetRevision(kind) = command {
         return extensions::get_revision(&caller, kind, header);
+    }
+    // What the numbers of the header tell is wrong whatever the table is.
+    match command {
+        Command::Ping | Command::GetInfo | Command::GetRevision(_) => {}
+        Command::GetEntries(len) => entries::check(&read(header)?, len)?,
+        Command::Replace(len) => check_header(&read(header)?, len.number()).map(drop)?,
+        Command::AddCounters(len) => add_counters::check(&read(header)?, len)?,
     }
     // For every table that is not served the kernel's ip_tables, if there is
     // one, gets the call and has the last word on it.
     let name = header.first_chunk().ok_or(Errno::EIO)?;
-    let table = TableSpec::served(FAMILY, name).ok_or(Errno::ENOPROTOOPT)?;
+    let table = TableSpec::named(FAMILY, name).ok_or(Errno::ENOPROTOOPT)?;
     let current = Current::open(system, table)?;
     let image = current.image()?;
     match command {
         Command::Ping | Command::GetRevision(_) => Ok(()),
         Command::GetInfo => system.answer(caller.optval, image.info().as_bytes()),
-        Command::GetEntries(len) => {
-            let header = GetEntries::read_from_bytes(header).map_err(|_| Errno::EIO)?;
-            entries::get_entries(&caller, &header, len, &current, &image)
-        }
-        Command::Replace(len) => {
-            let header = Replace::read_from_bytes(header).map_err(|_| Errno::EIO)?;
-            replace::replace(&caller, &header, len, &current, &image)
-        }
-        Command::AddCounters(len) => {
-            let header = CountersInfo::read_from_bytes(header).map_err(|_| Errno::EIO)?;
-            add_counters::add_counters(&caller, &header, len, &current, &image)
+        Command::GetEntries(_) => entries::get_entries(&caller, &read(header)?, &current, &image),
+        Command::Replace(_) => replace::replace(&caller, &read(header)?, &current, &image),
+        Command::AddCounters(_) => {
+            add_counters::add_counters(&caller, &read(header)?, &current, &image)
         }
     }
+}
+
+/// The structure that a header is.
+fn read<T: FromBytes>(header: &[u8]) -> Result<T> {
+    T::read_from_bytes(header).map_err(|_| Errno::EIO)
 }
 
 #[cfg(test)]

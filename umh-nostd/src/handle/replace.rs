@@ -11,11 +11,10 @@ use bpfilter_msgfmt::GEN_CONNTRACK;
 use bpfilter_msgfmt::{GEN_ACCOUNTING, GEN_IDS};
 use umh_core::abi::{Counters, Replace, TableSpec};
 use umh_core::arena::Arena;
-use umh_core::command::OptLen;
 use umh_core::errno::{Errno, Result};
 use umh_core::ir::named::{Named, NamedTables};
 use umh_core::table::image::{self, Image};
-use umh_core::table::{Table, check_header};
+use umh_core::table::Table;
 use umh_core::target::{Features, Machine};
 use zerocopy::{FromBytes, IntoBytes};
 
@@ -38,12 +37,11 @@ const FLAGS: &[(Features, u32)] = &[
 pub(super) fn replace<S: System>(
     caller: &Caller<'_, S>,
     header: &Replace,
-    len: OptLen,
     current: &Current<S>,
     image: &Image<'_>,
 ) -> Result<()> {
     let system = caller.system;
-    let size = check_header(header, len.number())?;
+    let size = header.size as usize;
     let num_counters = image.header().num_entries;
 
     let generation = build(caller, current.table(), header, size, image)?;

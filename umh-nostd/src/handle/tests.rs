@@ -10,12 +10,14 @@ use std::mem::offset_of;
 use std::sync::atomic::Ordering;
 
 use bpfilter_msgfmt as msg;
-use umh_core::abi::{Counters, CountersInfo, FILTER, GetEntries, GetInfo, GetRevision, Replace};
+use umh_core::abi::{
+    Counters, CountersInfo, FILTER, GetEntries, GetInfo, GetRevision, Replace, TABLES,
+};
 use umh_core::table::pristine::Pristine;
 use zerocopy::FromZeros;
 
 use super::*;
-use crate::fake::{BASE, CPUS, Fake};
+use crate::fake::{BASE, CPUS, Fake, Kept, SERVED};
 
 fn ask(system: &Fake, is_set: u32, cmd: u32, len: usize) -> i32 {
     let len = u32::try_from(len).unwrap_or(u32::MAX);
@@ -37,6 +39,11 @@ fn named(name: &str, size: usize) -> Vec<u8> {
     let mut bytes = vec![0; size];
     bytes[..name.len()].copy_from_slice(name.as_bytes());
     bytes
+}
+
+/// What the kernel half keeps of `filter`.
+fn kept(system: &Fake) -> Option<Kept> {
+    system.kept.borrow().get(&FILTER.number()).cloned()
 }
 
 fn pristine() -> Pristine {
@@ -108,21 +115,30 @@ fn entries_of_the_pristine_table() {
 #[test]
 fn errors_in_the_kernels_order() {
     let info = size_of::<GetInfo>();
-    let nat = Fake::new(&named("nat", 96));
+    let other = Fake::new(&named("security", 96));
     let filter = Fake::new(&named(FILTER.name, info));
     // Length before address before name.
     assert_eq!(
-        ask(&nat, 0, msg::IPT_SO_GET_INFO, info - 1),
+        ask(&other, 0, msg::IPT_SO_GET_INFO, info - 1),
         Errno::EINVAL.status()
     );
     assert_eq!(
         ask(&Fake::default(), 0, msg::IPT_SO_GET_INFO, info),
         Errno::EFAULT.status()
     );
-    assert_eq!(
-        ask(&nat, 0, msg::IPT_SO_GET_INFO, info),
-        Errno::ENOPROTOOPT.status()
-    );
+    // A table that is left to ip_tables, and one that there is nowhere.
+    for name in ["security", "nosuch"] {
+        let other = Fake::new(&named(name, 96));
+        for (is_set, cmd, len, errno) in [
+            (0, msg::IPT_SO_GET_INFO, info, Errno::ENOPROTOOPT),
+            (0, msg::IPT_SO_GET_ENTRIES, 40, Errno::ENOPROTOOPT),
+            (0, msg::IPT_SO_GET_ENTRIES, 48, Errno::EINVAL),
+            (1, msg::IPT_SO_SET_REPLACE, 96, Errno::EINVAL),
+            (1, msg::IPT_SO_SET_ADD_COUNTERS, 56, Errno::EINVAL),
+        ] {
+            assert_eq!(ask(&other, is_set, cmd, len), errno.status(), "{cmd} {len}");
+        }
+    }
     // Length against the size in memory, then that against the table's.
     let header = size_of::<GetEntries>();
     assert_eq!(
@@ -246,7 +262,7 @@ fn replace_changes_the_table_and_keeps_it() {
     assert_eq!(replace(&system, 4), 0);
     // Without a kernel half every hook has a program of its own; with one, there is
     // none for a policy.
-    let rules = system.kept.borrow().as_ref().unwrap().rules.clone();
+    let rules = kept(&system).unwrap().rules;
     let (programs, hooks) = rules.unwrap();
     assert_eq!(programs, if cfg!(feature = "links") { 3 } else { 0 });
     let positions: Vec<_> = hooks.iter().map(|at| (at.entry, at.underflow)).collect();
@@ -287,7 +303,7 @@ fn extensions_that_are_the_kernels() {
         let refused = replace_with(&system, 4, target(name, data));
         assert_eq!(refused, errno.status(), "{name}");
     }
-    assert!(system.kept.borrow().is_none());
+    assert!(system.kept.borrow().is_empty());
     // What is private to it comes back as zero, and so does what was kept
     // behind its name.
     assert_eq!(replace_with(&system, 4, target("FOREIGN", 1)), 0);
@@ -299,12 +315,72 @@ fn extensions_that_are_the_kernels() {
     assert_eq!(system.held(), 0);
 }
 
+/// Each table has its own rules and counters, and programs for the hooks that it
+/// has.
+#[test]
+fn tables_are_kept_apart() {
+    let system = Fake::default();
+    for (number, table) in TABLES.iter().enumerate() {
+        if table.family != FAMILY || !SERVED.contains(&table.kind) {
+            continue;
+        }
+        let pristine = Pristine::new(table).unwrap();
+        let image = pristine.image().unwrap();
+        let info = image.info();
+        let header = Replace {
+            name: info.name,
+            valid_hooks: info.valid_hooks,
+            num_entries: info.num_entries,
+            size: info.size,
+            hook_entry: info.hook_entry,
+            underflow: info.underflow,
+            num_counters: info.num_entries,
+            counters: BASE + OUT as u64,
+        };
+        let len = caller_with(&system, &[header.as_bytes(), image.bytes()]);
+        assert_eq!(ask(&system, 1, msg::IPT_SO_SET_REPLACE, len), 0);
+        let counters = vec![
+            Counters {
+                pcnt: 1 + number as u64,
+                bcnt: 0
+            };
+            info.num_entries as usize
+        ];
+        let mut header = CountersInfo::new_zeroed();
+        (header.name, header.num_counters) = (info.name, info.num_entries);
+        let len = caller_with(&system, &[header.as_bytes(), counters.as_bytes()]);
+        assert_eq!(ask(&system, 1, msg::IPT_SO_SET_ADD_COUNTERS, len), 0);
+    }
+    assert_eq!(system.kept.borrow().len(), SERVED.len());
+    for (number, kept) in system.kept.borrow().iter() {
+        let table = TableSpec::numbered(*number).unwrap();
+        let sum: u64 = kept.counters.iter().map(|c| c.load(Ordering::Relaxed)).sum();
+        let entries = table.hooks.len() as u64 + 1;
+        assert_eq!(sum, entries * (1 + u64::from(*number)), "{table:?}");
+        let (_, hooks) = kept.rules.clone().unwrap();
+        let positions: Vec<_> = hooks.iter().map(|at| at.entry as usize).collect();
+        assert!(positions.into_iter().eq(0..table.hooks.len()), "{table:?}");
+
+        let asked = named(table.name, size_of::<GetInfo>());
+        system.memory.replace(asked);
+        assert_eq!(ask(&system, 0, msg::IPT_SO_GET_INFO, size_of::<GetInfo>()), 0);
+        let memory = system.memory.borrow();
+        let info = GetInfo::ref_from_bytes(&memory).unwrap();
+        assert_eq!(info.valid_hooks, table.valid_hooks());
+        for (hook, (entry, underflow)) in info.hook_entry.iter().zip(&info.underflow).enumerate() {
+            let there = table.valid_hooks() & 1 << hook != 0;
+            assert_eq!((entry, there), (underflow, *entry != u32::MAX), "{table:?}");
+        }
+    }
+    assert_eq!(system.held(), 0);
+}
+
 #[test]
 fn counters_are_added_read_and_given_back() {
     let system = Fake::default();
     assert_eq!(replace(&system, 4), 0);
     // What a program of the second CPU counts for the third entry.
-    if let Some(kept) = system.kept.borrow().as_ref() {
+    if let Some(kept) = kept(&system) {
         kept.counters[2 * (4 + 2)].store(5, Ordering::Relaxed);
         kept.counters[2 * (4 + 2) + 1].store(500, Ordering::Relaxed);
     }
@@ -329,11 +405,7 @@ fn counters_of_a_pristine_table() {
     assert_eq!(counters(&now), sums);
     // No hook is touched for them.
     assert_eq!(
-        system
-            .kept
-            .borrow()
-            .as_ref()
-            .map(|kept| (kept.rules.is_some(), kept.counters.len())),
+        kept(&system).map(|kept| (kept.rules.is_some(), kept.counters.len())),
         Some((false, (CPUS as usize + 1) * 8))
     );
     assert_eq!(system.held(), 0);
@@ -383,7 +455,7 @@ fn add_counters_fails_in_the_kernels_order() {
         ask(&system, 1, msg::IPT_SO_SET_ADD_COUNTERS, len - 1),
         Errno::EINVAL.status()
     );
-    assert!(system.kept.borrow().is_none());
+    assert!(system.kept.borrow().is_empty());
 }
 
 /// Every effect of every request is made to fail once: the request fails or

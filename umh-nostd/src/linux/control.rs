@@ -41,6 +41,7 @@ impl Control {
             // The second is for a kernel half that keeps no generations, so
             // that there is none to lose.
             Err(Errno::ENOENT | Errno::ENOPROTOOPT) => return Ok(None),
+            Err(Errno::EOPNOTSUPP) => return Err(Errno::ENOPROTOOPT),
             Err(errno) => return Err(errno),
         }
         // All of them are owned before anything can go wrong.

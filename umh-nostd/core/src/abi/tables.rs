@@ -3,6 +3,9 @@
 //!
 //! Owns: all that differs from table to table, a row of [`TABLES`] for each
 //! table and family. No other file names a table.
+//!
+//! Leaves to others: which of them are served. The kernel half knows, and says
+//! so when a table's rules are asked for.
 
 use bpfilter_msgfmt as msg;
 
@@ -38,9 +41,6 @@ pub struct TableSpec {
     pub hooks: &'static [(Hook, i32)],
     /// What the policies of a pristine table say, a standard verdict.
     pub policy: i32,
-    /// Whether this helper serves it. The others are left to the kernel's
-    /// ip_tables.
-    pub served: bool,
 }
 
 /// `NF_IP_PRI_RAW` and `NF_IP6_PRI_RAW`.
@@ -83,7 +83,6 @@ const fn row(kind: TableKind, family: Family) -> TableSpec {
         name,
         hooks,
         policy: VERDICT_ACCEPT,
-        served: matches!((kind, family), (TableKind::Filter, Family::Ipv4)),
     }
 }
 
@@ -105,18 +104,19 @@ pub static TABLES: [TableSpec; 10] = [
 pub const FILTER: TableSpec = row(TableKind::Filter, Family::Ipv4);
 
 impl TableSpec {
-    /// The table that a request names; `None` if it is not served. The kernel
-    /// takes the last byte of the field for a NUL.
-    pub fn served(family: Family, name: &[u8; TABLE_NAME_LEN]) -> Option<&'static Self> {
+    /// The table that a request names; `None` if there is none. The kernel takes
+    /// the last byte of the field for a NUL.
+    pub fn named(family: Family, name: &[u8; TABLE_NAME_LEN]) -> Option<&'static Self> {
         let name = name.get(..TABLE_NAME_LEN - 1).unwrap_or_default();
         let name = c_string(name).unwrap_or(name);
-        let mut served = TABLES.iter().filter(|table| table.served);
-        served.find(|table| table.family == family && table.name.as_bytes() == name)
+        TABLES
+            .iter()
+            .find(|table| table.family == family && table.name.as_bytes() == name)
     }
 
     /// The table of that number in an image.
     pub fn numbered(number: u32) -> Option<&'static Self> {
-        TABLES.get(number as usize).filter(|table| table.served)
+        TABLES.get(number as usize)
     }
 
     /// Its number in an image: its place in [`TABLES`].
@@ -172,19 +172,22 @@ mod tests {
 
     #[test]
     fn names_end_at_a_nul_or_with_the_field() {
-        let served = |name: &[u8]| {
+        let named = |name: &[u8]| {
             let mut field = [0; TABLE_NAME_LEN];
             field[..name.len()].copy_from_slice(name);
-            TableSpec::served(Family::Ipv4, &field).map(|table| table.name)
+            TableSpec::named(Family::Ipv4, &field).map(|table| table.name)
         };
-        assert_eq!(served(b"filter"), Some("filter"));
-        assert_eq!(served(b"filter\0garbage"), Some("filter"));
-        assert_eq!(served(b"filters"), None);
-        assert_eq!(served(b""), None);
-        assert_eq!(served(&[b'f'; TABLE_NAME_LEN]), None);
+        assert_eq!(named(b"filter"), Some("filter"));
+        assert_eq!(named(b"filter\0garbage"), Some("filter"));
+        assert_eq!(named(b"filters"), None);
+        assert_eq!(named(b"broute"), None);
+        assert_eq!(named(b""), None);
+        assert_eq!(named(&[b'f'; TABLE_NAME_LEN]), None);
         for table in &TABLES {
-            let found = TableSpec::served(table.family, &table.padded_name());
-            assert_eq!(found.is_some(), table.served, "{table:?}");
+            let found = TableSpec::named(table.family, &table.padded_name());
+            assert_eq!(found, Some(table));
+            assert_eq!(TableSpec::numbered(table.number()), Some(table));
         }
+        assert_eq!(TableSpec::numbered(TABLES.len() as u32), None);
     }
 }

@@ -78,7 +78,7 @@ impl<'a> Table<'a> {
         kernel_extensions: KernelExtensions<'_>,
     ) -> Result<Self> {
         // An unknown table is an error only after all rules.
-        let spec = TableSpec::served(Family::Ipv4, &header.name);
+        let spec = TableSpec::named(Family::Ipv4, &header.name);
         let layout = offsets::check(header, blob, arena)?;
         reach::mark_source_chains(&layout, blob)?;
         let needs = rules::check(host, layout.offsets, blob, &mut named, kernel_extensions)?;

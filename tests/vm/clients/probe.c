@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * probe - raw get/setsockopt calls about a table, right and wrong ones
+ *
+ * Takes the rules that the table has, and makes calls that are right but for a
+ * word or two. Prints what each call gave, so that two kernels can be compared;
+ * the same seed makes the same calls. The table is as it was when this ends.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define REPLACE		64
+#define ADD_COUNTERS	65
+#define GET_INFO	64
+#define GET_ENTRIES	65
+#define GET_REV_MATCH	66
+#define GET_REV_TARGET	67
+
+struct info {
+	char name[32];
+	uint32_t valid_hooks;
+	uint32_t hook_entry[5];
+	uint32_t underflow[5];
+	uint32_t num_entries;
+	uint32_t size;
+};
+
+struct entries {
+	char name[32];
+	uint32_t size;
+	uint32_t pad;
+	char data[];
+};
+
+struct replace {
+	char name[32];
+	uint32_t valid_hooks;
+	uint32_t num_entries;
+	uint32_t size;
+	uint32_t hook_entry[5];
+	uint32_t underflow[5];
+	uint32_t num_counters;
+	uint64_t counters;
+	char data[];
+};
+
+_Static_assert(sizeof(struct replace) == 96, "as in ip_tables.h");
+
+static int sock;
+static uint64_t state;
+static uint64_t counters[1 << 16];
+
+static void die(const char *what)
+{
+	perror(what);
+	exit(1);
+}
+
+/* xorshift */
+static uint32_t below(uint32_t end)
+{
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return (state >> 16) % end;
+}
+
+static int get(int option, void *optval, socklen_t len)
+{
+	return getsockopt(sock, SOL_IP, option, optval, &len) ? errno : 0;
+}
+
+static int set(int option, const void *optval, socklen_t len)
+{
+	return setsockopt(sock, SOL_IP, option, optval, len) ? errno : 0;
+}
+
+static struct info info_of(const char *table)
+{
+	struct info info = {};
+	int err;
+
+	strncpy(info.name, table, sizeof(info.name) - 1);
+	err = get(GET_INFO, &info, sizeof(info));
+	if (err) {
+		errno = err;
+		die("GET_INFO");
+	}
+	return info;
+}
+
+/* The table as a REPLACE of itself. */
+static struct replace *replace_of(const char *table, size_t *len)
+{
+	struct info info = info_of(table);
+	size_t get_len = sizeof(struct entries) + info.size;
+	struct entries *entries = calloc(1, get_len);
+	struct replace *replace;
+
+	*len = sizeof(*replace) + info.size;
+	replace = calloc(1, *len + 64);
+	if (!entries || !replace)
+		die("memory");
+	strcpy(entries->name, table);
+	entries->size = info.size;
+	if (get(GET_ENTRIES, entries, get_len))
+		die("GET_ENTRIES");
+	strcpy(replace->name, table);
+	replace->valid_hooks = info.valid_hooks;
+	replace->num_entries = info.num_entries;
+	replace->size = info.size;
+	memcpy(replace->hook_entry, info.hook_entry, sizeof(info.hook_entry));
+	memcpy(replace->underflow, info.underflow, sizeof(info.underflow));
+	replace->num_counters = info.num_entries;
+	replace->counters = (uintptr_t)counters;
+	memcpy(replace->data, entries->data, info.size);
+	free(entries);
+	return replace;
+}
+
+/*
+ * Bytes 0 to 95 are the header. What is behind the NUL of a name is nobody's, and
+ * numbers that claim more memory than there is are ip_tables' own affair.
+ */
+static void mutate(struct replace *replace, size_t len)
+{
+	static const uint32_t words[] = {
+		0, 1, 2, 3, 4, 5, 7, 8, 16, 40, 64, 112, 128, 151, 152, 153, 304,
+		456, 0x7f, 0x80, 0xff, 0xffff, 0x7fffffff, 0x80000000, -1, -2, -3,
+		-5, -6, -1000,
+	};
+	uint32_t word = words[below(sizeof(words) / sizeof(*words))];
+	uint16_t half = word;
+	uint8_t byte = word;
+	size_t at;
+
+	switch (below(5)) {
+	case 0:
+		at = 32 + 4 * below(13);
+		memcpy((char *)replace + at, &word, 4);
+		break;
+	case 1:
+		at = 96 + 4 * below((len - 96) / 4);
+		memcpy((char *)replace + at, &word, 4);
+		break;
+	case 2:
+		at = 96 + 2 * below((len - 96) / 2);
+		memcpy((char *)replace + at, &half, 2);
+		break;
+	case 3:
+		at = below(len);
+		memcpy((char *)replace + at, &byte, 1);
+		break;
+	case 4:
+		/* Another place of the table itself. */
+		at = 96 + 8 * below((len - 96) / 8);
+		memmove((char *)replace + at,
+			(char *)replace + 96 + 8 * below((len - 96) / 8), 8);
+		break;
+	}
+}
+
+static int has_queue(const struct replace *replace, size_t len)
+{
+	size_t at;
+	int32_t word;
+
+	for (at = 0; at + 4 <= len - sizeof(*replace); at += 4) {
+		memcpy(&word, replace->data + at, 4);
+		if (word == -4)
+			return 1;
+	}
+	return 0;
+}
+
+static void mutations(const char *table, int count)
+{
+	size_t len, call_len;
+	struct replace *right = replace_of(table, &len);
+	struct replace *wrong = malloc(len + 64);
+	struct info info;
+	int i, n, err;
+
+	for (i = 0; i < count; i++) {
+		memcpy(wrong, right, len + 64);
+		for (n = 1 + below(2); n; n--)
+			mutate(wrong, len);
+		call_len = below(8) ? len : len - 40 + below(80);
+		/* This verdict is one of the differences that are known. */
+		if (has_queue(wrong, len) || wrong->num_entries > 1 << 20 ||
+		    wrong->num_counters > 1 << 16)
+			continue;
+		err = set(REPLACE, wrong, call_len);
+		info = info_of(table);
+		printf("%s %d: %d, %u entries, %u bytes\n", table, i, err,
+		       info.num_entries, info.size);
+		if (err)
+			continue;
+		right->num_counters = info.num_entries;
+		if (set(REPLACE, right, len))
+			die("going back");
+		right->num_counters = right->num_entries;
+	}
+	free(right);
+	free(wrong);
+}
+
+static void lengths(const char *table)
+{
+	static char memory[4096];
+	socklen_t len;
+	int option, n;
+
+	for (option = 63; option < 70; option++) {
+		for (len = 0; len < 200; len++) {
+			memset(memory, 0, sizeof(memory));
+			strcpy(memory, table);
+			printf("%s get %d %d: %d\n", table, option, len,
+			       get(option, memory, len));
+			memset(memory, 0, sizeof(memory));
+			strcpy(memory, table);
+			printf("%s set %d %d: %d\n", table, option, len,
+			       set(option, memory, len));
+		}
+	}
+	/* Sizes that fit the length. */
+	for (n = 0; n < 80; n++) {
+		memset(memory, 0, sizeof(memory));
+		strcpy(memory, table);
+		memory[32] = n;
+		printf("%s entries %d: %d\n", table, n,
+		       get(GET_ENTRIES, memory, 40 + n));
+		printf("%s counters %d: %d\n", table, n,
+		       set(ADD_COUNTERS, memory, 40 + 16 * n));
+	}
+	printf("%s null: %d %d\n", table, get(GET_INFO, NULL, 84),
+	       set(REPLACE, NULL, 500));
+}
+
+static void revisions(void)
+{
+	static const char *const names[] = {
+		"DNAT", "SNAT", "MASQUERADE", "REDIRECT", "NETMAP", "MARK",
+		"CONNMARK", "TCPMSS", "TOS", "DSCP", "TTL", "ECN", "CLASSIFY",
+		"CHECKSUM", "TPROXY", "TCPOPTSTRIP", "CT", "NOTRACK", "REJECT",
+		"LOG", "NFLOG", "NFQUEUE", "SET", "TEE", "rpfilter", "socket",
+		"tcp", "nosuch",
+	};
+	char asked[30];
+	unsigned int i;
+	int revision;
+
+	for (i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		for (revision = 0; revision < 5; revision++) {
+			memset(asked, 0, sizeof(asked));
+			strcpy(asked, names[i]);
+			asked[29] = revision;
+			printf("revision %s %d: %d %d\n", names[i], revision,
+			       get(GET_REV_MATCH, asked, 30),
+			       get(GET_REV_TARGET, asked, 30));
+		}
+	}
+}
+
+int main(int argc, char **argv)
+{
+	int i;
+
+	if (argc < 4) {
+		fprintf(stderr, "usage: probe SEED COUNT TABLE...\n");
+		return 2;
+	}
+	sock = socket(AF_INET, SOCK_RAW, IPPROTO_RAW);
+	if (sock < 0)
+		die("socket");
+	state = strtoull(argv[1], NULL, 0) * 0x9e3779b97f4a7c15 + 1;
+	for (i = 3; i < argc; i++) {
+		lengths(argv[i]);
+		mutations(argv[i], atoi(argv[2]));
+	}
+	lengths("nosuch");
+	revisions();
+	return 0;
+}

@@ -1,0 +1,82 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# Calls about each table, right and wrong ones, get from bpfilter what they get
+# from ip_tables, and change as much.
+#
+# kernel: iptables
+# boot: own
+# timeout: 300
+
+ip() { /usr/sbin/ip "$@"; }
+printf '%s\n' 'icmp 1' 'tcp 6' 'udp 17' >/etc/protocols
+# ip_tables says so of bad words in a rule.
+dmesg -n 1
+count=800
+[ -z "$FULL" ] || count=5000
+record() {
+	ip netns add calls
+	ip netns exec calls iptables-restore </rules
+	ip netns exec calls probe 1 "$count" raw mangle nat filter
+	ip netns exec calls iptables-save -t nat | grep -v '^#'
+	ip netns del calls
+}
+cat >/rules <<'RULES'
+*raw
+:PREROUTING ACCEPT [0:0]
+:OUTPUT ACCEPT [0:0]
+-A PREROUTING -i eth0 -p tcp -m tcp --dport 21 -j CT --helper ftp
+-A PREROUTING -s 10.0.0.0/8 -j CT --notrack
+COMMIT
+*mangle
+:PREROUTING ACCEPT [0:0]
+:INPUT ACCEPT [0:0]
+:FORWARD ACCEPT [0:0]
+:OUTPUT ACCEPT [0:0]
+:POSTROUTING ACCEPT [0:0]
+:marks - [0:0]
+-A PREROUTING -j marks
+-A FORWARD -p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu
+-A POSTROUTING -p udp -j TOS --set-tos 0x10/0x3f
+-A POSTROUTING -o wan -j TTL --ttl-set 64
+-A marks -m mark --mark 0x1/0xff -j RETURN
+-A marks -m conntrack --ctstate NEW -j MARK --set-xmark 0x1/0xff
+-A marks -j CONNMARK --save-mark --nfmask 0xff --ctmask 0xff
+COMMIT
+*nat
+:PREROUTING ACCEPT [0:0]
+:INPUT ACCEPT [0:0]
+:OUTPUT ACCEPT [0:0]
+:POSTROUTING ACCEPT [0:0]
+:forward - [0:0]
+-A PREROUTING -m addrtype --dst-type LOCAL -j forward
+-A OUTPUT -d 192.0.2.1/32 -p udp -m udp --dport 53 -j REDIRECT --to-ports 5300
+-A POSTROUTING -s 10.5.0.0/24 -o wan -j MASQUERADE
+-A POSTROUTING -s 10.6.0.0/24 -o wan -j SNAT --to-source 192.0.2.7
+-A forward -p tcp -m tcp --dport 8080 -j DNAT --to-destination 10.5.0.2:80
+-A forward -d 10.66.0.0/24 -j NETMAP --to 10.6.0.0/24
+COMMIT
+*filter
+:INPUT ACCEPT [0:0]
+:FORWARD DROP [0:0]
+:OUTPUT ACCEPT [0:0]
+:later - [0:0]
+:most - [0:0]
+-A FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+-A FORWARD -p tcp -j later
+-A later -p tcp -m multiport --dports 22,80 -g most
+-A later -p tcp -j REJECT --reject-with tcp-reset
+COMMIT
+RULES
+
+modprobe=$(cat /proc/sys/kernel/modprobe)
+echo /bin/false >/proc/sys/kernel/modprobe
+record >/tmp/ip_tables
+if pidof bpfilter_umh; then exit 1; fi
+modprobe bpfilter
+record >/tmp/bpfilter
+pidof bpfilter_umh >/dev/null
+echo "$modprobe" >/proc/sys/kernel/modprobe
+diff -u /tmp/ip_tables /tmp/bpfilter >/tmp/diff || { grep '^[-+]' /tmp/diff | head -n 60; exit 1; }
+for table in raw mangle nat filter; do
+	echo "figure: $table: $(grep -c "^$table [0-9]*: 0" /tmp/bpfilter) of $(grep -c "^$table [0-9]*:" /tmp/bpfilter) changed tables are right"
+done
