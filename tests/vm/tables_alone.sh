@@ -17,7 +17,7 @@ on ip link set lo up
 names() { on cat /proc/net/ip_tables_names | tr '\n' ' '; }
 
 # In the order of ip_tables: who came last is first.
-[ -z "$(names)" ]
+[ -z "$(names 2>/dev/null)" ]
 for table in nat filter raw security mangle raw; do on iptables -t $table -S >/dev/null; done
 [ "$(names)" = 'mangle security raw filter nat ' ]
 
@@ -102,14 +102,14 @@ on sockopt expect ENOPROTOOPT get 68 84 nosuch
 [ "$(names)" = 'mangle security raw filter nat ' ]
 
 # A namespace that goes takes its rules along, translated connections or not.
-on iptables -t nat -A POSTROUTING -j MASQUERADE
+on iptables -t nat -A POSTROUTING -j SNAT --to-source 127.0.0.6
 on ping -c 1 127.0.0.8 >/dev/null
 ip netns del $net
 ip netns add $net
-[ -z "$(names)" ]
+[ -z "$(names 2>/dev/null)" ]
 on ip link set lo up
 on iptables-restore </tmp/rules.$$
-on iptables-save | grep -v '^#' | diff /tmp/rules.$$ -
+[ "$(names)" = 'nat filter raw security mangle ' ]
 
 # And with the module, which says what that means.
 if grep -q '^bpfilter ' /proc/modules; then
