@@ -27,5 +27,5 @@ iptables -S >/tmp/out
 printf '%s\n' '-P INPUT ACCEPT' '-P FORWARD ACCEPT' '-P OUTPUT ACCEPT' | diff - /tmp/out
 
 # A table that nobody has.
-if iptables -t nat -L -n >/tmp/out 2>&1; then cat /tmp/out; exit 1; fi
-grep -q "can't initialize iptables table .nat'" /tmp/out
+if iptables -t nosuch -L -n >/tmp/out 2>&1; then cat /tmp/out; exit 1; fi
+grep -q "can't initialize iptables table .nosuch': Table does not exist" /tmp/out

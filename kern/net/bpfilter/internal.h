@@ -243,7 +243,7 @@ struct generation {
  * struct bpfilter_table - one table of a network namespace
  * @active: the generation, or NULL before the first COMMIT. Written under the
  *	transaction's lock; packets read it as packet.c says
- * @ops: the hooks, from the first generation with programs on
+ * @ops: the hooks, from the first generation with programs or policies on
  * @hooked: they are registered; under the transaction's lock
  * @conntrack: connection tracking is held; under the transaction's lock
  * @used: 0 until a request for the table succeeds; then its number among the

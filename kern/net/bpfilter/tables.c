@@ -7,10 +7,11 @@
  * of each; the registration of packet hooks; and what the audit system and /proc
  * are told of a table.
  *
- * Promises: a table is hooked when it gets its first programs, not before, and is
- * unhooked when it has none any more. NAT alone stays until the namespace goes: its
- * hooks are those that translate what connections are there already, and rules
- * that go must not break them. A table that is not served is left to ip_tables.
+ * Promises: a table is hooked when it gets its first rules or policies, not
+ * before, and is unhooked when it has none any more. NAT alone stays until the
+ * namespace goes: its hooks are those that translate what connections are there
+ * already, and rules that go must not break them. A table that is not served is
+ * left to ip_tables.
  *
  * Leaves to others: what a table's rules are (generation.c), and a packet's way
  * through them (packet.c).
@@ -367,7 +368,7 @@ static void unhook(struct net *net, const struct bpfilter_table_desc *desc)
 }
 
 /**
- * bpfilter_table_unhook() - a table has no programs any more
+ * bpfilter_table_unhook() - a table has no rules any more
  * @net: the namespace
  * @desc: which of its tables
  *
