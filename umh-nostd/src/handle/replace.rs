@@ -13,8 +13,8 @@ use umh_core::abi::{Counters, Replace, TableSpec};
 use umh_core::arena::Arena;
 use umh_core::errno::{Errno, Result};
 use umh_core::ir::named::{Named, NamedTables};
-use umh_core::table::image::{self, Image};
 use umh_core::table::Table;
+use umh_core::table::image::{self, Image};
 use umh_core::target::{Features, Machine};
 use zerocopy::{FromBytes, IntoBytes};
 

@@ -354,7 +354,11 @@ fn tables_are_kept_apart() {
     assert_eq!(system.kept.borrow().len(), SERVED.len());
     for (number, kept) in system.kept.borrow().iter() {
         let table = TableSpec::numbered(*number).unwrap();
-        let sum: u64 = kept.counters.iter().map(|c| c.load(Ordering::Relaxed)).sum();
+        let sum: u64 = kept
+            .counters
+            .iter()
+            .map(|c| c.load(Ordering::Relaxed))
+            .sum();
         let entries = table.hooks.len() as u64 + 1;
         assert_eq!(sum, entries * (1 + u64::from(*number)), "{table:?}");
         let (_, hooks) = kept.rules.clone().unwrap();
@@ -363,7 +367,10 @@ fn tables_are_kept_apart() {
 
         let asked = named(table.name, size_of::<GetInfo>());
         system.memory.replace(asked);
-        assert_eq!(ask(&system, 0, msg::IPT_SO_GET_INFO, size_of::<GetInfo>()), 0);
+        assert_eq!(
+            ask(&system, 0, msg::IPT_SO_GET_INFO, size_of::<GetInfo>()),
+            0
+        );
         let memory = system.memory.borrow();
         let info = GetInfo::ref_from_bytes(&memory).unwrap();
         assert_eq!(info.valid_hooks, table.valid_hooks());
