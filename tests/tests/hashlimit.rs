@@ -124,7 +124,7 @@ fn ports_are_told_apart_in_a_table_with_an_index() {
         "-m hashlimit --hashlimit-upto 1/hour --hashlimit-burst 1 --hashlimit-name ports \
          --hashlimit-mode srcport,dstport -p udp",
     );
-    assert!(programs.indexed_by[1], "rows");
+    assert!(programs.indexed_by[1], "rule bitmaps");
     for ports in [[1, 2], [1, 3], [2, 2], [3, 7]] {
         assert!(passes_from(&programs, [10, 0, 0, 1], ports), "{ports:?}");
         assert!(!passes_from(&programs, [10, 0, 0, 1], ports), "{ports:?}");
@@ -172,7 +172,7 @@ fn the_verifier_does_not_take_forever() {
               -A INPUT -m u32 --u32 0=1\n\
               -A INPUT -m conntrack --ctexpire 1:5\n";
     let programs = load_all(&rules);
-    assert!(programs.indexed_by[1], "rows");
+    assert!(programs.indexed_by[1], "rule bitmaps");
     assert!(steps(&programs) < 80_000, "{}", programs.log[0]);
 }
 

@@ -410,7 +410,7 @@ fn crowd_of_ranges(way: Way, seed: u64) -> (BlobTable, Vec<Vec<u8>>) {
     let mut rng = Rng::with_seed(seed);
     let mut table = BlobTable::default();
     let shapes = [1, 4, 8, 16, 16][rng.usize(..5)];
-    // Rows of more than 64 words, through which packets get to the end.
+    // Bitmaps of more than 64 words, through which packets get to the end.
     let long = seed % 10 == 3;
     for hook in 0..3 {
         let rules = rng.usize(..[30, 150, 700][hook]);
@@ -457,19 +457,19 @@ fn crowd_of_ranges(way: Way, seed: u64) -> (BlobTable, Vec<Vec<u8>>) {
 #[test]
 fn crowds_of_ranges_agree_with_the_evaluator() {
     let cases = Cases::from_environment(60);
-    let mut with_rows = 0;
+    let mut with_bitmaps = 0;
     for seed in cases.first..cases.first + cases.count {
         for way in WAYS {
             let (table, packets) = crowd_of_ranges(way, seed);
             let blob = table.blob();
-            let [_, rows] = judge(way, &blob.header, &blob.entries, &packets, &|| {
+            let [_, bitmaps] = judge(way, &blob.header, &blob.entries, &packets, &|| {
                 format!("crowd of ranges {seed}: {table:?}")
             });
-            with_rows += u64::from(rows && way == Way::KernelHalf);
+            with_bitmaps += u64::from(bitmaps && way == Way::KernelHalf);
         }
     }
-    println!("{with_rows} with rows");
-    assert!(cases.count < 50 || with_rows > cases.count / 2);
+    println!("{with_bitmaps} with rule bitmaps");
+    assert!(cases.count < 50 || with_bitmaps > cases.count / 2);
 }
 
 #[test]
@@ -480,13 +480,13 @@ fn crowds_agree_with_the_evaluator() {
         for way in WAYS {
             let (table, packets) = crowd(way, seed);
             let blob = table.blob();
-            let [hashed, rows] = judge(way, &blob.header, &blob.entries, &packets, &|| {
+            let [hashed, bitmaps] = judge(way, &blob.header, &blob.entries, &packets, &|| {
                 format!("crowd {seed}: {table:?}")
             });
-            seen[usize::from(hashed) + 2 * usize::from(rows)] += 1;
+            seen[usize::from(hashed) + 2 * usize::from(bitmaps)] += 1;
         }
     }
-    println!("no index, hash tables, rows, both: {seen:?}");
+    println!("no index, hash tables, rule bitmaps, both: {seen:?}");
     // The test would be worth nothing for an index that no crowd has.
     assert!(cases.count < 100 || !seen.contains(&0));
 }

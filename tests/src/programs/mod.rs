@@ -256,7 +256,7 @@ pub struct Programs {
     pub instructions: [usize; 3],
     /// What the verifier says of each.
     pub log: Vec<String>,
-    /// Whether there are hash tables, and whether there are rows.
+    /// Whether there are hash tables, and whether there are rule bitmaps.
     pub indexed_by: [bool; 2],
     /// A bit for each kind of op, of those that it could have, that is in none.
     pub ops_lacking: u64,

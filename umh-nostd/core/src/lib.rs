@@ -69,10 +69,12 @@
 //!   is cut off or it is a TCP fragment at offset 1.
 //! - *Index*: which rules a packet need not be compared with. It only leaves out;
 //!   whatever it finds is compared with its record.
-//! - *Group*: rules whose records have the same masks. A big group is a hash table
-//!   (tuple-space search).
-//! - *Rows*: for each value of some eight bits of a packet, a bit for each rule
-//!   that allows it, with a summary (aggregated bit vectors).
+//! - *Tuple*: a pair of masks that the records of some rules share. One of many
+//!   rules has a hash table (tuple-space search).
+//! - *Rule bitmap*: for one value of some eight bits of a packet, a bit for each
+//!   rule that allows it (bit vector). Its *aggregate* has a bit for each word of
+//!   it that is not zero.
+//! - *Row*, of the counter map: the counters that one CPU adds to.
 //! - *Named table*: what `recent` and `hashlimit` remember, shared by the rules
 //!   that name it.
 //! - *Image*: a checked table at rest: the bytes that GET_ENTRIES gives back.

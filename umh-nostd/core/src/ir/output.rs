@@ -74,9 +74,9 @@ pub(crate) struct Output<'a> {
     /// The named tables of the rules, by number.
     #[cfg(feature = "links")]
     pub(crate) named: &'a [Named],
-    /// The table is long enough for rows of bits, see `plan::index`: a range
-    /// that one rule asks for gets no predicate, because rows tell as much.
-    pub(crate) rows: bool,
+    /// The table is long enough for rule bitmaps, see `plan::index`: a range
+    /// that one rule asks for gets no predicate, because bitmaps tell as much.
+    pub(crate) bitmaps: bool,
     /// The ops of all rules.
     pub(crate) ops: Sink<'a>,
     /// What matches keep from packet to packet, at its start.

@@ -246,13 +246,13 @@ pub struct Predicates {
 
 impl Predicates {
     /// The bit of a predicate; a new one gets the next bit that is free. In a
-    /// table with `rows` a range that no other rule asks for gets none: rows tell
-    /// rules apart by it, too.
-    pub(super) fn bit(&mut self, predicate: Predicate, rows: bool) -> Option<u64> {
+    /// table with rule bitmaps a range that no other rule asks for gets none:
+    /// bitmaps tell rules apart by it, too.
+    pub(super) fn bit(&mut self, predicate: Predicate, bitmaps: bool) -> Option<u64> {
         let index = match self.list.iter().position(|known| *known == predicate) {
             Some(index) => index,
             None => {
-                if rows
+                if bitmaps
                     && let Question::Test(test) = predicate.question
                     && Ranged::of(test.field as u16).is_some()
                 {

@@ -4,18 +4,19 @@
 //! Owns: which rules are indexed in which way, and the index's part of the data
 //! map.
 //!
-//! Rules whose records have the same masks (one of the addresses, one of the
-//! class word) form a group, and a big group becomes a hash table: a packet's
+//! A *tuple* is a pair of masks, one of the addresses and one of the class word,
+//! that rules' records share. One with many rules has a hash table: a packet's
 //! bits under the masks lead to a bucket of a few rules (tuple-space search).
-//! A rule that is in no group, or whose bucket is full, is listed, in order. A
-//! short list is searched rule by rule, from the place that each record names.
+//! A rule whose tuple has no hash table, or whose bucket is full, is listed, in
+//! order. A short list is searched rule by rule, from the place that each record
+//! names.
 //!
-//! A longer list has *rows* (aggregated bit vectors). A key (`key.rs`) is
-//! some eight bits of a packet. For some keys there is a row for each of their
+//! A longer list has *rule bitmaps* (aggregated bit vectors). A key (`key.rs`) is
+//! some eight bits of a packet. For some keys there is a bitmap for each of their
 //! 256 values: one bit for each listed rule, set if the rule allows the value. A
-//! rule can match a packet only if its bit is set in the packet's row of every
-//! key. Each row starts with a summary, one bit for each of its words that is
-//! not zero, so that a search reads only few words.
+//! rule can match a packet only if its bit is set in the bitmaps of all values
+//! that the packet has. Each bitmap starts with an aggregate, one bit for each of
+//! its words that is not zero, so that a search reads only few words.
 //!
 //! The index only leaves out: whatever it finds is compared with its record. A
 //! rule that it leaves out asks for a bit that the packet does not have.
@@ -28,24 +29,24 @@ use crate::bytes::{read, write};
 use crate::errno::{Errno, Result};
 use crate::ir::{Context, Record, class};
 
-/// Groups that there may be.
-pub(crate) const GROUPS: usize = 8;
+/// Tuples that have hash tables, at most.
+pub(crate) const TUPLES: usize = 8;
 /// Rules in a bucket.
 pub(crate) const BUCKET_RULES: usize = 4;
 /// Bytes of a bucket: rules' numbers and 1, ascending, 0 where there is none.
 pub(crate) const HASH_BUCKET: usize = 4 * BUCKET_RULES;
-/// Bits of addresses and ports that rules of a group ask for, at least: with
+/// Bits of addresses and ports that rules of a tuple ask for, at least: with
 /// fewer, too many would meet in one bucket.
 const SELECTIVE: u32 = 12;
-/// Rules that a group must have to get a hash table, if the list is short.
+/// Rules that a tuple must have to get a hash table, if the list is short.
 const WORTH: u32 = 16;
-/// Where the list has rows anyway, a group must be this part of all rules, or
-/// have so many: a hash and a bucket take as long as some words of the rows.
-const WORTH_BESIDE_ROWS: (u32, u32) = (8, 768);
+/// Where the list has bitmaps anyway, a tuple must be this part of all rules, or
+/// have so many: a hash and a bucket take as long as some words of the bitmaps.
+const WORTH_BESIDE_BITMAPS: (u32, u32) = (8, 768);
 /// Short tables are searched without an index.
 pub(crate) const SHORT: u32 = 24;
-/// Keys that there may be rows for.
-pub(crate) const ROW_KEYS_MAX: usize = 6;
+/// Keys that there may be bitmaps for.
+pub(crate) const BITMAP_KEYS_MAX: usize = 6;
 /// A list of fewer rules is searched one by one.
 pub(super) const LONG: usize = 96;
 /// Multiplied with a power of two, the upper six bits tell which one.
@@ -57,29 +58,29 @@ pub(crate) const FACTORS: [u64; 3] = [
     0xff51_afd7_ed55_8ccd,
 ];
 
-/// A group as the programs read it.
+/// A tuple as the programs read it.
 #[derive(
     Clone, Copy, Debug, Default, Eq, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout,
 )]
 #[repr(C)]
-pub(crate) struct Group {
+pub(crate) struct Tuple {
     /// Bits of the addresses.
     pub(crate) addr_mask: u64,
     /// Bits of the class word.
     pub(crate) class_mask: u64,
     /// How far the hash is shifted to get a bucket's number.
     pub(crate) shift: u32,
-    /// Number of the group's first bucket.
+    /// Number of the tuple's first bucket.
     pub(crate) first: u32,
     /// While counting: how many rules there are at least.
     count: u32,
     pad: u32,
 }
 
-/// Bytes of a group.
-pub(crate) const GROUP: usize = size_of::<Group>();
+/// Bytes of a tuple.
+pub(crate) const TUPLE: usize = size_of::<Tuple>();
 
-impl Group {
+impl Tuple {
     fn is_of(&self, record: &Record) -> bool {
         (self.addr_mask, self.class_mask) == (record.addr_mask, record.class_mask)
     }
@@ -104,7 +105,7 @@ fn hash(addr: u64, class: u64) -> u64 {
 /// them (the algorithm of Misra and Gries).
 #[derive(Debug, Default)]
 pub(super) struct Survey {
-    groups: Vec<Group, 32>,
+    tuples: Vec<Tuple, 32>,
     /// Rules.
     rules: u32,
     /// How many bits rules ask for, by key; a bit in which rules differ counts
@@ -165,117 +166,117 @@ impl Survey {
         if bits < SELECTIVE {
             return;
         }
-        if let Some(group) = self.groups.iter_mut().find(|group| group.is_of(record)) {
-            group.count += 1;
+        if let Some(tuple) = self.tuples.iter_mut().find(|tuple| tuple.is_of(record)) {
+            tuple.count += 1;
             return;
         }
-        let new = Group {
+        let new = Tuple {
             addr_mask: record.addr_mask,
             class_mask: record.class_mask,
             count: 1,
-            ..Group::default()
+            ..Tuple::default()
         };
-        if self.groups.push(new).is_err() {
+        if self.tuples.push(new).is_err() {
             // No room: each of the others loses one, too.
-            for group in &mut self.groups {
-                group.count -= 1;
+            for tuple in &mut self.tuples {
+                tuple.count -= 1;
             }
-            self.groups.retain(|group| group.count > 0);
+            self.tuples.retain(|tuple| tuple.count > 0);
         }
     }
 
-    /// Chooses what is indexed how, the biggest groups first.
-    pub(super) fn groups(mut self) -> Index {
+    /// Chooses what is indexed how, the biggest tuples first.
+    pub(super) fn choose(mut self) -> Index {
         let mut index = Index::default();
-        let in_groups = self.groups.iter().map(|group| group.count);
-        let in_groups: u32 = in_groups.filter(|count| *count >= WORTH).sum();
-        let (part, many) = WORTH_BESIDE_ROWS;
-        let worth = match self.rules.saturating_sub(in_groups) as usize {
+        let in_tuples = self.tuples.iter().map(|tuple| tuple.count);
+        let in_tuples: u32 = in_tuples.filter(|count| *count >= WORTH).sum();
+        let (part, many) = WORTH_BESIDE_BITMAPS;
+        let worth = match self.rules.saturating_sub(in_tuples) as usize {
             0..LONG => WORTH,
             _ => WORTH.max(many.min(self.rules / part)),
         };
-        // Each round takes the biggest group by setting its count to zero.
-        while let Some(biggest) = self.groups.iter_mut().max_by_key(|group| group.count) {
-            let group = core::mem::take(biggest);
-            if group.count < worth || index.groups.is_full() {
+        // Each round takes the biggest tuple by setting its count to zero.
+        while let Some(biggest) = self.tuples.iter_mut().max_by_key(|tuple| tuple.count) {
+            let tuple = core::mem::take(biggest);
+            if tuple.count < worth || index.tuples.is_full() {
                 break;
             }
             // Two buckets for each rule, so that few of them are full. Where
             // rules have many masks the count is too low, and more are listed.
-            let bits = (2 * group.count).next_power_of_two().trailing_zeros();
-            let _ = index.groups.push(Group {
+            let bits = (2 * tuple.count).next_power_of_two().trailing_zeros();
+            let _ = index.tuples.push(Tuple {
                 shift: 64 - bits,
                 first: index.buckets,
-                ..group
+                ..tuple
             });
             index.buckets += 1 << bits;
-            index.hashed += group.count;
-            let masks = bytes_of(group.addr_mask, group.class_mask);
+            index.hashed += tuple.count;
+            let masks = bytes_of(tuple.addr_mask, tuple.class_mask);
             for (asked, mask) in self.asked.iter_mut().zip(masks) {
                 // What those rules have added; about half of the bits differ.
-                let asked_by_it = mask.count_ones() * group.count * (1 + TELLING / 2);
+                let asked_by_it = mask.count_ones() * tuple.count * (1 + TELLING / 2);
                 *asked = asked.saturating_sub(asked_by_it);
             }
         }
-        index.rows = self.rows(index.hashed);
+        index.bitmaps = self.bitmaps(index.hashed);
         index
     }
 
-    /// The rows of the list, for the keys by which its rules differ most.
-    fn rows(&mut self, hashed: u32) -> Option<Rows> {
+    /// The bitmaps of the list, for the keys by which its rules differ most.
+    fn bitmaps(&mut self, hashed: u32) -> Option<Bitmaps> {
         let listed = self.rules.saturating_sub(hashed);
         let capacity = (listed + hashed / 8) as usize + super::SENTINELS;
         if capacity < LONG || listed < SHORT {
             return None;
         }
         let words = capacity.div_ceil(64);
-        let mut rows = Rows {
+        let mut bitmaps = Bitmaps {
             keys: Vec::new(),
             words,
-            summary: words.div_ceil(64),
+            aggregate: words.div_ceil(64),
         };
-        while !rows.keys.is_full() {
+        while !bitmaps.keys.is_full() {
             let most = (0u8..)
                 .zip(&mut self.asked)
                 .max_by_key(|(_, asked)| **asked);
             match most {
                 Some((key, asked)) if *asked > 0 => {
                     *asked = 0;
-                    let _ = rows.keys.push(key);
+                    let _ = bitmaps.keys.push(key);
                 }
                 _ => break,
             }
         }
-        (!rows.keys.is_empty()).then_some(rows)
+        (!bitmaps.keys.is_empty()).then_some(bitmaps)
     }
 }
 
-/// The rows of a list.
+/// The rule bitmaps of a list.
 #[derive(Clone, Debug)]
-pub(crate) struct Rows {
-    /// Which keys there are rows for.
-    pub(crate) keys: Vec<u8, ROW_KEYS_MAX>,
+pub(crate) struct Bitmaps {
+    /// Which keys there are bitmaps for.
+    pub(crate) keys: Vec<u8, BITMAP_KEYS_MAX>,
     /// Words of 64 rules each.
     pub(crate) words: usize,
-    /// Words that tell which of those are not zero.
-    pub(crate) summary: usize,
+    /// Words of the aggregate, which tell which of those are not zero.
+    pub(crate) aggregate: usize,
 }
 
-impl Rows {
-    /// Bytes of a row.
-    pub(crate) fn row(&self) -> usize {
-        (self.words + self.summary) * 8
+impl Bitmaps {
+    /// Bytes of a bitmap with its aggregate.
+    pub(crate) fn bitmap_len(&self) -> usize {
+        (self.words + self.aggregate) * 8
     }
 
     fn len(&self) -> usize {
-        self.keys.len() * 256 * self.row()
+        self.keys.len() * 256 * self.bitmap_len()
     }
 
     /// Writes them for rules that are listed in `list`; 64 rules, one word of
-    /// all rows, at a time.
+    /// all bitmaps, at a time.
     fn write(
         &self,
-        rows: &mut [u64],
+        bitmaps: &mut [u64],
         list: &[u32],
         records: &[Record],
         context: Context<'_>,
@@ -283,10 +284,10 @@ impl Rows {
         for (word, rules) in list.chunks(64).enumerate() {
             // A rule allows runs of values: its bit is set at the first value of
             // each run and at the one behind its last.
-            let mut ends = [[0u64; 257]; ROW_KEYS_MAX];
+            let mut ends = [[0u64; 257]; BITMAP_KEYS_MAX];
             for (bit, &rule) in rules.iter().enumerate() {
                 let record = records.get(rule as usize)?;
-                let mut of_keys = [Values::ALL; ROW_KEYS_MAX];
+                let mut of_keys = [Values::ALL; BITMAP_KEYS_MAX];
                 for (&key, values) in self.keys.iter().zip(&mut of_keys) {
                     *values = key::allowed(key, record);
                 }
@@ -304,14 +305,14 @@ impl Rows {
                     });
                 }
             }
-            let mut rows = rows.chunks_exact_mut((self.words + self.summary).max(1));
+            let mut bitmaps = bitmaps.chunks_exact_mut((self.words + self.aggregate).max(1));
             for (ends, _) in ends.iter().zip(&self.keys) {
                 let mut rules = 0;
-                for (end, row) in ends.iter().take(256).zip(&mut rows) {
+                for (end, bitmap) in ends.iter().take(256).zip(&mut bitmaps) {
                     rules ^= end;
                     if rules != 0 {
-                        *row.get_mut(self.summary + word)? = rules;
-                        *row.get_mut(word / 64)? |= 1 << (word % 64);
+                        *bitmap.get_mut(self.aggregate + word)? = rules;
+                        *bitmap.get_mut(word / 64)? |= 1 << (word % 64);
                     }
                 }
             }
@@ -323,33 +324,33 @@ impl Rows {
 /// What the index consists of.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Index {
-    groups: Vec<Group, GROUPS>,
-    /// Buckets of all groups.
+    tuples: Vec<Tuple, TUPLES>,
+    /// Buckets of all tuples.
     buckets: u32,
     /// Rules that are expected in buckets.
     hashed: u32,
-    rows: Option<Rows>,
+    bitmaps: Option<Bitmaps>,
 }
 
 impl Index {
     /// Whether there is one.
     pub(crate) fn is_used(&self) -> bool {
-        !self.groups.is_empty() || self.rows.is_some()
+        !self.tuples.is_empty() || self.bitmaps.is_some()
     }
 
-    /// The rows of the list, if it has any.
-    pub(crate) fn rows(&self) -> Option<&Rows> {
-        self.rows.as_ref()
+    /// The bitmaps of the list, if it has any.
+    pub(crate) fn bitmaps(&self) -> Option<&Bitmaps> {
+        self.bitmaps.as_ref()
     }
 
     /// Where they are, in an index of `rules` rules.
-    pub(crate) fn rows_at(&self, rules: usize) -> usize {
+    pub(crate) fn bitmaps_at(&self, rules: usize) -> usize {
         (self.list_at() + 4 * (rules + super::SENTINELS)).next_multiple_of(8)
     }
 
-    /// Number of groups.
-    pub(crate) fn num_groups(&self) -> usize {
-        self.groups.len()
+    /// Number of tuples.
+    pub(crate) fn num_tuples(&self) -> usize {
+        self.tuples.len()
     }
 
     /// Number of buckets.
@@ -360,7 +361,7 @@ impl Index {
     /// Bytes of the index of a table of `rules` rules.
     pub(crate) fn len(&self, rules: usize) -> usize {
         if self.is_used() {
-            self.rows_at(rules) + self.rows().map_or(0, Rows::len)
+            self.bitmaps_at(rules) + self.bitmaps().map_or(0, Bitmaps::len)
         } else {
             0
         }
@@ -368,7 +369,7 @@ impl Index {
 
     /// Where the buckets are.
     pub(crate) fn buckets_at(&self) -> usize {
-        GROUPS * GROUP
+        TUPLES * TUPLE
     }
 
     /// Where the list is.
@@ -388,18 +389,18 @@ impl Index {
         if !self.is_used() {
             return Ok(());
         }
-        let (head, rows) = bytes
-            .split_at_mut_checked(self.rows_at(rules as usize))
+        let (head, bitmaps) = bytes
+            .split_at_mut_checked(self.bitmaps_at(rules as usize))
             .ok_or(Errno::EINVAL)?;
         let (head, list) = head
             .split_at_mut_checked(self.list_at())
             .ok_or(Errno::EINVAL)?;
-        let (groups, buckets) = head
+        let (tuples, buckets) = head
             .split_at_mut_checked(self.buckets_at())
             .ok_or(Errno::EINVAL)?;
-        self.groups
+        self.tuples
             .as_slice()
-            .write_to_prefix(groups)
+            .write_to_prefix(tuples)
             .map_err(|_| Errno::EINVAL)?;
         let (list, _) =
             <[u32]>::mut_from_prefix_with_elems(list, records.len()).map_err(|_| Errno::EINVAL)?;
@@ -415,17 +416,17 @@ impl Index {
                 listed += 1;
             }
         }
-        if let Some(of_list) = &self.rows {
+        if let Some(of_list) = &self.bitmaps {
             let list = list.get(..listed as usize).ok_or(Errno::EINVAL)?;
             if list.len() > of_list.words * 64 {
-                // More rules than expected: the list is searched without rows.
-                self.rows = None;
+                // More rules than expected: the list is searched without bitmaps.
+                self.bitmaps = None;
             } else {
                 let len = of_list.len() / 8;
-                let (rows, _) =
-                    <[u64]>::mut_from_prefix_with_elems(rows, len).map_err(|_| Errno::EINVAL)?;
+                let (bitmaps, _) =
+                    <[u64]>::mut_from_prefix_with_elems(bitmaps, len).map_err(|_| Errno::EINVAL)?;
                 of_list
-                    .write(rows, list, records, context)
+                    .write(bitmaps, list, records, context)
                     .ok_or(Errno::EINVAL)?;
             }
         }
@@ -433,10 +434,10 @@ impl Index {
     }
 
     fn put_in_bucket(&self, buckets: &mut [u8], number: u32, record: &Record) -> bool {
-        let Some(group) = self.groups.iter().find(|group| group.is_of(record)) else {
+        let Some(tuple) = self.tuples.iter().find(|tuple| tuple.is_of(record)) else {
             return false;
         };
-        let at = group.bucket(record.addr, record.class) as usize * HASH_BUCKET;
+        let at = tuple.bucket(record.addr, record.class) as usize * HASH_BUCKET;
         (0..BUCKET_RULES)
             .map(|slot| at + 4 * slot)
             .find(|&at| read::<u32>(buckets, at) == Some(0))

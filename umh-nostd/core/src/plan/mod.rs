@@ -25,7 +25,7 @@ mod listing;
 mod lower;
 
 pub(crate) use index::{
-    BUCKET_RULES, DE_BRUIJN, FACTORS, GROUP, Group, HASH_BUCKET, Index, ROW_KEYS_MAX, Rows,
+    BITMAP_KEYS_MAX, BUCKET_RULES, Bitmaps, DE_BRUIJN, FACTORS, HASH_BUCKET, Index, TUPLE, Tuple,
 };
 pub(crate) use key::{Source, place as key_place};
 
@@ -155,7 +155,7 @@ impl<'t> Plan<'t> {
             }));
         }
         if table.num_entries() > SHORT {
-            ruleset.index = survey.groups();
+            ruleset.index = survey.choose();
         }
         let sentinel = Record {
             action: Action::Drop.encode(),
@@ -242,7 +242,7 @@ impl<'t> Ruleset<'t> {
             machine: self.machine,
             #[cfg(feature = "links")]
             named: self.table.named(),
-            rows: self.table.num_entries() as usize >= LONG,
+            bitmaps: self.table.num_entries() as usize >= LONG,
             ops: Sink::new(ops),
             state: Sink::new(state),
             predicates: &mut self.predicates,
@@ -311,9 +311,9 @@ impl<'t> Ruleset<'t> {
         lacking.fold(0, |kinds, op| kinds | 1 << op.kind)
     }
 
-    /// How rules are found: by hash tables, by rows of bits.
+    /// How rules are found: by hash tables, by rule bitmaps.
     pub fn indexed_by(&self) -> [bool; 2] {
-        [self.index.num_groups() != 0, self.index.rows().is_some()]
+        [self.index.num_tuples() != 0, self.index.bitmaps().is_some()]
     }
 
     /// The index.

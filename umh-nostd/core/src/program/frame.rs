@@ -20,7 +20,7 @@ use core::mem::offset_of;
 
 use bpfilter_msgfmt::Packet;
 
-use crate::plan::ROW_KEYS_MAX;
+use crate::plan::BITMAP_KEYS_MAX;
 
 /// A packet, as it is handed to the program, and what the program keeps.
 #[repr(C)]
@@ -39,13 +39,13 @@ struct Frame {
     /// A number that must survive a call.
     #[cfg(feature = "links")]
     saved: u64,
-    /// Where the group at hand is, or the place in the list.
+    /// Where the tuple at hand is, or the place in the list.
     index_at: u64,
     /// The best rule that the index has found.
     best: u64,
     /// Which of the 64 words around the place in the list stand behind it and may
     /// have something, 0 for none or not known.
-    summary: u64,
+    aggregate: u64,
     /// The place that the last bytes of the packet were counted from.
     payload_at: u64,
     /// Place in the TCP options.
@@ -111,7 +111,7 @@ pub(super) const OTHERWISE: i16 = place!(otherwise);
 pub(super) const SAVED: i16 = place!(saved);
 pub(super) const INDEX_AT: i16 = place!(index_at);
 pub(super) const BEST: i16 = place!(best);
-pub(super) const SUMMARY: i16 = place!(summary);
+pub(super) const AGGREGATE: i16 = place!(aggregate);
 pub(super) const PAYLOAD_AT: i16 = place!(payload_at);
 pub(super) const OPTION_AT: i16 = place!(option_at);
 pub(super) const OPTIONS_END: i16 = place!(options_end);
@@ -151,8 +151,8 @@ struct Stack {
     /// hashlimit: when entries were last collected.
     #[cfg(feature = "links")]
     room: u64,
-    /// Addresses of the rows of this packet.
-    rows: [u64; ROW_KEYS_MAX],
+    /// Addresses of the bitmaps of this packet.
+    bitmaps: [u64; BITMAP_KEYS_MAX],
     /// The packet (struct sk_buff).
     skb: u64,
 }
@@ -178,5 +178,5 @@ pub(super) const STATE: i16 = stack!(state);
 pub(super) const TABLE: i16 = stack!(table);
 #[cfg(feature = "links")]
 pub(super) const ROOM: i16 = stack!(room);
-pub(super) const ROWS: i16 = stack!(rows);
+pub(super) const BITMAPS: i16 = stack!(bitmaps);
 pub(super) const SKB: i16 = stack!(skb);

@@ -63,7 +63,7 @@ use crate::abi::Hook;
 use crate::errno::{Errno, Result};
 use crate::ir::op::{Ends, OPS, OpKind, Reads};
 use crate::ir::{Field, kind};
-use crate::plan::{GROUP, Ruleset, data};
+use crate::plan::{Ruleset, TUPLE, data};
 use crate::table::{Target, Verdict};
 use crate::target::{FACTS, Packets};
 use assembler::Assembler;
@@ -352,14 +352,14 @@ pub fn build(ruleset: &Ruleset<'_>, hook: Hook, insns: &mut [Insn]) -> Result<Bu
         set(param::HZ, machine.host.hz as usize);
     }
     let index = ruleset.index();
-    set(param::GROUPS, ruleset.index_at());
-    set(param::GROUPS_LEN, index.num_groups() * GROUP);
+    set(param::TUPLES, ruleset.index_at());
+    set(param::TUPLES_LEN, index.num_tuples() * TUPLE);
     set(param::BUCKETS, ruleset.index_at() + index.buckets_at());
     set(param::NUM_BUCKETS, index.num_buckets());
     set(param::LIST, ruleset.index_at() + index.list_at());
-    if let Some(rows_of_list) = index.rows() {
-        set(param::NUM_WORDS, rows_of_list.words);
-        set(param::NUM_SUMMARY, rows_of_list.summary);
+    if let Some(bitmaps) = index.bitmaps() {
+        set(param::NUM_WORDS, bitmaps.words);
+        set(param::NUM_AGGREGATE, bitmaps.aggregate);
         set(param::BIT_NUMBERS, data::BIT_NUMBERS);
     }
     set(

@@ -51,12 +51,12 @@ pub(super) mod label {
         NOT
         /// The search goes on at R7, one record after the other.
         LINEAR
-        /// The next group of the index is asked.
-        NEXT_GROUP
-        /// A group has been asked.
-        GROUP_DONE
-        /// All groups have been asked.
-        GROUPS_DONE
+        /// The next tuple of the index is asked.
+        NEXT_TUPLE
+        /// A tuple has been asked.
+        TUPLE_DONE
+        /// All tuples have been asked.
+        TUPLES_DONE
         /// The list goes on.
         NEXT_LISTED
         /// R1 is the rule.
@@ -121,20 +121,20 @@ pub(super) mod param {
         ROW
         /// How deep jumps may nest.
         NESTING
-        /// Of the data map: groups of the index.
-        GROUPS
-        /// Bytes of all groups.
-        GROUPS_LEN
+        /// Of the data map: tuples of the index.
+        TUPLES
+        /// Bytes of all tuples.
+        TUPLES_LEN
         /// Of the data map: buckets of the index.
         BUCKETS
         /// Number of buckets.
         NUM_BUCKETS
         /// Of the data map: rules that are in no bucket.
         LIST
-        /// Words of a row.
+        /// Words of a bitmap.
         NUM_WORDS
-        /// Words of its summary.
-        NUM_SUMMARY
+        /// Words of its aggregate.
+        NUM_AGGREGATE
         /// Of the data map: numbers of bits.
         BIT_NUMBERS
         /// Credits that a tick brings.

@@ -2,7 +2,7 @@
 //! The prologue: from the record of a packet to what rules are compared with.
 //!
 //! Owns: how the record is found, the registers, the predicates' part of the
-//! packet descriptor, where the packet's rows are, and where a program goes on
+//! packet descriptor, where the packet's bitmaps are, and where a program goes on
 //! when what it has called has answered. What the record says of the packet is
 //! filled in by the kernel half, or in a program for a netfilter link by
 //! [`super::btf`].
@@ -10,7 +10,7 @@
 use bpfilter_msgfmt::{ANSWER_NO, HEADER_MALFORMED, LEVELS};
 
 use super::prelude::*;
-use crate::plan::{Rows, Source, key_place};
+use crate::plan::{Bitmaps, Source, key_place};
 
 /// Where in `struct __sk_buff` the control block is that programs see.
 const CONTROL_BLOCK: i16 = 48;
@@ -80,8 +80,8 @@ impl Builder<'_> {
                 &[store(B8, R6, frame::DESCRIPTOR, R8), bind(ANSWERED)]
             ),
         ]);
-        if let Some(rows) = self.ruleset.index().rows() {
-            self.rows(rows);
+        if let Some(bitmaps) = self.ruleset.index().bitmaps() {
+            self.bitmaps(bitmaps);
         }
         self.emit(block![when(
             need::CALLS,
@@ -93,16 +93,16 @@ impl Builder<'_> {
         )]);
     }
 
-    /// Where the packet's rows are, from the first one on.
-    fn rows(&mut self, rows: &Rows) {
+    /// Where the packet's bitmaps are, from the first one on.
+    fn bitmaps(&mut self, bitmaps: &Bitmaps) {
         const SHIFT: Param = Param::arg(0);
         const FIRST: Param = Param::arg(1);
-        const ROW: Param = Param::arg(2);
+        const BITMAP_LEN: Param = Param::arg(2);
         const SLOT: Param = Param::arg(3);
-        const ROWS: Param = Param::arg(4);
+        const BITMAPS: Param = Param::arg(4);
         let entries = self.ruleset.num_entries() as usize;
-        let rows_at = self.ruleset.index_at() + self.ruleset.index().rows_at(entries);
-        for ((number, &key), slot) in (0..).zip(&rows.keys).zip(0..) {
+        let bitmaps_at = self.ruleset.index_at() + self.ruleset.index().bitmaps_at(entries);
+        for ((number, &key), slot) in (0..).zip(&bitmaps.keys).zip(0..) {
             let (source, shift) = key_place(key);
             match source {
                 Source::Addresses => self.emit(block![mov(R1, R9)]),
@@ -117,17 +117,17 @@ impl Builder<'_> {
                     rsh_imm(R1, 0).imm(SHIFT),
                     and_imm(R1, 0xff),
                     add_imm(R1, 0).imm(FIRST),
-                    mul_imm(R1, 0).imm(ROW),
-                    map_value(R2, Map::Data, ROWS),
+                    mul_imm(R1, 0).imm(BITMAP_LEN),
+                    map_value(R2, Map::Data, BITMAPS),
                     add(R2, R1),
-                    store(B8, Fp, frame::ROWS, R2).at(SLOT),
+                    store(B8, Fp, frame::BITMAPS, R2).at(SLOT),
                 ],
                 &[
                     i32::from(shift),
                     number * 256,
-                    rows.row() as i32,
+                    bitmaps.bitmap_len() as i32,
                     8 * slot,
-                    rows_at as i32,
+                    bitmaps_at as i32,
                 ],
             );
         }

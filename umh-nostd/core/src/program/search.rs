@@ -10,7 +10,8 @@ use core::mem::offset_of;
 use super::prelude::*;
 use crate::ir::{RECORD, Record};
 use crate::plan::{
-    BUCKET_RULES, DE_BRUIJN, FACTORS, GROUP, Group, HASH_BUCKET, ROW_KEYS_MAX, Rows, SENTINELS,
+    BITMAP_KEYS_MAX, BUCKET_RULES, Bitmaps, DE_BRUIJN, FACTORS, HASH_BUCKET, SENTINELS, TUPLE,
+    Tuple,
 };
 
 const MALFORMED: Label = Label::local(0);
@@ -71,17 +72,17 @@ impl Builder<'_> {
     /// Asks the index, for a packet that is not malformed. What it finds goes on at
     /// CANDIDATE.
     fn indexed(&mut self) {
-        self.groups();
-        match self.ruleset.index().rows() {
-            Some(rows) => self.list_by_rows(rows),
+        self.tuples();
+        match self.ruleset.index().bitmaps() {
+            Some(bitmaps) => self.list_by_bitmaps(bitmaps),
             None => self.list(),
         }
     }
 
     /// BEST = the first rule from R7 on that is in a bucket and matches.
-    fn groups(&mut self) {
-        const SHIFT: i16 = offset_of!(Group, shift) as i16;
-        const FIRST: i16 = offset_of!(Group, first) as i16;
+    fn tuples(&mut self) {
+        const SHIFT: i16 = offset_of!(Tuple, shift) as i16;
+        const FIRST: i16 = offset_of!(Tuple, first) as i16;
         self.emit(block![
             when(
                 need::TRANSPORT,
@@ -94,21 +95,21 @@ impl Builder<'_> {
             store_imm(B8, R6, frame::INDEX_AT, 0),
             mov_imm(R2, 0).imm(param::RULES),
             store(B8, R6, frame::BEST, R2),
-            bind(label::NEXT_GROUP),
+            bind(label::NEXT_TUPLE),
             insert(shared::ROUND_OF_SEARCH),
             load(B8, R1, R6, frame::INDEX_AT),
-            jump_if_imm(R1, Cond::Ge, 0, label::GROUPS_DONE).imm(param::GROUPS_LEN),
-            map_value(R5, Map::Data, param::GROUPS),
+            jump_if_imm(R1, Cond::Ge, 0, label::TUPLES_DONE).imm(param::TUPLES_LEN),
+            map_value(R5, Map::Data, param::TUPLES),
             add(R5, R1),
-            add_imm(R1, GROUP as i32),
+            add_imm(R1, TUPLE as i32),
             store(B8, R6, frame::INDEX_AT, R1),
             // The hash, see `ruleset::index`.
-            load(B8, R1, R5, offset_of!(Group, addr_mask) as i16),
+            load(B8, R1, R5, offset_of!(Tuple, addr_mask) as i16),
             and(R1, R9),
             mov_wide(R2, FACTORS[0]),
             upper(FACTORS[0]),
             mul(R1, R2),
-            load(B8, R2, R5, offset_of!(Group, class_mask) as i16),
+            load(B8, R2, R5, offset_of!(Tuple, class_mask) as i16),
             and(R2, R8),
             mov_wide(R3, FACTORS[1]),
             upper(FACTORS[1]),
@@ -134,7 +135,7 @@ impl Builder<'_> {
             let next = other(slot.into());
             let text = block![
                 load(B4, R1, R5, 0).at(WHERE),
-                jump_if_imm(R1, Cond::Eq, 0, label::NEXT_GROUP),
+                jump_if_imm(R1, Cond::Eq, 0, label::NEXT_TUPLE),
                 sub_imm(R1, 1),
                 jump_if(R1, Cond::Lt, R7, NEXT),
                 jump_if_imm(R1, Cond::Ge, 0, label::DROP).imm(param::RULES),
@@ -144,17 +145,17 @@ impl Builder<'_> {
                 add(R2, R1),
             ];
             self.emit_with(text, &[4 * i32::from(slot), next.number()]);
-            self.compare(next, label::GROUP_DONE);
+            self.compare(next, label::TUPLE_DONE);
         }
         self.emit(block![
-            jump(label::NEXT_GROUP),
+            jump(label::NEXT_TUPLE),
             // R0 = the first rule of the bucket that matches
-            bind(label::GROUP_DONE),
+            bind(label::TUPLE_DONE),
             load(B8, R1, R6, frame::BEST),
-            jump_if(R0, Cond::Ge, R1, label::NEXT_GROUP),
+            jump_if(R0, Cond::Ge, R1, label::NEXT_TUPLE),
             store(B8, R6, frame::BEST, R0),
-            jump(label::NEXT_GROUP),
-            bind(label::GROUPS_DONE),
+            jump(label::NEXT_TUPLE),
+            bind(label::TUPLES_DONE),
         ]);
     }
 
@@ -217,12 +218,12 @@ impl Builder<'_> {
         ]);
     }
 
-    /// The same with rows. INDEX_AT is the place in the list to go on from:
+    /// The same with bitmaps. INDEX_AT is the place in the list to go on from:
     /// the rest of its word is looked at, and if there is nothing the place
     /// moves on to the next word that may have something. Which of 64 words
     /// do is found once: a round does not wait for the one before.
-    fn list_by_rows(&mut self, rows: &Rows) {
-        self.emit(block![store_imm(B8, R6, frame::SUMMARY, 0)]);
+    fn list_by_bitmaps(&mut self, bitmaps: &Bitmaps) {
+        self.emit(block![store_imm(B8, R6, frame::AGGREGATE, 0)]);
         self.enter_list();
         self.emit(block![
             // R5 = offset of the word
@@ -231,7 +232,7 @@ impl Builder<'_> {
             jump_if_imm(R5, Cond::Ge, 0, label::DROP).imm(param::NUM_WORDS),
             lsh_imm(R5, 3),
         ]);
-        self.common(rows, 8 * rows.summary);
+        self.common(bitmaps, 8 * bitmaps.aggregate);
         self.emit(block![
             load(B8, R1, R6, frame::INDEX_AT),
             and_imm(R1, 63),
@@ -240,19 +241,19 @@ impl Builder<'_> {
             jump_if_imm(R0, Cond::Ne, 0, HIT),
             rsh_imm(R5, 3),
             // R5 = the first of the 64 words, if more of them are known
-            load(B8, R0, R6, frame::SUMMARY),
+            load(B8, R0, R6, frame::AGGREGATE),
             jump_if_imm(R0, Cond::Eq, 0, FIND),
             and_imm(R5, -64),
             jump(TAKE),
             bind(FIND),
-            // INDEX_AT = the next word, R5 = offset of its summary
+            // INDEX_AT = the next word, R5 = offset of its aggregate
             add_imm(R5, 1),
             store(B8, R6, frame::INDEX_AT, R5),
             rsh_imm(R5, 6),
-            jump_if_imm(R5, Cond::Ge, 0, label::DROP).imm(param::NUM_SUMMARY),
+            jump_if_imm(R5, Cond::Ge, 0, label::DROP).imm(param::NUM_AGGREGATE),
             lsh_imm(R5, 3),
         ]);
-        self.common(rows, 0);
+        self.common(bitmaps, 0);
         self.emit(block![
             load(B8, R1, R6, frame::INDEX_AT),
             and_imm(R1, 63),
@@ -267,7 +268,7 @@ impl Builder<'_> {
             mov(R2, R0),
             sub_imm(R2, 1),
             and(R2, R0),
-            store(B8, R6, frame::SUMMARY, R2),
+            store(B8, R6, frame::AGGREGATE, R2),
             bind(MOVE),
             add(R5, R1),
             lsh_imm(R5, 6),
@@ -300,13 +301,13 @@ impl Builder<'_> {
         self.listed();
     }
 
-    /// R0 = what the words at offset R5 behind `first` of all rows of the
+    /// R0 = what the words at offset R5 behind `first` of all bitmaps of the
     /// packet have in common.
-    fn common(&mut self, rows: &Rows, first: usize) {
+    fn common(&mut self, bitmaps: &Bitmaps, first: usize) {
         self.emit(block![mov_imm(R0, -1)]);
-        for slot in (0..ROW_KEYS_MAX as i32).take(rows.keys.len()) {
+        for slot in (0..BITMAP_KEYS_MAX as i32).take(bitmaps.keys.len()) {
             let text = block![
-                load(B8, R2, Fp, frame::ROWS).at(WHERE),
+                load(B8, R2, Fp, frame::BITMAPS).at(WHERE),
                 add(R2, R5),
                 load(B8, R3, R2, 0).at(Param::arg(1)),
                 and(R0, R3),

@@ -200,7 +200,7 @@ impl<'a> Draft<'_, 'a> {
             question,
             ip_part: self.part == Part::Ip,
         };
-        match self.out.predicates.bit(predicate, self.out.rows) {
+        match self.out.predicates.bit(predicate, self.out.bitmaps) {
             // The bit says that it does not hold.
             Some(bit) if self.record.class_mask & bit == 0 => {
                 self.class(bit, if invert { bit } else { 0 });
