@@ -46,6 +46,8 @@ impl Optval {
             len: 0,
             error: -libc::EFAULT,
             file: -1,
+            family: libc::NFPROTO_IPV4 as u32,
+            reserved: 0,
             head: [0; msg::HEAD_MAX],
         };
         let wanted = head_len(call).min(len.into());

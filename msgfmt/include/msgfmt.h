@@ -59,6 +59,9 @@ struct bpfilter_reply {
 /* setsockopt, text: what /proc/net/ip_tables_matches and _targets print. */
 #define BPFILTER_SO_MATCHES	(BPFILTER_SO_BASE + 2)
 #define BPFILTER_SO_TARGETS	(BPFILTER_SO_BASE + 3)
+/* The same for /proc/net/ip6_tables_matches and _targets. */
+#define BPFILTER_SO_MATCHES6	(BPFILTER_SO_BASE + 8)
+#define BPFILTER_SO_TARGETS6	(BPFILTER_SO_BASE + 9)
 /*
  * setsockopt, struct bpfilter_extension: finds and checks a match or target of
  * x_tables for a rule; what the rules of the next COMMIT use. Returns the number
@@ -77,12 +80,12 @@ struct bpfilter_reply {
 #define BPFILTER_SO_ANSWER	(BPFILTER_SO_BASE + 6)
 /* getsockopt, struct bpfilter_machine: what programs can count on. */
 #define BPFILTER_SO_MACHINE	(BPFILTER_SO_BASE + 7)
-#define BPFILTER_SO_MAX		(BPFILTER_SO_BASE + 8)
+#define BPFILTER_SO_MAX		(BPFILTER_SO_BASE + 10)
 
 /* The most of an optval that comes without a file. */
 #define BPFILTER_HEAD_MAX	96
 
-/* The most text that BPFILTER_SO_MATCHES and BPFILTER_SO_TARGETS take. */
+/* The most text that each of these four takes. */
 #define BPFILTER_NAMES_MAX	4096
 
 /* The tables of iptables. */
@@ -110,6 +113,7 @@ struct bpfilter_reply {
  *	namespace
  * @family: NFPROTO_*; with @table, what RECOVER is asked for
  * @table: BPFILTER_TABLE_*
+ * @reads: what of a packet each program reads, BPFILTER_READS_*
  * @prog: a BPF program for each hook that has rules, -1 for the others. In the
  *	kernel of type SCHED_CLS, called with a struct bpfilter_packet; under
  *	bpfilter-run of type NETFILTER
@@ -118,7 +122,6 @@ struct bpfilter_reply {
  *	for the others. All -1, and no programs: a generation that holds counters
  *	only and leaves the packet hooks as ip_tables' pristine table would:
  *	accepting
- * @reads: what of a packet each program reads, BPFILTER_READS_*
  * @hook_entry: the position at which a packet starts, for each hook
  * @underflow: that of its policy
  * @counters: the BPF array of counters, of one element: a row of @counters_row
@@ -139,9 +142,9 @@ struct bpfilter_reply {
 struct bpfilter_generation {
 	__u32 family;
 	__u32 table;
+	__u64 reads[BPFILTER_HOOKS];
 	__s32 prog[BPFILTER_HOOKS];
 	__s32 policy[BPFILTER_HOOKS];
-	__u32 reads[BPFILTER_HOOKS];
 	__u32 hook_entry[BPFILTER_HOOKS];
 	__u32 underflow[BPFILTER_HOOKS];
 	__s32 counters;
@@ -156,18 +159,20 @@ struct bpfilter_generation {
  * struct bpfilter_machine - the machine, as the kernel half knows it
  * @reads: what it can tell of a packet, BPFILTER_READS_*
  * @cpus: all numbers of CPUs are below this one
+ * @reserved: nothing
  */
 struct bpfilter_machine {
-	__u32 reads;
+	__u64 reads;
 	__u32 cpus;
+	__u32 reserved;
 };
 
 /**
  * struct bpfilter_extension - a match or target that a rule needs of x_tables
  * @family: NFPROTO_* of the table that the rule is for
  * @table: BPFILTER_TABLE_*
- * @entry: address of the rule, a struct ipt_entry, in the helper's memory. The
- *	extension's data there is what is given back of it after success: what
+ * @entry: address of the rule, a struct ipt_entry or ip6t_entry, in the helper's
+ *	memory. The extension's data there is what is given back of it after success: what
  *	is private to it is zero
  * @offset: where in the rule its header is; that of the target, or of a match
  */
@@ -185,12 +190,16 @@ struct bpfilter_extension {
  *	out when it copied: EFAULT where memory was not there, ENOMEM
  * @file: all of them, as a file in memory that nobody else writes to and that
  *	can be sealed; -1 where @head has all
+ * @family: NFPROTO_* of the option: that of SOL_IP or of SOL_IPV6
+ * @reserved: nothing
  * @head: the first of them
  */
 struct bpfilter_optval {
 	__u64 len;
 	__s32 error;
 	__s32 file;
+	__u32 family;
+	__u32 reserved;
 	__u8 head[BPFILTER_HEAD_MAX];
 };
 
@@ -210,26 +219,26 @@ struct bpfilter_answer {
  * What is known of a packet, a number of 32 bits each: indices into
  * bpfilter_packet.field. Numbers that are not here are the helper's own.
  */
-#define BPFILTER_FIELD_SADDR	0 /* source address, host order */
-#define BPFILTER_FIELD_DADDR	1 /* destination address, host order */
-#define BPFILTER_FIELD_PROTOCOL	2
-#define BPFILTER_FIELD_SPORT	3 /* or ICMP type * 256 + code */
-#define BPFILTER_FIELD_DPORT	4
-#define BPFILTER_FIELD_TCP_FLAGS 5 /* byte 13 of the TCP header */
-#define BPFILTER_FIELD_MARK	6
-#define BPFILTER_FIELD_LENGTH	7 /* iph_totlen() */
-#define BPFILTER_FIELD_TTL	8
-#define BPFILTER_FIELD_TOS	9
-#define BPFILTER_FIELD_PKTTYPE	10 /* PACKET_*, as xt_pkttype.c sees it */
-#define BPFILTER_FIELD_CONNECTION 11 /* BPFILTER_CT_* */
-#define BPFILTER_FIELD_MAC_FIRST 12 /* 4 bytes of the source, as they lie there */
-#define BPFILTER_FIELD_MAC_LAST	13 /* the last 2, and BPFILTER_MAC_PRESENT */
-#define BPFILTER_FIELD_CPU	14
-#define BPFILTER_FIELD_IN_GROUP	15 /* devices' groups, 0 without a device */
-#define BPFILTER_FIELD_OUT_GROUP 16
-#define BPFILTER_FIELD_REALM	17 /* of the route */
-#define BPFILTER_FIELD_CONNMARK	23 /* 0 without a connection */
-#define BPFILTER_FIELDS		24
+#define BPFILTER_FIELD_SADDR	0 /* source address in host order: of IPv6 4 fields */
+#define BPFILTER_FIELD_DADDR	4 /* destination address, likewise */
+#define BPFILTER_FIELD_PROTOCOL	8
+#define BPFILTER_FIELD_SPORT	9 /* or ICMP type * 256 + code */
+#define BPFILTER_FIELD_DPORT	10
+#define BPFILTER_FIELD_TCP_FLAGS 11 /* byte 13 of the TCP header */
+#define BPFILTER_FIELD_MARK	12
+#define BPFILTER_FIELD_LENGTH	13 /* iph_totlen(), or what length_mt6() compares */
+#define BPFILTER_FIELD_TTL	14 /* or hop limit */
+#define BPFILTER_FIELD_TOS	15 /* or traffic class */
+#define BPFILTER_FIELD_PKTTYPE	16 /* PACKET_*, as xt_pkttype.c sees it */
+#define BPFILTER_FIELD_CONNECTION 17 /* BPFILTER_CT_* */
+#define BPFILTER_FIELD_MAC_FIRST 18 /* 4 bytes of the source, as they lie there */
+#define BPFILTER_FIELD_MAC_LAST	19 /* the last 2, and BPFILTER_MAC_PRESENT */
+#define BPFILTER_FIELD_CPU	20
+#define BPFILTER_FIELD_IN_GROUP	21 /* devices' groups, 0 without a device */
+#define BPFILTER_FIELD_OUT_GROUP 22
+#define BPFILTER_FIELD_REALM	23 /* of the route */
+#define BPFILTER_FIELD_CONNMARK	29 /* 0 without a connection */
+#define BPFILTER_FIELDS		30
 
 /* In BPFILTER_FIELD_MAC_LAST: there is an Ethernet header. */
 #define BPFILTER_MAC_PRESENT	0x10000
@@ -240,15 +249,18 @@ struct bpfilter_answer {
 #define BPFILTER_CT_ORIGINAL	0x10000
 #define BPFILTER_CT_PRESENT	0x20000
 
-/* What a program reads: the fields, as 1 << BPFILTER_FIELD_*; and these. */
-#define BPFILTER_READS_FIELDS	0x83ffff
+/*
+ * What a program reads: the fields, as 1 << BPFILTER_FIELD_*; and these. Of an
+ * IPv6 address any of its bits stand for all four fields.
+ */
+#define BPFILTER_READS_FIELDS	0x20ffffffULL
 /* bpfilter_packet.input and .output */
-#define BPFILTER_READS_IN	0x1000000
-#define BPFILTER_READS_OUT	0x2000000
+#define BPFILTER_READS_IN	0x100000000ULL
+#define BPFILTER_READS_OUT	0x200000000ULL
 /* .header, .ports and what the descriptor says of them, and .transport */
-#define BPFILTER_READS_TRANSPORT 0x4000000
+#define BPFILTER_READS_TRANSPORT 0x400000000ULL
 /* .time */
-#define BPFILTER_READS_TIME	0x8000000
+#define BPFILTER_READS_TIME	0x800000000ULL
 
 /*
  * The packet descriptor, bpfilter_packet.descriptor: the protocol in the lowest
@@ -266,6 +278,11 @@ struct bpfilter_answer {
 #define BPFILTER_HEADER_ABSENT	1
 /* Cut off, or a TCP fragment at byte 8: the packet is dropped. */
 #define BPFILTER_HEADER_MALFORMED 2
+/*
+ * IPv6: ipv6_find_hdr() fails. A rule with IP6T_F_PROTO drops the packet where
+ * addresses and devices match, others are asked as ever. No protocol is known.
+ */
+#define BPFILTER_HEADER_BROKEN	3
 
 /*
  * How often one packet can be in the way of another on a CPU, as one that a
@@ -287,7 +304,6 @@ struct bpfilter_answer {
 
 /**
  * struct bpfilter_packet - a packet, as the kernel half hands it to a program
- * @addresses: source and destination address, as they stand in the header
  * @descriptor: protocol, ports and BPFILTER_PACKET_*. A program adds to it
  * @position: the rule to go on at; for CALL the program says where it goes on
  * @underflow: the hook's policy
@@ -297,23 +313,25 @@ struct bpfilter_answer {
  * @hotdrop: not zero: the packet is dropped when the rule at hand is done
  * @len: of the packet with its IP header, what counters count
  * @cpu: this CPU
- * @transport: where the transport header starts, from the IP header on
+ * @transport: where the transport header starts, from the IP header on. IPv6: as
+ *	ipv6_find_hdr() finds it, so 0 in a later fragment
  * @header: BPFILTER_HEADER_*, for who asks for all that a match looks at
  * @ports: likewise, for who asks for the ports alone
  * @reserved: nothing
+ * @addresses: source and destination address, as they stand in the header. IPv4:
+ *	the first has both. IPv6: the first two are the source
  * @input: name of the incoming device, all zero without one
  * @output: likewise of the outgoing one
  * @field: what else is known, indexed by BPFILTER_FIELD_*
  * @time: seconds since 1970: UTC, and in the kernel's time zone
  *
  * @addresses, @descriptor without ports, and @position to @cpu always hold; the
- * rest as far as bpfilter_generation.reads asks. It lies in
- * bpfilter_generation.packets. How
- * many bytes from its start is said in the first 32 bits of the packet's
- * control block that programs see (__sk_buff.cb), as long as the program runs.
+ * rest as far as bpfilter_generation.reads asks. What IPv4 needs of every packet
+ * is in the first 64 bytes. It lies in bpfilter_generation.packets. How many bytes
+ * from its start is said in the first 32 bits of the packet's control block that
+ * programs see (__sk_buff.cb), as long as the program runs.
  */
 struct bpfilter_packet {
-	__u64 addresses;
 	__u64 descriptor;
 	__u32 position;
 	__u32 underflow;
@@ -327,6 +345,7 @@ struct bpfilter_packet {
 	__u32 header;
 	__u32 ports;
 	__u32 reserved;
+	__u64 addresses[4];
 	__u8 input[16];
 	__u8 output[16];
 	__u32 field[BPFILTER_FIELDS];

@@ -57,6 +57,12 @@ pub const IPT_SO_GET_REVISION_MATCH: u32 = 66;
 pub const IPT_SO_GET_REVISION_TARGET: u32 = 67;
 /// One past the last getsockopt option.
 pub const IPT_GET_MAX: u32 = 68;
+/// The same two at level SOL_IPV6, where 66 and 67 are other options.
+pub const IP6T_SO_GET_REVISION_MATCH: u32 = 68;
+/// See [`IP6T_SO_GET_REVISION_MATCH`].
+pub const IP6T_SO_GET_REVISION_TARGET: u32 = 69;
+/// One past the last getsockopt option of SOL_IPV6.
+pub const IP6T_GET_MAX: u32 = 70;
 
 /// First private option. Only the helper itself, on its own socket and while
 /// a request is in progress, may use these; for all others: ENOPROTOOPT.
@@ -82,13 +88,18 @@ pub const SO_OPTVAL: u32 = SO_BASE + 5;
 pub const SO_ANSWER: u32 = SO_BASE + 6;
 /// getsockopt, [`Machine`]: what programs can count on.
 pub const SO_MACHINE: u32 = SO_BASE + 7;
+/// setsockopt, text: what `/proc/net/ip6_tables_matches` prints.
+pub const SO_MATCHES6: u32 = SO_BASE + 8;
+/// setsockopt, text: what `/proc/net/ip6_tables_targets` prints.
+pub const SO_TARGETS6: u32 = SO_BASE + 9;
 /// One past the last private option.
-pub const SO_MAX: u32 = SO_BASE + 8;
+pub const SO_MAX: u32 = SO_BASE + 10;
 
 /// The most of an optval that comes without a file.
 pub const HEAD_MAX: usize = 96;
 
-/// The most text that [`SO_MATCHES`] and [`SO_TARGETS`] take.
+/// The most text that each of [`SO_MATCHES`], [`SO_TARGETS`], [`SO_MATCHES6`] and
+/// [`SO_TARGETS6`] takes.
 pub const NAMES_MAX: usize = 4096;
 
 /// The table raw.
@@ -129,6 +140,8 @@ pub struct Generation {
     pub family: u32,
     /// `TABLE_*`.
     pub table: u32,
+    /// What of a packet each program reads: bits of [`reads`].
+    pub reads: [u64; HOOKS],
     /// A program for each hook that has rules, and none for the others. In the
     /// kernel of type SCHED_CLS, called with a [`Packet`]; under bpfilter-run of
     /// type NETFILTER.
@@ -137,8 +150,6 @@ pub struct Generation {
     /// which count for `underflow`: [`DROP`] or [`ACCEPT`]; -1 for the others. All
     /// -1, and no programs: counters only, and no packet hook.
     pub policy: [i32; HOOKS],
-    /// What of a packet each program reads: bits of [`reads`].
-    pub reads: [u32; HOOKS],
     /// The position at which a packet starts, for each hook.
     pub hook_entry: [u32; HOOKS],
     /// That of its policy.
@@ -166,9 +177,11 @@ pub struct Generation {
 #[repr(C)]
 pub struct Machine {
     /// What it can tell of a packet: bits of [`reads`].
-    pub reads: u32,
+    pub reads: u64,
     /// All numbers of CPUs are below this one.
     pub cpus: u32,
+    /// Nothing.
+    pub reserved: u32,
 }
 
 /// A match or target that a rule needs of x_tables.
@@ -179,8 +192,8 @@ pub struct Extension {
     pub family: u32,
     /// `TABLE_*`.
     pub table: u32,
-    /// Address of the rule, a `struct ipt_entry`, in the helper's memory. The
-    /// extension's data there is what is given back of it after success: what
+    /// Address of the rule, a `struct ipt_entry` or `ip6t_entry`, in the helper's
+    /// memory. The extension's data there is what is given back of it after success: what
     /// is private to it is zero.
     pub entry: u64,
     /// Where in the rule its header is; that of the target, or of a match.
@@ -199,6 +212,10 @@ pub struct Optval {
     /// All of them, as a file in memory that nobody else writes to and that can be
     /// sealed; -1 where `head` has all.
     pub file: i32,
+    /// `NFPROTO_*` of the option: that of SOL_IP or of SOL_IPV6.
+    pub family: u32,
+    /// Nothing.
+    pub reserved: u32,
     /// The first of them.
     pub head: [u8; HEAD_MAX],
 }
@@ -218,47 +235,47 @@ pub struct Answer {
 /// What is known of a packet, a number of 32 bits each: indices into
 /// [`Packet::field`]. Numbers that are not here are the helper's own.
 pub mod field {
-    /// Source address, host order.
+    /// Source address in host order: of IPv6 four fields, its words.
     pub const SADDR: u32 = 0;
-    /// Destination address, host order.
-    pub const DADDR: u32 = 1;
+    /// Destination address, likewise.
+    pub const DADDR: u32 = 4;
     /// Protocol.
-    pub const PROTOCOL: u32 = 2;
+    pub const PROTOCOL: u32 = 8;
     /// Source port; or ICMP type * 256 + code.
-    pub const SPORT: u32 = 3;
+    pub const SPORT: u32 = 9;
     /// Destination port.
-    pub const DPORT: u32 = 4;
+    pub const DPORT: u32 = 10;
     /// Byte 13 of the TCP header.
-    pub const TCP_FLAGS: u32 = 5;
+    pub const TCP_FLAGS: u32 = 11;
     /// The packet's mark.
-    pub const MARK: u32 = 6;
-    /// `iph_totlen`.
-    pub const LENGTH: u32 = 7;
-    /// Time to live.
-    pub const TTL: u32 = 8;
-    /// Type of service.
-    pub const TOS: u32 = 9;
+    pub const MARK: u32 = 12;
+    /// `iph_totlen`, or what `length_mt6` compares.
+    pub const LENGTH: u32 = 13;
+    /// Time to live, or hop limit.
+    pub const TTL: u32 = 14;
+    /// Type of service, or traffic class.
+    pub const TOS: u32 = 15;
     /// `PACKET_*`, as xt_pkttype.c sees it.
-    pub const PKTTYPE: u32 = 10;
+    pub const PKTTYPE: u32 = 16;
     /// `CT_*`.
-    pub const CONNECTION: u32 = 11;
+    pub const CONNECTION: u32 = 17;
     /// 4 bytes of the Ethernet source, as they lie there.
-    pub const MAC_FIRST: u32 = 12;
+    pub const MAC_FIRST: u32 = 18;
     /// The last 2, and [`super::MAC_PRESENT`].
-    pub const MAC_LAST: u32 = 13;
+    pub const MAC_LAST: u32 = 19;
     /// The CPU.
-    pub const CPU: u32 = 14;
+    pub const CPU: u32 = 20;
     /// The incoming device's group, 0 without a device.
-    pub const IN_GROUP: u32 = 15;
+    pub const IN_GROUP: u32 = 21;
     /// Likewise of the outgoing one.
-    pub const OUT_GROUP: u32 = 16;
+    pub const OUT_GROUP: u32 = 22;
     /// Realm of the route.
-    pub const REALM: u32 = 17;
+    pub const REALM: u32 = 23;
     /// The connection's mark, 0 without a connection.
-    pub const CONNMARK: u32 = 23;
+    pub const CONNMARK: u32 = 29;
 }
 /// Number of fields.
-pub const FIELDS: usize = 24;
+pub const FIELDS: usize = 30;
 
 /// In [`field::MAC_LAST`]: there is an Ethernet header.
 pub const MAC_PRESENT: u32 = 0x10000;
@@ -268,18 +285,19 @@ pub const CT_ORIGINAL: u32 = 0x10000;
 /// In [`field::CONNECTION`]: there is a connection.
 pub const CT_PRESENT: u32 = 0x20000;
 
-/// What a program reads: the fields, as `1 << field`; and these.
+/// What a program reads: the fields, as `1 << field`; and these. Of an IPv6 address
+/// any of its bits stand for all four fields.
 pub mod reads {
     /// All fields that the kernel half knows.
-    pub const FIELDS: u32 = 0x83_ffff;
+    pub const FIELDS: u64 = 0x20ff_ffff;
     /// [`super::Packet::input`].
-    pub const IN: u32 = 0x100_0000;
+    pub const IN: u64 = 1 << 32;
     /// [`super::Packet::output`].
-    pub const OUT: u32 = 0x200_0000;
+    pub const OUT: u64 = 1 << 33;
     /// [`super::Packet::header`] and what goes with it.
-    pub const TRANSPORT: u32 = 0x400_0000;
+    pub const TRANSPORT: u64 = 1 << 34;
     /// [`super::Packet::time`].
-    pub const TIME: u32 = 0x800_0000;
+    pub const TIME: u64 = 1 << 35;
 }
 
 /// In [`Packet::descriptor`]: a fragment, but not the first one.
@@ -297,6 +315,9 @@ pub const HEADER_PRESENT: u32 = 0;
 pub const HEADER_ABSENT: u32 = 1;
 /// Cut off, or a TCP fragment at byte 8: such a rule drops the packet.
 pub const HEADER_MALFORMED: u32 = 2;
+/// IPv6: ipv6_find_hdr() fails. A rule with `IP6T_F_PROTO` drops the packet where
+/// addresses and devices match, others are asked as ever. No protocol is known.
+pub const HEADER_BROKEN: u32 = 3;
 
 /// How often one packet can be in the way of another on a CPU, as one that a
 /// target sends is.
@@ -326,8 +347,6 @@ pub const ANSWER_YES: u32 = 2;
 #[derive(Clone, Copy, Debug, Eq, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub struct Packet {
-    /// Source and destination address, as they stand in the header.
-    pub addresses: u64,
     /// Protocol, ports and `PACKET_*`. A program adds to it.
     pub descriptor: u64,
     /// The rule to go on at; for CALL the program says where it goes on.
@@ -346,7 +365,8 @@ pub struct Packet {
     pub len: u32,
     /// This CPU.
     pub cpu: u32,
-    /// Where the transport header starts, from the IP header on.
+    /// Where the transport header starts, from the IP header on. IPv6: as
+    /// ipv6_find_hdr() finds it, so 0 in a later fragment.
     pub transport: u32,
     /// `HEADER_*`, for who asks for all that a match looks at.
     pub header: u32,
@@ -354,6 +374,9 @@ pub struct Packet {
     pub ports: u32,
     /// Nothing.
     pub reserved: u32,
+    /// Source and destination address, as they stand in the header. IPv4: the
+    /// first has both. IPv6: the first two are the source.
+    pub addresses: [u64; 4],
     /// Name of the incoming device, all zero without one.
     pub input: [u8; 16],
     /// Likewise of the outgoing one.
@@ -366,5 +389,5 @@ pub struct Packet {
 
 const _: () = assert!(size_of::<Request>() == 24);
 const _: () = assert!(size_of::<Reply>() == 4);
-const _: () = assert!(size_of::<Generation>() == 132);
+const _: () = assert!(size_of::<Generation>() == 152);
 const _: () = assert!(size_of::<Extension>() == 24);

@@ -89,9 +89,9 @@ fn msgfmt() -> Facts {
         bpfilter_generation = Generation {
             family,
             table,
+            reads,
             prog,
             policy,
-            reads,
             hook_entry,
             underflow,
             counters,
@@ -102,7 +102,14 @@ fn msgfmt() -> Facts {
             flags
         }
     );
-    structure!(facts, bpfilter_machine = Machine { reads, cpus });
+    structure!(
+        facts,
+        bpfilter_machine = Machine {
+            reads,
+            cpus,
+            reserved
+        }
+    );
     structure!(
         facts,
         bpfilter_extension = Extension {
@@ -115,7 +122,6 @@ fn msgfmt() -> Facts {
     structure!(
         facts,
         bpfilter_packet = Packet {
-            addresses,
             descriptor,
             position,
             underflow,
@@ -129,6 +135,7 @@ fn msgfmt() -> Facts {
             header,
             ports,
             reserved,
+            addresses,
             input,
             output,
             field,
@@ -141,6 +148,8 @@ fn msgfmt() -> Facts {
             len,
             error,
             file,
+            family,
+            reserved,
             head
         }
     );
@@ -153,6 +162,8 @@ fn msgfmt() -> Facts {
         ("BPFILTER_SO_MATCHES", msg::SO_MATCHES.into()),
         ("BPFILTER_SO_TARGETS", msg::SO_TARGETS.into()),
         ("BPFILTER_SO_EXTENSION", msg::SO_EXTENSION.into()),
+        ("BPFILTER_SO_MATCHES6", msg::SO_MATCHES6.into()),
+        ("BPFILTER_SO_TARGETS6", msg::SO_TARGETS6.into()),
         ("BPFILTER_SO_MACHINE", msg::SO_MACHINE.into()),
         ("BPFILTER_SO_OPTVAL", msg::SO_OPTVAL.into()),
         ("BPFILTER_SO_ANSWER", msg::SO_ANSWER.into()),
@@ -193,11 +204,11 @@ fn msgfmt() -> Facts {
         ("BPFILTER_MAC_PRESENT", msg::MAC_PRESENT.into()),
         ("BPFILTER_CT_ORIGINAL", msg::CT_ORIGINAL.into()),
         ("BPFILTER_CT_PRESENT", msg::CT_PRESENT.into()),
-        ("BPFILTER_READS_FIELDS", msg::reads::FIELDS.into()),
-        ("BPFILTER_READS_IN", msg::reads::IN.into()),
-        ("BPFILTER_READS_OUT", msg::reads::OUT.into()),
-        ("BPFILTER_READS_TRANSPORT", msg::reads::TRANSPORT.into()),
-        ("BPFILTER_READS_TIME", msg::reads::TIME.into()),
+        ("BPFILTER_READS_FIELDS", msg::reads::FIELDS),
+        ("BPFILTER_READS_IN", msg::reads::IN),
+        ("BPFILTER_READS_OUT", msg::reads::OUT),
+        ("BPFILTER_READS_TRANSPORT", msg::reads::TRANSPORT),
+        ("BPFILTER_READS_TIME", msg::reads::TIME),
         ("BPFILTER_PACKET_FRAGMENT", msg::PACKET_FRAGMENT),
         ("BPFILTER_PACKET_TRANSPORT", msg::PACKET_TRANSPORT),
         ("BPFILTER_PACKET_SPORT", msg::PACKET_SPORT.into()),
@@ -205,6 +216,7 @@ fn msgfmt() -> Facts {
         ("BPFILTER_HEADER_PRESENT", msg::HEADER_PRESENT.into()),
         ("BPFILTER_HEADER_ABSENT", msg::HEADER_ABSENT.into()),
         ("BPFILTER_HEADER_MALFORMED", msg::HEADER_MALFORMED.into()),
+        ("BPFILTER_HEADER_BROKEN", msg::HEADER_BROKEN.into()),
         ("BPFILTER_LEVELS", msg::LEVELS.into()),
         ("BPFILTER_DROP", msg::DROP.into()),
         ("BPFILTER_ACCEPT", msg::ACCEPT.into()),
@@ -242,6 +254,15 @@ fn uapi() -> Facts {
             msg::IPT_SO_GET_REVISION_TARGET.into(),
         ),
         ("BPFILTER_IPT_GET_MAX", msg::IPT_GET_MAX.into()),
+        (
+            "BPFILTER_IP6T_SO_GET_REVISION_MATCH",
+            msg::IP6T_SO_GET_REVISION_MATCH.into(),
+        ),
+        (
+            "BPFILTER_IP6T_SO_GET_REVISION_TARGET",
+            msg::IP6T_SO_GET_REVISION_TARGET.into(),
+        ),
+        ("BPFILTER_IP6T_GET_MAX", msg::IP6T_GET_MAX.into()),
     ]);
     facts
 }

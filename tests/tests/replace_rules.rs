@@ -168,7 +168,7 @@ fn data_decides_who_does_it() {
         Extension::new(name, u8::from(name == "conntrack"), data)
     };
     let (flags, inverted) = (146, 148);
-    let kernel_half = Features::of_reads(u32::MAX).expect("all that there is to read");
+    let kernel_half = Features::of_reads(u64::MAX).expect("all that there is to read");
     let unknown = Err(Errno::ENOPROTOOPT);
     for (matching, proto) in [
         (with("conntrack", 152, &[]), 0),

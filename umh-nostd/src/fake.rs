@@ -47,7 +47,7 @@ pub const SERVED: &[TableKind] = match cfg!(feature = "links") {
 /// How programs get at packets, and what follows from it.
 #[cfg(not(feature = "links"))]
 fn way() -> (Packets, Features) {
-    let features = Features::of_reads(u32::MAX).unwrap_or(Features::NONE);
+    let features = Features::of_reads(u64::MAX).unwrap_or(Features::NONE);
     (Packets::KernelHalf, features)
 }
 

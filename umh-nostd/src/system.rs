@@ -81,7 +81,7 @@ pub struct AtHook {
     /// What runs.
     pub run: Run,
     /// What a program reads of a packet.
-    pub reads: u32,
+    pub reads: u64,
     /// The position at which a packet starts.
     pub entry: u32,
     /// That of the hook's policy.

@@ -142,6 +142,7 @@ static void copy_optval(struct bpfilter_call *call, sockptr_t optval)
 	unsigned int head = min(head_len(&call->req), len);
 
 	call->optval.file = -1;
+	call->optval.family = NFPROTO_IPV4;
 	call->optval.error = -EFAULT;
 	if (copy_from_sockptr(call->optval.head, optval, head))
 		return;

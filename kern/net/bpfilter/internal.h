@@ -191,8 +191,8 @@ struct bpfilter_table_desc {
  * @row: how far it is from one CPU to the next
  * @policy: the verdict
  * @extensions: what the program may call, or NULL
- * @packet_size: bytes for one packet at @packets
  * @reads: BPFILTER_READS_*
+ * @packet_size: bytes for one packet at @packets
  * @position: where a packet starts
  * @underflow: the position of the policy
  */
@@ -201,8 +201,8 @@ struct bpfilter_program {
 	void *packets;
 	void *counters;
 	const struct bpfilter_extensions *extensions;
+	u64 reads;
 	u32 packet_size;
-	u32 reads;
 	u32 position;
 	u32 underflow;
 	u32 row;
@@ -293,7 +293,7 @@ void bpfilter_generation_release(struct net *net,
 int bpfilter_generation_recover(struct net *net, char __user *optval);
 
 /* packet.c */
-u32 bpfilter_packet_reads(void);
+u64 bpfilter_packet_reads(void);
 unsigned int bpfilter_packet_hook(void *priv, struct sk_buff *skb,
 				  const struct nf_hook_state *state);
 unsigned int bpfilter_packet_hook_reroute(void *priv, struct sk_buff *skb,

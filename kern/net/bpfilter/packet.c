@@ -50,7 +50,7 @@
 #include <net/netfilter/nf_conntrack.h>
 #include "internal.h"
 
-#define FIELD(name)	BIT(BPFILTER_FIELD_##name)
+#define FIELD(name)	BIT_ULL(BPFILTER_FIELD_##name)
 
 /* What needs a look at the transport header, and at nothing else. */
 #define READS_HEADER_FIELDS (FIELD(SPORT) | FIELD(DPORT) | FIELD(TCP_FLAGS))
@@ -150,7 +150,7 @@ static noinline u64 fill_fragment(struct bpfilter_packet *packet, u8 protocol,
 /* The same for a header that is there, as it nearly always is. */
 static __always_inline u64 fill_header(struct bpfilter_packet *packet,
 				       const struct sk_buff *skb, u8 protocol,
-				       unsigned int thoff, u32 reads)
+				       unsigned int thoff, u64 reads)
 {
 	const struct header *header = (const void *)skb->data + thoff;
 	int there = skb_headlen(skb) - thoff;
@@ -286,7 +286,7 @@ static void fill_time(struct bpfilter_packet *packet)
  */
 static noinline void fill_rare(struct bpfilter_packet *packet,
 			       const struct sk_buff *skb,
-			       const struct nf_hook_state *state, u32 reads)
+			       const struct nf_hook_state *state, u64 reads)
 {
 	const struct iphdr *iph = ip_hdr(skb);
 	u32 *field = packet->field;
@@ -323,7 +323,7 @@ static noinline void fill_rare(struct bpfilter_packet *packet,
 static __always_inline void fill_ipv4(struct bpfilter_packet *packet,
 				      const struct sk_buff *skb,
 				      const struct nf_hook_state *state,
-				      u32 reads)
+				      u64 reads)
 {
 	const struct iphdr *iph = ip_hdr(skb);
 	unsigned int fragoff = ntohs(iph->frag_off) & IP_OFFSET;
@@ -332,7 +332,7 @@ static __always_inline void fill_ipv4(struct bpfilter_packet *packet,
 	u64 descriptor = protocol;
 
 	/* Side by side in the header and as one number in the record. */
-	memcpy(&packet->addresses, &iph->saddr, sizeof(packet->addresses));
+	memcpy(packet->addresses, &iph->saddr, sizeof(*packet->addresses));
 	if (unlikely(fragoff))
 		descriptor |= BPFILTER_PACKET_FRAGMENT;
 	if (reads & READS_TRANSPORT) {
@@ -353,7 +353,7 @@ static __always_inline void fill_ipv4(struct bpfilter_packet *packet,
 /* All that rules ask for, and a target may have changed. */
 static __always_inline void fill(struct bpfilter_packet *packet,
 				 const struct sk_buff *skb,
-				 const struct nf_hook_state *state, u32 reads)
+				 const struct nf_hook_state *state, u64 reads)
 {
 	switch (state->pf) {
 	case NFPROTO_IPV4:
@@ -367,9 +367,9 @@ static __always_inline void fill(struct bpfilter_packet *packet,
  *
  * Return: BPFILTER_READS_*.
  */
-u32 bpfilter_packet_reads(void)
+u64 bpfilter_packet_reads(void)
 {
-	u32 known = BPFILTER_READS_FIELDS | READS_DEVICES |
+	u64 known = BPFILTER_READS_FIELDS | READS_DEVICES |
 		    BPFILTER_READS_TRANSPORT | BPFILTER_READS_TIME;
 
 	if (!IS_ENABLED(CONFIG_NF_CONNTRACK))

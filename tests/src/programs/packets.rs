@@ -78,7 +78,12 @@ pub fn record(bytes: &[u8], position: u32, underflow: u32) -> Packet {
     let pair = |place: usize| at(place) << 8 | at(place + 1);
     let address = |place: usize| pair(place) << 16 | pair(place + 2);
     let mut packet = Packet {
-        addresses: u64::from(address(12).to_be()) | u64::from(address(16).to_be()) << 32,
+        addresses: [
+            u64::from(address(12).to_be()) | u64::from(address(16).to_be()) << 32,
+            0,
+            0,
+            0,
+        ],
         position,
         underflow,
         len: bytes.len() as u32,

@@ -263,7 +263,7 @@ static unsigned long now(void)
 /* nc's from 10.9.0.1, port 4000, to 10.9.0.2, port 9: one byte */
 static void check_sent(const struct bpfilter_packet *p)
 {
-	is("sent: addresses", p->addresses, 0x0200090a0100090a);
+	is("sent: addresses", p->addresses[0], 0x0200090a0100090a);
 	is("sent: descriptor", p->descriptor, IPPROTO_UDP | BPFILTER_PACKET_TRANSPORT |
 	   4000ul << BPFILTER_PACKET_SPORT | 9ul << BPFILTER_PACKET_DPORT);
 	is("sent: position", p->position, 30);
@@ -301,7 +301,7 @@ static void check_sent(const struct bpfilter_packet *p)
 /* The answer: no such port */
 static void check_received(const struct bpfilter_packet *p)
 {
-	is("received: addresses", p->addresses, 0x0100090a0200090a);
+	is("received: addresses", p->addresses[0], 0x0100090a0200090a);
 	is("received: descriptor", p->descriptor & 0xffffffffffff, IPPROTO_ICMP |
 	   BPFILTER_PACKET_TRANSPORT | 0x303ul << BPFILTER_PACKET_SPORT);
 	is("received: position", p->position, 10);

@@ -28,7 +28,11 @@ impl Control {
     /// What programs can count on.
     #[cfg(not(feature = "links"))]
     pub(super) fn machine(&self) -> Result<msg::Machine> {
-        let mut machine = msg::Machine { reads: 0, cpus: 0 };
+        let mut machine = msg::Machine {
+            reads: 0,
+            cpus: 0,
+            reserved: 0,
+        };
         raw::get_option(&self.0, msg::SO_MACHINE, &mut machine)?;
         Ok(machine)
     }

@@ -14,62 +14,76 @@ use super::record::{Pattern, class};
 /// on its stack, in this order.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Field {
-    /// Source address in host order.
+    /// Source address in host order. An IPv6 address is four fields.
     Source = 0,
-    /// Destination address in host order.
-    Destination = 1,
+    /// Its second word.
+    Source1 = 1,
+    /// Its third word.
+    Source2 = 2,
+    /// Its fourth word.
+    Source3 = 3,
+    /// Destination address in host order, likewise.
+    Destination = 4,
+    /// Its second word.
+    Destination1 = 5,
+    /// Its third word.
+    Destination2 = 6,
+    /// Its fourth word.
+    Destination3 = 7,
     /// Protocol.
-    Protocol = 2,
+    Protocol = 8,
     /// Source port, or ICMP type and code.
-    SourcePort = 3,
+    SourcePort = 9,
     /// Destination port.
-    DestinationPort = 4,
+    DestinationPort = 10,
     /// TCP flags.
-    TcpFlags = 5,
+    TcpFlags = 11,
     /// The packet's mark.
-    Mark = 6,
+    Mark = 12,
     /// Total length.
-    Length = 7,
+    Length = 13,
     /// Time to live.
-    Ttl = 8,
+    Ttl = 14,
     /// Type of service.
-    Tos = 9,
+    Tos = 15,
     /// `PACKET_*`.
-    PacketType = 10,
+    PacketType = 16,
     /// What connection tracking says: `CT_*`.
-    Connection = 11,
+    Connection = 17,
     /// The first four bytes of the Ethernet source, as they lie in memory.
-    MacFirst = 12,
+    MacFirst = 18,
     /// The last two, and [`MAC_PRESENT`]; 0 without an Ethernet header.
-    MacLast = 13,
+    MacLast = 19,
     /// The CPU.
-    Cpu = 14,
+    Cpu = 20,
     /// Group of the incoming interface.
-    InGroup = 15,
+    InGroup = 21,
     /// Group of the outgoing interface.
-    OutGroup = 16,
+    OutGroup = 22,
     /// Realm of the route.
-    Realm = 17,
+    Realm = 23,
     /// User who opened the socket.
-    User = 18,
+    User = 24,
     /// Their group.
-    Group = 19,
+    Group = 25,
     /// What sent the packet: `SOCKET_*`.
-    Socket = 20,
+    Socket = 26,
     /// No number of the packet: what an op before this one has found.
-    Found = 21,
+    Found = 27,
     /// Time to live before this machine has made it less, in 8 bits.
-    TtlBefore = 22,
+    TtlBefore = 28,
     /// The connection's mark.
-    ConnMark = 23,
+    ConnMark = 29,
 }
 
 // What the kernel half fills in has its numbers.
 const _: () = {
     use bpfilter_msgfmt::field;
-    const SAME: [(Field, u32); 19] = [
+    const SAME: [(Field, u32); 21] = [
         (Field::Source, field::SADDR),
         (Field::Destination, field::DADDR),
+        (Field::Source3, field::SADDR + 3),
+        (Field::Destination3, field::DADDR + 3),
         (Field::Protocol, field::PROTOCOL),
         (Field::SourcePort, field::SPORT),
         (Field::DestinationPort, field::DPORT),
@@ -134,7 +148,7 @@ impl Ranged {
 }
 
 /// Fields that there is room for.
-pub const FIELDS: usize = 24;
+pub const FIELDS: usize = 30;
 
 /// In [`Field::MacLast`]: there is an Ethernet header.
 pub const MAC_PRESENT: u32 = 1 << 16;

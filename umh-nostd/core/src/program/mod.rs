@@ -294,7 +294,7 @@ pub fn is_shared(ruleset: &Ruleset<'_>) -> bool {
 }
 
 /// What the program of a hook reads of a packet: bits of [`reads`].
-pub fn reads(ruleset: &Ruleset<'_>, hook: Hook) -> u32 {
+pub fn reads(ruleset: &Ruleset<'_>, hook: Hook) -> u64 {
     if is_policy(ruleset, hook) {
         return 0;
     }
@@ -310,7 +310,9 @@ pub fn reads(ruleset: &Ruleset<'_>, hook: Hook) -> u32 {
         (reads::TIME, uses.kinds & 1 << kind::TIME != 0),
     ];
     let others = others.iter().filter(|(_, has)| *has);
-    others.fold(uses.fields & reads::FIELDS, |bits, (bit, _)| bits | bit)
+    others.fold(u64::from(uses.fields) & reads::FIELDS, |bits, (bit, _)| {
+        bits | bit
+    })
 }
 
 /// Writes the program of one hook into `insns`. Its maps are still to be

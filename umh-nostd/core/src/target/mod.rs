@@ -73,8 +73,8 @@ impl Features {
 
     /// What follows from what a kernel half knows of packets, bits of
     /// [`reads`]; `None` where it does not know what every program may ask for.
-    pub fn of_reads(known: u32) -> Option<Self> {
-        const OPTIONAL: [(Features, u32); 6] = [
+    pub fn of_reads(known: u64) -> Option<Self> {
+        const OPTIONAL: [(Features, u64); 6] = [
             (Features::CONNTRACK, 1 << field::CONNECTION),
             (Features::CLOCK.with(Features::TIME_ZONE), reads::TIME),
             (
@@ -162,9 +162,9 @@ mod tests {
 
     #[test]
     fn features_follow_from_what_is_known() {
-        const EVERYTHING: u32 =
+        const EVERYTHING: u64 =
             reads::FIELDS | reads::IN | reads::OUT | reads::TRANSPORT | reads::TIME;
-        let of = |unknown: u32| Features::of_reads(EVERYTHING & !unknown);
+        let of = |unknown: u64| Features::of_reads(EVERYTHING & !unknown);
         let all = of(0).unwrap_or(Features::NONE);
         assert!(all.contains(Features::CONNTRACK.with(Features::TIME_ZONE)));
         assert!(all.contains(Features::X_TABLES));
