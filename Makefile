@@ -35,7 +35,7 @@ FUZZ_SECONDS ?= 600
 # `make bench`: three minutes, or all rounds and a new docs/bench.
 LONG ?=
 
-.PHONY: help setup run test test-all soak vm umh tools bench fuzz
+.PHONY: help setup run test test-all soak vm umh tools boot-rules bench fuzz
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1#\2/p' $(MAKEFILE_LIST) | column -t -s '#'
@@ -55,21 +55,25 @@ tools: setup ## builds target/bpfilter-run, bpfilter on the kernel of this machi
 	@$(call install,links/umh/bpfilter_umh,links/bpfilter_umh)
 	@$(call install,release/bpfilter-run,bpfilter-run)
 
-run: umh ## a shell in a fresh kernel with bpfilter; MODE=m: as a module
+boot-rules: setup ## builds target/boot-rules, which makes rules for a kernel image of iptables-save's
+	@$(CARGO) build --quiet --release -p boot-rules
+	@$(call install,release/boot-rules,boot-rules)
+
+run: umh boot-rules ## a shell in a fresh kernel with bpfilter; MODE=m: as a module
 	@vm/boot --kernel $(MODE) --shell
 
-vm: umh ## runs SCRIPT=path in the guest [MODE=y|m|... ADD='FILE=PATH ...' ICOUNT=1 VM_TIMEOUT=600 KLOG=file]
+vm: umh boot-rules ## runs SCRIPT=path in the guest [MODE=y|m|... ADD='FILE=PATH ...' ICOUNT=1 VM_TIMEOUT=600 KLOG=file]
 	@test -n "$(SCRIPT)" || { echo "usage: make vm SCRIPT=path [MODE=y|m|...] [ADD='FILE=PATH ...'] [ICOUNT=1] [VM_TIMEOUT=600] [KLOG=file]" >&2; exit 2; }
 	@case "$(ICOUNT)" in '' | 1) ;; *) echo "ICOUNT is 1 or not given, not '$(ICOUNT)'" >&2; exit 2 ;; esac
 	@vm/boot --kernel "$(MODE)" --timeout "$(VM_TIMEOUT)" $(if $(KLOG),--klog "$(KLOG)") $(if $(ICOUNT),--icount) $(foreach add,$(ADD),--add "$(add)") "$(SCRIPT)"
 
-test: umh tools ## what CI runs
+test: umh tools boot-rules ## what CI runs
 	@tests/all
 
-test-all: umh tools ## that, and every kernel and test that is too slow or rare for it; hours
+test-all: umh tools boot-rules ## that, and every kernel and test that is too slow or rare for it; hours
 	@tests/all --all
 
-soak: umh tools ## make test with CASES=100000 for each property; takes hours
+soak: umh tools boot-rules ## make test with CASES=100000 for each property; takes hours
 	@BPFILTER_CASES=$(CASES) tests/all
 
 fuzz: setup ## the fuzz targets, each for FUZZ_SECONDS=600

@@ -352,4 +352,34 @@ struct bpfilter_packet {
 	__s64 time[2];
 };
 
+/* How boot rules start. */
+#define BPFILTER_BOOT_MAGIC	0x52465042
+
+/**
+ * struct bpfilter_boot_rules - rules that come with the kernel, in a file of their
+ *	own: this, and then the tables
+ * @magic: BPFILTER_BOOT_MAGIC
+ * @tables: how many tables follow
+ * @size: bytes of all of it
+ */
+struct bpfilter_boot_rules {
+	__u32 magic;
+	__u32 tables;
+	__u64 size;
+};
+
+/**
+ * struct bpfilter_boot_table - what comes before each table of these
+ * @family: NFPROTO_*
+ * @table: BPFILTER_TABLE_*
+ * @len: bytes of the struct ipt_replace or ip6t_replace that follows, with its
+ *	entries, as iptables-restore gives it to the kernel for a table that nobody
+ *	has changed. Zeros behind it, up to a multiple of 8 bytes
+ */
+struct bpfilter_boot_table {
+	__u32 family;
+	__u32 table;
+	__u64 len;
+};
+
 #endif /* _BPFILTER_MSGFMT_H */

@@ -387,6 +387,36 @@ pub struct Packet {
     pub time: [i64; 2],
 }
 
+/// How boot rules start: "BPFR".
+pub const BOOT_MAGIC: u32 = 0x5246_5042;
+
+/// Rules that come with the kernel, in a file of their own: this, and then the
+/// tables.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct BootRules {
+    /// [`BOOT_MAGIC`].
+    pub magic: u32,
+    /// How many tables follow.
+    pub tables: u32,
+    /// Bytes of all of it.
+    pub size: u64,
+}
+
+/// What comes before each table of these.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct BootTable {
+    /// `NFPROTO_*`.
+    pub family: u32,
+    /// `TABLE_*`.
+    pub table: u32,
+    /// Bytes of the `struct ipt_replace` or `ip6t_replace` that follows, with its
+    /// entries, as iptables-restore gives it to the kernel for a table that nobody
+    /// has changed. Zeros behind it, up to a multiple of 8 bytes.
+    pub len: u64,
+}
+
 const _: () = assert!(size_of::<Request>() == 24);
 const _: () = assert!(size_of::<Reply>() == 4);
 const _: () = assert!(size_of::<Generation>() == 152);

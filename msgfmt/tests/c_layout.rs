@@ -154,7 +154,20 @@ fn msgfmt() -> Facts {
         }
     );
     structure!(facts, bpfilter_answer = Answer { to, from, len });
+    structure!(
+        facts,
+        bpfilter_boot_rules = BootRules {
+            magic,
+            tables,
+            size
+        }
+    );
+    structure!(
+        facts,
+        bpfilter_boot_table = BootTable { family, table, len }
+    );
     facts.constants(&[
+        ("BPFILTER_BOOT_MAGIC", msg::BOOT_MAGIC.into()),
         ("BPFILTER_CMD_PING", msg::CMD_PING.into()),
         ("BPFILTER_SO_BASE", msg::SO_BASE.into()),
         ("BPFILTER_SO_COMMIT", msg::SO_COMMIT.into()),

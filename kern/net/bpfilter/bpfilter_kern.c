@@ -4,8 +4,9 @@
  *
  * Owns: the order in which the parts start and stop.
  *
- * Promises: when init fails, nothing of it is left; when exit returns, the
- * helper is gone, no hook is attached and no caller is inside.
+ * Promises: when init fails, nothing of it is left; it does not fail for want of a
+ * helper where packets are to be dropped until there are rules. When exit returns,
+ * the helper is gone, no hook is attached and no caller is inside.
  */
 #define pr_fmt(fmt) "bpfilter: " fmt
 
@@ -28,46 +29,64 @@ static const struct bpfilter_ops ops = {
 	.private_get = bpfilter_private_get,
 };
 
-static int __init bpfilter_init(void)
+/* The helper can be started; set by init. */
+static bool has_mailbox;
+
+static int __init start_helper(void)
 {
 	const char *elf = _binary_net_bpfilter_bpfilter_umh_start;
 	size_t len = _binary_net_bpfilter_bpfilter_umh_end - elf;
 	int err;
 
-	err = bpfilter_tables_init();
-	if (err)
-		return err;
 	err = bpfilter_mailbox_init(elf, len);
 	if (err)
-		goto tables;
-
+		return err;
+	has_mailbox = true;
 	bpfilter_register_ops(&starting_ops);
-	err = bpfilter_mailbox_start();
-	if (err)
-		goto mailbox;
-	bpfilter_register_ops(&ops);
-	return 0;
+	return bpfilter_mailbox_start();
+}
 
-mailbox:
+static void stop(void)
+{
 	bpfilter_unregister_ops();
-	bpfilter_mailbox_exit();
-tables:
+	if (has_mailbox)
+		bpfilter_mailbox_exit();
 	bpfilter_tables_exit();
 	bpfilter_proc_exit();
 	bpfilter_extensions_forget();
-	return err;
+}
+
+static int __init bpfilter_init(void)
+{
+	int err;
+
+	err = bpfilter_boot_init();
+	if (err)
+		return err;
+	err = bpfilter_tables_init();
+	if (err)
+		return err;
+	err = start_helper();
+	if (!bpfilter_boot_commit(err) && err) {
+		stop();
+		return err;
+	}
+	/* Without a helper every call tries to start one. */
+	if (has_mailbox)
+		bpfilter_register_ops(&ops);
+	return 0;
 }
 
 static void __exit bpfilter_exit(void)
 {
-	bpfilter_unregister_ops();
-	bpfilter_mailbox_exit();
-	bpfilter_tables_exit();
-	bpfilter_proc_exit();
-	bpfilter_extensions_forget();
+	stop();
 }
 
-module_init(bpfilter_init);
+/*
+ * Where it is built in, this is behind all matches and targets of x_tables, and
+ * before the first device comes up: that of ip= is in late_initcall.
+ */
+device_initcall_sync(bpfilter_init);
 module_exit(bpfilter_exit);
 MODULE_DESCRIPTION("iptables' tables as BPF programs");
 MODULE_LICENSE("GPL");

@@ -281,6 +281,7 @@ struct bpfilter_call *bpfilter_call_new(struct net *net,
 	}
 	return call;
 }
+EXPORT_SYMBOL_GPL(bpfilter_call_new);
 
 /**
  * bpfilter_call_wait() - wait for the answer to a call

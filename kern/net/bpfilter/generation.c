@@ -401,6 +401,8 @@ int bpfilter_generation_swap(struct net *net, struct generation *gen,
 void bpfilter_generation_settle(struct net *net, struct generation *gen,
 				struct generation *old)
 {
+	if (is_hooked(gen))
+		WRITE_ONCE(bpfilter_table_of(net, gen->desc)->drops, 0);
 	bpfilter_generation_release(net, gen->desc, gen);
 	bpfilter_generation_free(old);
 }

@@ -14,6 +14,7 @@
  *	extensions.c	x_tables' matches and targets
  *	builtin.c	targets for kernels where x_tables has none of the name
  *	procfs.c	/proc/net/ip_tables_*
+ *	boot.c		policies and rules from the first packet on
  *
  * The worker and the helper take the transaction's lock, and within it procfs's.
  * A caller that waits for its answer holds no lock.
@@ -34,6 +35,7 @@ struct bpf_map;
 struct bpf_prog;
 struct bpfilter_charge;
 struct bpfilter_extensions;
+struct bpfilter_table_desc;
 struct cgroup_namespace;
 struct cred;
 struct file;
@@ -49,6 +51,33 @@ struct xt_tgchk_param;
 /* bpfilter_umh_blob.S */
 extern const char _binary_net_bpfilter_bpfilter_umh_start[];
 extern const char _binary_net_bpfilter_bpfilter_umh_end[];
+extern const char bpfilter_boot_rules_start[];
+extern const char bpfilter_boot_rules_end[];
+
+/**
+ * struct bpfilter_replace - struct ipt_replace and ip6t_replace; sparse does not
+ *	like their ends
+ * @name: of the table
+ * @valid_hooks: those of the table
+ * @num_entries: how many entries there are
+ * @size: their bytes
+ * @hook_entry: where the rules of each hook start
+ * @underflow: where its policy is
+ * @num_counters: how many entries the table has that is replaced
+ * @counters: where their counters go
+ * @entries: the first of them
+ */
+struct bpfilter_replace {
+	char name[XT_TABLE_MAXNAMELEN];
+	u32 valid_hooks;
+	u32 num_entries;
+	u32 size;
+	u32 hook_entry[BPFILTER_HOOKS];
+	u32 underflow[BPFILTER_HOOKS];
+	u32 num_counters;
+	struct xt_counters __user *counters;
+	u8 entries[] __aligned(8);
+};
 
 /* What becomes of a call, see bpfilter_call_wait() and bpfilter_call_end(). */
 #define BPFILTER_CALL_OPEN	0
@@ -150,6 +179,8 @@ void bpfilter_mailbox_audit(const struct bpfilter_call *call);
 void bpfilter_transaction_begin(struct pid *helper, struct bpfilter_call *call);
 void bpfilter_transaction_end(bool success);
 bool bpfilter_transaction_loads(void);
+void bpfilter_transaction_forget(struct net *net,
+				 const struct bpfilter_table_desc *desc);
 int bpfilter_private_set(int optname, sockptr_t optval, unsigned int optlen);
 int bpfilter_private_get(int optname, char __user *optval, int __user *optlen);
 #ifdef CONFIG_LOCKDEP
@@ -249,6 +280,9 @@ struct generation {
  * @used: 0 until a request for the table succeeds; then its number among the
  *	namespace's tables. Set once, no lock
  * @entries: how many entries the table has; under the transaction's lock
+ * @drops: a bit for each hook at which packets are dropped before there is a
+ *	generation with programs or policies; then 0. Written by the namespace's
+ *	init and under the transaction's lock
  */
 struct bpfilter_table {
 	struct generation *active;
@@ -257,6 +291,7 @@ struct bpfilter_table {
 	bool conntrack;
 	int used;
 	u32 entries;
+	unsigned int drops;
 };
 
 /* tables.c */
@@ -271,6 +306,8 @@ int bpfilter_table_hook(struct net *net,
 			const struct bpfilter_table_desc *desc);
 void bpfilter_table_unhook(struct net *net,
 			   const struct bpfilter_table_desc *desc);
+void bpfilter_table_reset(struct net *net,
+			  const struct bpfilter_table_desc *desc);
 void bpfilter_table_used(const struct bpfilter_call *call);
 void bpfilter_table_audit(const struct bpfilter_call *call);
 void bpfilter_tables_show(struct seq_file *seq, struct net *net);
@@ -305,6 +342,14 @@ int bpfilter_proc_net_init(struct net *net);
 void bpfilter_proc_net_exit(struct net *net);
 int bpfilter_proc_set(int optname, sockptr_t optval, unsigned int optlen);
 void bpfilter_proc_exit(void);
+
+/* boot.c */
+int bpfilter_boot_init(void);
+bool bpfilter_boot_commit(int err);
+unsigned int bpfilter_boot_drops(const struct net *net,
+				 const struct bpfilter_table_desc *desc);
+bool bpfilter_boot_locks(const struct bpfilter_call *call);
+struct bpfilter_call *bpfilter_boot_policies(struct bpfilter_call *call);
 
 /* extensions.c */
 int bpfilter_extensions_add(struct bpfilter_extensions **all,

@@ -325,6 +325,19 @@ static struct bpfilter_call *next_call(void)
 	return call;
 }
 
+/* What is in force, though no client has asked for it, has to be there first. */
+static int policies_first(struct bpfilter_call *call)
+{
+	struct bpfilter_call *policies = bpfilter_boot_policies(call);
+	int err;
+
+	if (IS_ERR_OR_NULL(policies))
+		return PTR_ERR_OR_ZERO(policies);
+	err = round_trip(policies);
+	bpfilter_call_put(policies);
+	return err;
+}
+
 static int request(struct bpfilter_call *call)
 {
 	int err;
@@ -332,7 +345,11 @@ static int request(struct bpfilter_call *call)
 	/* As if the module had gone before the call was made. */
 	if (READ_ONCE(mailbox.closed))
 		return -ENOPROTOOPT;
+	if (bpfilter_boot_locks(call))
+		return -EPERM;
 	err = helper_ensure();
+	if (!err)
+		err = policies_first(call);
 	return err ? err : round_trip(call);
 }
 

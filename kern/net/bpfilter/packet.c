@@ -22,6 +22,7 @@
  */
 #define pr_fmt(fmt) "bpfilter: " fmt
 
+#include <linux/bits.h>
 #include <linux/bottom_half.h>
 #include <linux/etherdevice.h>
 #include <linux/filter.h>
@@ -497,14 +498,20 @@ run_first(const struct bpfilter_program *program, u32 level,
 }
 
 static __always_inline unsigned int
-at_hook(const struct bpfilter_program *program, u32 level, struct sk_buff *skb,
+at_hook(const struct bpfilter_table *table, u32 level, struct sk_buff *skb,
 	const struct nf_hook_state *state)
 {
-	if (program->prog)
-		return run_first(program, level, skb, state);
-	if (program->counters)
-		return run_policy(program, skb);
-	return NF_ACCEPT;
+	const struct generation *gen = READ_ONCE(table->active);
+	const struct bpfilter_program *program;
+
+	if (gen) {
+		program = &gen->program[state->hook];
+		if (program->prog)
+			return run_first(program, level, skb, state);
+		if (program->counters)
+			return run_policy(program, skb);
+	}
+	return READ_ONCE(table->drops) & BIT(state->hook) ? NF_DROP : NF_ACCEPT;
 }
 
 /**
@@ -527,8 +534,7 @@ unsigned int bpfilter_packet_hook(void *priv, struct sk_buff *skb,
 	const struct bpfilter_table *table = priv;
 	/* In a softirq they are off already. */
 	bool process = !softirq_count();
-	unsigned int verdict = NF_ACCEPT;
-	const struct generation *gen;
+	unsigned int verdict;
 	struct bpfilter_cpu *cpu;
 	u32 level = 0;
 
@@ -541,9 +547,7 @@ unsigned int bpfilter_packet_hook(void *priv, struct sk_buff *skb,
 		WRITE_ONCE(cpu->sequence, cpu->sequence + 1);
 	/* Pairs with the one in bpfilter_packets_wait(). */
 	smp_mb();
-	gen = READ_ONCE(table->active);
-	if (gen)
-		verdict = at_hook(&gen->program[state->hook], level, skb, state);
+	verdict = at_hook(table, level, skb, state);
 	cpu = this_cpu_ptr(&bpfilter_cpu);
 	if (unlikely(level)) {
 		cpu->level--;

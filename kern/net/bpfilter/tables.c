@@ -8,10 +8,10 @@
  * are told of a table.
  *
  * Promises: a table is hooked when it gets its first rules or policies, not
- * before, and is unhooked when it has none any more. NAT alone stays until the
- * namespace goes: its hooks are those that translate what connections are there
- * already, and rules that go must not break them. A table that is not served is
- * left to ip_tables.
+ * before unless it is to drop until then (boot.c), and is unhooked when it has none
+ * any more. NAT alone stays until the namespace goes: its hooks are those that
+ * translate what connections are there already, and rules that go must not break
+ * them. A table that is not served is left to ip_tables.
  *
  * Leaves to others: what a table's rules are (generation.c), and a packet's way
  * through them (packet.c).
@@ -380,8 +380,24 @@ static void unhook(struct net *net, const struct bpfilter_table_desc *desc)
 void bpfilter_table_unhook(struct net *net,
 			   const struct bpfilter_table_desc *desc)
 {
-	if (!desc->nat)
+	if (!desc->nat && !bpfilter_table_of(net, desc)->drops)
 		unhook(net, desc);
+}
+
+/**
+ * bpfilter_table_reset() - make a table's numbers those that it starts with
+ * @net: the namespace
+ * @desc: which of its tables
+ *
+ * Context: under the transaction's lock, or the namespace starts.
+ */
+void bpfilter_table_reset(struct net *net,
+			  const struct bpfilter_table_desc *desc)
+{
+	struct bpfilter_table *table = bpfilter_table_of(net, desc);
+
+	table->entries = pristine_entries(desc);
+	WRITE_ONCE(table->drops, bpfilter_boot_drops(net, desc));
 }
 
 /* --- what is told of a table -------------------------------------------------- */
@@ -478,15 +494,30 @@ static void tell_doubled(struct net *net, const struct bpfilter_table_desc *desc
 static int __net_init bpfilter_net_init(struct net *net)
 {
 	const struct bpfilter_table_desc *desc;
-	int i;
+	int i, err;
 
+	err = bpfilter_proc_net_init(net);
+	if (err)
+		return err;
 	for (i = 0; i < ARRAY_SIZE(table_desc); i++) {
 		desc = &table_desc[i];
-		bpfilter_table_of(net, desc)->entries = pristine_entries(desc);
+		bpfilter_table_reset(net, desc);
+		if (bpfilter_table_of(net, desc)->drops)
+			err = bpfilter_table_hook(net, desc);
+		if (err)
+			goto unhook;
 		if (is_served(desc))
 			tell_doubled(net, desc);
 	}
-	return bpfilter_proc_net_init(net);
+	return 0;
+
+unhook:
+	while (i--)
+		unhook(net, &table_desc[i]);
+	for (i = 0; i < ARRAY_SIZE(table_desc); i++)
+		kfree(bpfilter_table_of(net, &table_desc[i])->ops);
+	bpfilter_proc_net_exit(net);
+	return err;
 }
 
 /* A grace period lies between this and bpfilter_net_exit(). */
@@ -532,14 +563,25 @@ static struct pernet_operations bpfilter_net_ops = {
  * bpfilter_tables_init() - be there for every namespace, now and to come
  *
  * Return: 0 or a negative errno; -EINVAL, the parameter names a table that there
- * is not.
+ * is not, or leaves out one that it must not.
  */
 int bpfilter_tables_init(void)
 {
-	int err;
+	const struct bpfilter_table_desc *desc;
+	int i, err;
 
 	err = read_tables();
-	return err ? err : register_pernet_subsys(&bpfilter_net_ops);
+	if (err)
+		return err;
+	for (i = 0; i < ARRAY_SIZE(table_desc); i++) {
+		desc = &table_desc[i];
+		if (!is_served(desc) && bpfilter_boot_drops(&init_net, desc)) {
+			pr_err("tables=%s: table %s has a policy, and must be served\n",
+			       tables, desc->name);
+			return -EINVAL;
+		}
+	}
+	return register_pernet_subsys(&bpfilter_net_ops);
 }
 
 /**

@@ -95,17 +95,10 @@ bool bpfilter_transaction_held(void)
 }
 #endif
 
-/* How struct ipt_replace starts; sparse does not like its end. */
-struct replace_start {
-	char name[XT_TABLE_MAXNAMELEN];
-	u32 valid_hooks;
-	u32 num_entries;
-};
-
 /* The helper has found the number right. */
 static void note_entries(struct bpfilter_call *call)
 {
-	const struct replace_start *asked = (const void *)call->optval.head;
+	const struct bpfilter_replace *asked = (const void *)call->optval.head;
 	struct bpfilter_table *table;
 
 	if (!call->req.is_set || call->req.cmd != BPFILTER_IPT_SO_SET_REPLACE)
@@ -140,6 +133,25 @@ void bpfilter_transaction_end(bool success)
 	transaction.extensions = NULL;
 	transaction.gen = NULL;
 	transaction.old = NULL;
+	mutex_unlock(&transaction.lock);
+}
+
+/**
+ * bpfilter_transaction_forget() - make a table as nobody has changed it
+ * @net: the namespace
+ * @desc: which of its tables
+ *
+ * Context: no request is in progress.
+ */
+void bpfilter_transaction_forget(struct net *net,
+				 const struct bpfilter_table_desc *desc)
+{
+	struct bpfilter_table *table = bpfilter_table_of(net, desc);
+
+	mutex_lock(&transaction.lock);
+	bpfilter_table_reset(net, desc);
+	if (table->active)
+		bpfilter_generation_revert(net, table->active, NULL);
 	mutex_unlock(&transaction.lock);
 }
 
