@@ -46,6 +46,9 @@ for table in mangle nat filter; do
 	section $table /tmp/got | diff /tmp/wanted -
 done
 
+seconds=$(sed -n 's/^\[ *\([0-9.]*\)\] Run \/init as init process.*/\1/p' /tmp/log)
+echo "figure: /init after $seconds s"
+
 # The first iptables-restore replaces them.
 iptables-restore <<END
 *filter
