@@ -56,7 +56,7 @@ impl System for Recorder {
         Ok(Machine {
             packets: Packets::KernelHalf,
             host: Host {
-                features: Features::of_reads(u32::MAX).unwrap_or(Features::NONE),
+                features: Features::of_reads(u64::MAX).unwrap_or(Features::NONE),
                 hz: 250,
             },
             cpus: 1,
