@@ -6,10 +6,10 @@
     reason = "a test fails by a panic"
 )]
 
-use bpfilter_tests::blob::{Rule, Table, Target};
+use bpfilter_tests::blob::{Chain, Rule, Table, Target};
 use bpfilter_tests::programs::{Programs, kernel};
 use umh_core::abi::Hook;
-use umh_core::abi::{FILTER, VERDICT_ACCEPT, VERDICT_DROP};
+use umh_core::abi::{FILTER, VERDICT_ACCEPT, VERDICT_DROP, VERDICT_RETURN};
 
 /// A UDP packet.
 fn udp(source: [u8; 4], destination_port: u16) -> Vec<u8> {
@@ -64,6 +64,49 @@ fn sources() {
     println!("{run:?} {:?} {}", programs.took, programs.log[0]);
     assert_eq!(programs.counters()[99].pcnt, 1000);
     assert_eq!(programs.counters()[100].pcnt, 1000);
+}
+
+/// Rules with one mask have a hash table even in a short table, if all else matches
+/// every packet; if one of them finds its bucket full there is no index.
+#[test]
+fn short_tables() {
+    let from = |n, verdict| {
+        let mut rule = Rule::any(Target::Verdict(verdict));
+        rule.ip.src = [10, 1, 0, n];
+        rule.ip.smsk = [255; 4];
+        rule
+    };
+    for copies in [0, 4] {
+        let mut table = Table::default();
+        table.builtin[0] = vec![Rule::any(Target::Jump(0)), from(200, VERDICT_DROP)];
+        table.policy[0] = VERDICT_ACCEPT;
+        table.chains.push(Chain {
+            name: "sources".into(),
+            rules: (0..10).map(|n| from(n, VERDICT_DROP)).collect(),
+        });
+        let rules = &mut table.chains[0].rules;
+        rules[3].target = Target::Verdict(VERDICT_RETURN);
+        rules.extend(vec![from(9, VERDICT_ACCEPT); copies]);
+        let blob = table.blob();
+        for loaded in [
+            Programs::load(&blob.header, &blob.entries),
+            Programs::load_for_kernel_half(&blob.header, &blob.entries),
+        ] {
+            let programs = loaded.unwrap();
+            assert_eq!(programs.indexed_by, [copies == 0, false]);
+            for n in 0..=255 {
+                let run = programs.run(Hook::LocalIn, &udp([10, 1, 0, n], 53), 1);
+                let dropped = (n < 10 && n != 3) || n == 200;
+                assert_eq!(run.unwrap().accepted, !dropped, "{n}");
+            }
+            // INPUT, the other policies, the head of the chain, its rules.
+            let counters = programs.counters();
+            let passed: Vec<_> = counters.iter().map(|counters| counters.pcnt).collect();
+            assert_eq!(passed[..3], [256, 1, 246]);
+            assert_eq!(passed[6..16], [1; 10]);
+            assert_eq!(passed[16 + copies], 246);
+        }
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@
 
 # What bpfilter takes above no filter, NUMBER OF RULES:INSTRUCTIONS. To be lowered
 # with the code.
-bars='0:250 10:505 100:505 1000:505'
+bars='0:248 10:417 100:417 1000:417'
 
 numbers='0 10 100 1000'
 [ -z "${FULL:-}" ] || numbers="$numbers 10000"

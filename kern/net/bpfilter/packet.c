@@ -138,10 +138,12 @@ static noinline u64 fill_rare_header(struct bpfilter_packet *packet,
 }
 
 /* A later fragment has no header, but tcp drops one that starts at byte 8. */
-static noinline u64 fill_fragment(struct bpfilter_packet *packet, u8 protocol,
-				  unsigned int fragoff)
+static noinline u64 fill_fragment(struct bpfilter_packet *packet,
+				  const struct iphdr *iph)
 {
-	packet->header = protocol == IPPROTO_TCP && fragoff == 1 ?
+	unsigned int fragoff = ntohs(iph->frag_off) & IP_OFFSET;
+
+	packet->header = iph->protocol == IPPROTO_TCP && fragoff == 1 ?
 			 BPFILTER_HEADER_MALFORMED : BPFILTER_HEADER_ABSENT;
 	packet->ports = BPFILTER_HEADER_ABSENT;
 	set_fields(packet, 0, 0, 0);
@@ -327,19 +329,19 @@ static __always_inline void fill_ipv4(struct bpfilter_packet *packet,
 				      u64 reads)
 {
 	const struct iphdr *iph = ip_hdr(skb);
-	unsigned int fragoff = ntohs(iph->frag_off) & IP_OFFSET;
+	bool fragment = iph->frag_off & htons(IP_OFFSET);
 	unsigned int thoff = iph->ihl * 4;
 	u8 protocol = iph->protocol;
 	u64 descriptor = protocol;
 
 	/* Side by side in the header and as one number in the record. */
 	memcpy(packet->addresses, &iph->saddr, sizeof(*packet->addresses));
-	if (unlikely(fragoff))
+	if (unlikely(fragment))
 		descriptor |= BPFILTER_PACKET_FRAGMENT;
 	if (reads & READS_TRANSPORT) {
 		packet->transport = thoff;
-		if (unlikely(fragoff))
-			descriptor |= fill_fragment(packet, protocol, fragoff);
+		if (unlikely(fragment))
+			descriptor |= fill_fragment(packet, iph);
 		else
 			descriptor |= fill_header(packet, skb, protocol, thoff,
 						  reads);
@@ -494,7 +496,8 @@ run_first(const struct bpfilter_program *program, u32 level,
 	ret = run(program, skb, offset);
 	if (unlikely(ret == BPFILTER_CALL))
 		return run_called(program, level, skb, state);
-	return ret == BPFILTER_ACCEPT ? NF_ACCEPT : NF_DROP;
+	BUILD_BUG_ON(BPFILTER_ACCEPT != NF_ACCEPT || BPFILTER_DROP != NF_DROP);
+	return ret & BPFILTER_ACCEPT;
 }
 
 static __always_inline unsigned int

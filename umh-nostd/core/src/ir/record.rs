@@ -34,7 +34,8 @@ pub struct Record {
     pub malformed_ops: u32,
     /// What happens to a packet that matches: an [`Action`].
     pub action: u32,
-    /// The first of the indexed rules that does not stand before this one.
+    /// The first of the listed rules that does not stand before this one: its place
+    /// in the list, or its number, see `plan::index`.
     pub indexed: u32,
 }
 

@@ -9,7 +9,9 @@
 //! bits under the masks lead to a bucket of a few rules (tuple-space search).
 //! A rule whose tuple has no hash table, or whose bucket is full, is listed, in
 //! order. A short list is searched rule by rule, from the place that each record
-//! names.
+//! names. Often all that is listed are entries that match every packet: policies,
+//! ends of chains, jumps without a question. Then each record names the first of
+//! them at or behind it, and there is nothing to search.
 //!
 //! A longer list has *rule bitmaps* (aggregated bit vectors). A key (`key.rs`) is
 //! some eight bits of a packet. For some keys there is a bitmap for each of their
@@ -22,7 +24,7 @@
 //! rule that it leaves out asks for a bit that the packet does not have.
 
 use heapless::Vec;
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy::FromBytes;
 
 use super::key::{self, KEYS, Values};
 use crate::bytes::{read, write};
@@ -43,8 +45,11 @@ const WORTH: u32 = 16;
 /// Where the list has bitmaps anyway, a tuple must be this part of all rules, or
 /// have so many: a hash and a bucket take as long as some words of the bitmaps.
 const WORTH_BESIDE_BITMAPS: (u32, u32) = (8, 768);
-/// Short tables are searched without an index.
-pub(crate) const SHORT: u32 = 24;
+/// Where the list need not be searched: a hash and a bucket take as long as so many
+/// rules one after the other.
+const WORTH_ALONE: u32 = 8;
+/// Tables and lists of fewer entries are searched one by one, if they must be.
+const SHORT: u32 = 24;
 /// Keys that there may be bitmaps for.
 pub(crate) const BITMAP_KEYS_MAX: usize = 6;
 /// A list of fewer rules is searched one by one.
@@ -58,11 +63,8 @@ pub(crate) const FACTORS: [u64; 3] = [
     0xff51_afd7_ed55_8ccd,
 ];
 
-/// A tuple as the programs read it.
-#[derive(
-    Clone, Copy, Debug, Default, Eq, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout,
-)]
-#[repr(C)]
+/// A tuple, and its hash table.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Tuple {
     /// Bits of the addresses.
     pub(crate) addr_mask: u64,
@@ -74,11 +76,7 @@ pub(crate) struct Tuple {
     pub(crate) first: u32,
     /// While counting: how many rules there are at least.
     count: u32,
-    pad: u32,
 }
-
-/// Bytes of a tuple.
-pub(crate) const TUPLE: usize = size_of::<Tuple>();
 
 impl Tuple {
     fn is_of(&self, record: &Record) -> bool {
@@ -108,6 +106,8 @@ pub(super) struct Survey {
     tuples: Vec<Tuple, 32>,
     /// Rules.
     rules: u32,
+    /// Those that match every packet, or have no question but ops.
+    catch_alls: u32,
     /// How many bits rules ask for, by key; a bit in which rules differ counts
     /// [`TELLING`] times more.
     asked: [u32; KEYS],
@@ -134,10 +134,21 @@ fn ones_by_byte(mut word: u64) -> u64 {
     (word + (word >> 4)) & 0x0f0f_0f0f_0f0f_0f0f
 }
 
+/// Whether a record has nothing to compare.
+fn is_catch_all(record: &Record) -> bool {
+    [
+        record.addr_mask,
+        record.addr,
+        record.class_mask,
+        record.class,
+    ] == [0; 4]
+}
+
 impl Survey {
     /// Counts a rule in.
     pub(super) fn add(&mut self, record: &Record, context: Context<'_>) {
         self.rules += 1;
+        self.catch_alls += u32::from(is_catch_all(record));
         let other = &self.reference;
         let masks = bytes_of(
             ones_by_byte(record.addr_mask),
@@ -188,10 +199,16 @@ impl Survey {
     /// Chooses what is indexed how, the biggest tuples first.
     pub(super) fn choose(mut self) -> Index {
         let mut index = Index::default();
-        let in_tuples = self.tuples.iter().map(|tuple| tuple.count);
-        let in_tuples: u32 = in_tuples.filter(|count| *count >= WORTH).sum();
+        let in_tuples = |least| {
+            let counts = self.tuples.iter().map(|tuple| tuple.count);
+            counts.filter(|count| *count >= least).sum::<u32>()
+        };
+        let alone =
+            in_tuples(WORTH_ALONE) + self.catch_alls == self.rules && self.tuples.len() <= TUPLES;
         let (part, many) = WORTH_BESIDE_BITMAPS;
-        let worth = match self.rules.saturating_sub(in_tuples) as usize {
+        let worth = match self.rules.saturating_sub(in_tuples(WORTH)) as usize {
+            _ if alone => WORTH_ALONE,
+            _ if self.rules <= SHORT => return index,
             0..LONG => WORTH,
             _ => WORTH.max(many.min(self.rules / part)),
         };
@@ -325,6 +342,8 @@ impl Bitmaps {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Index {
     tuples: Vec<Tuple, TUPLES>,
+    /// All that is listed matches every packet.
+    only_catch_alls: bool,
     /// Buckets of all tuples.
     buckets: u32,
     /// Rules that are expected in buckets.
@@ -348,14 +367,15 @@ impl Index {
         (self.list_at() + 4 * (rules + super::SENTINELS)).next_multiple_of(8)
     }
 
-    /// Number of tuples.
-    pub(crate) fn num_tuples(&self) -> usize {
-        self.tuples.len()
+    /// The tuples that have hash tables.
+    pub(crate) fn tuples(&self) -> &[Tuple] {
+        &self.tuples
     }
 
-    /// Number of buckets.
-    pub(crate) fn num_buckets(&self) -> usize {
-        self.buckets as usize
+    /// Whether the list need not be searched: each record names the first rule of
+    /// it by its number, not by its place.
+    pub(crate) fn only_catch_alls(&self) -> bool {
+        self.only_catch_alls
     }
 
     /// Bytes of the index of a table of `rules` rules.
@@ -367,14 +387,9 @@ impl Index {
         }
     }
 
-    /// Where the buckets are.
-    pub(crate) fn buckets_at(&self) -> usize {
-        TUPLES * TUPLE
-    }
-
-    /// Where the list is.
+    /// Where the list is, behind the buckets.
     pub(crate) fn list_at(&self) -> usize {
-        self.buckets_at() + self.num_buckets() * HASH_BUCKET
+        self.buckets as usize * HASH_BUCKET
     }
 
     /// Writes the index of `records`, of which the first `rules` are rules and
@@ -392,20 +407,14 @@ impl Index {
         let (head, bitmaps) = bytes
             .split_at_mut_checked(self.bitmaps_at(rules as usize))
             .ok_or(Errno::EINVAL)?;
-        let (head, list) = head
+        let (buckets, list) = head
             .split_at_mut_checked(self.list_at())
             .ok_or(Errno::EINVAL)?;
-        let (tuples, buckets) = head
-            .split_at_mut_checked(self.buckets_at())
-            .ok_or(Errno::EINVAL)?;
-        self.tuples
-            .as_slice()
-            .write_to_prefix(tuples)
-            .map_err(|_| Errno::EINVAL)?;
         let (list, _) =
             <[u32]>::mut_from_prefix_with_elems(list, records.len()).map_err(|_| Errno::EINVAL)?;
 
         let mut listed = 0;
+        let mut only_catch_alls = true;
         for (number, record) in (0..).zip(records.iter_mut()) {
             record.indexed = listed;
             // The list ends with the number of the first sentinel, many times.
@@ -414,7 +423,19 @@ impl Index {
                 let slot = list.get_mut(listed as usize).ok_or(Errno::EINVAL)?;
                 *slot = number.min(rules);
                 listed += 1;
+                only_catch_alls &= is_catch_all(record);
             }
+        }
+        if only_catch_alls {
+            for record in records.iter_mut() {
+                let first = list.get(record.indexed as usize);
+                record.indexed = *first.ok_or(Errno::EINVAL)?;
+            }
+            self.only_catch_alls = true;
+            self.bitmaps = None;
+        } else if rules <= SHORT {
+            // Some rules have found their bucket full.
+            *self = Self::default();
         }
         if let Some(of_list) = &self.bitmaps {
             let list = list.get(..listed as usize).ok_or(Errno::EINVAL)?;

@@ -25,7 +25,7 @@ mod listing;
 mod lower;
 
 pub(crate) use index::{
-    BITMAP_KEYS_MAX, BUCKET_RULES, Bitmaps, DE_BRUIJN, FACTORS, HASH_BUCKET, Index, TUPLE, Tuple,
+    BITMAP_KEYS_MAX, BUCKET_RULES, Bitmaps, DE_BRUIJN, FACTORS, HASH_BUCKET, Index, Tuple,
 };
 pub(crate) use key::{Source, place as key_place};
 
@@ -39,7 +39,7 @@ use crate::ir::{
 };
 use crate::table::Table;
 use crate::target::Machine;
-use index::{LONG, SHORT, Survey};
+use index::{LONG, Survey};
 
 /// Bytes of a rule's counters in a row of the counter map.
 pub const COUNTERS: usize = 16;
@@ -154,9 +154,7 @@ impl<'t> Plan<'t> {
                 state: ruleset.state_len,
             }));
         }
-        if table.num_entries() > SHORT {
-            ruleset.index = survey.choose();
-        }
+        ruleset.index = survey.choose();
         let sentinel = Record {
             action: Action::Drop.encode(),
             ..Record::default()
@@ -313,7 +311,10 @@ impl<'t> Ruleset<'t> {
 
     /// How rules are found: by hash tables, by rule bitmaps.
     pub fn indexed_by(&self) -> [bool; 2] {
-        [self.index.num_tuples() != 0, self.index.bitmaps().is_some()]
+        [
+            !self.index.tuples().is_empty(),
+            self.index.bitmaps().is_some(),
+        ]
     }
 
     /// The index.

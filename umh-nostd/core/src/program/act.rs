@@ -24,9 +24,8 @@ pub(super) const RULE_DONE: Block = block![
     jump_if_imm(R1, Cond::Ne, 0, label::DROP),
 ];
 
-/// A packet counts for rule R7. R3 = what happens to it.
+/// A packet counts for rule R7, which is less than the number of rules.
 pub(super) const COUNTED: Block = block![
-    jump_if_imm(R7, Cond::Ge, 0, label::DROP).imm(param::RULES),
     // R2 = the rule's counters
     load(B4, R0, R6, frame::CPU),
     jump_if_imm(R0, Cond::Ge, 0, label::DROP).imm(param::CPUS),
@@ -40,23 +39,22 @@ pub(super) const COUNTED: Block = block![
     when(
         need::ATOMIC,
         &[
-            mov_imm(R3, 1),
-            atomic(Atomic::Add, B8, R2, 0, R3),
+            mov_imm(R4, 1),
+            atomic(Atomic::Add, B8, R2, 0, R4),
             atomic(Atomic::Add, B8, R2, 8, R1),
         ]
     ),
     unless(
         need::ATOMIC,
         &[
-            load(B8, R3, R2, 0),
-            add_imm(R3, 1),
-            store(B8, R2, 0, R3),
-            load(B8, R3, R2, 8),
-            add(R3, R1),
-            store(B8, R2, 8, R3),
+            load(B8, R4, R2, 0),
+            add_imm(R4, 1),
+            store(B8, R2, 0, R4),
+            load(B8, R4, R2, 8),
+            add(R4, R1),
+            store(B8, R2, 8, R4),
         ]
     ),
-    insert(shared::RECORD_OF_R7),
 ];
 
 /// The kernel half runs the target whose number is R3. If that lets go of the
@@ -94,7 +92,7 @@ impl Builder<'_> {
             // RETURN
             jump_if_imm(R1, Cond::Ne, 0, NESTED),
             load(B4, R7, R6, frame::UNDERFLOW),
-            jump(label::SEARCH),
+            jump(label::SEARCH_AGAIN),
             bind(NESTED),
             sub_imm(R1, 1),
             jump_if_imm(R1, Cond::Ge, 0, label::DROP).imm(param::NESTING),
@@ -103,7 +101,7 @@ impl Builder<'_> {
             mov(R2, R6),
             add(R2, R1),
             load(B4, R7, R2, frame::RETURNS),
-            jump(label::SEARCH),
+            jump(label::SEARCH_AGAIN),
             bind(CALL),
             // ip_tables' stack has as many places.
             jump_if_imm(R1, Cond::Ge, 0, label::DROP).imm(param::NESTING),
@@ -117,9 +115,9 @@ impl Builder<'_> {
             store(B4, R2, frame::RETURNS, R7),
             bind(STEP),
             mov(R7, R3),
-            jump(label::SEARCH),
-            when(need::TARGETS, TARGET),
         ]);
+        self.search_again();
+        self.emit(block![when(need::TARGETS, TARGET)]);
     }
 
     /// The end, with the verdict in R0; and where packets are dropped.

@@ -39,7 +39,7 @@ struct Frame {
     /// A number that must survive a call.
     #[cfg(feature = "links")]
     saved: u64,
-    /// Where the tuple at hand is, or the place in the list.
+    /// The place in the list.
     index_at: u64,
     /// The best rule that the index has found.
     best: u64,

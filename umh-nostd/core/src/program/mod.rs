@@ -63,7 +63,7 @@ use crate::abi::Hook;
 use crate::errno::{Errno, Result};
 use crate::ir::op::{Ends, OPS, OpKind, Reads};
 use crate::ir::{Field, kind};
-use crate::plan::{Ruleset, TUPLE, data};
+use crate::plan::{Ruleset, data};
 use crate::table::{Target, Verdict};
 use crate::target::{FACTS, Packets};
 use assembler::Assembler;
@@ -105,14 +105,14 @@ shared_blocks! {
     /// R0..R5 become what they are after a call: the verifier need not follow what
     /// comes for each way that leads there.
     NOTHING_KNOWN = NOTHING_KNOWN_BLOCK;
-    /// One more round of a loop that only its own end leads to, and where nothing was
-    /// known before.
+    /// One more round of a loop that only its own end leads to: what is known of R0..R5
+    /// there is the same each time, or soon is.
     ROUND_OF_SEARCH = ROUND_BLOCK;
     /// R2 = the record of rule R7, which is at most the number of rules.
     RECORD_OF_R7 = search::RECORD_OF_R7;
     /// R1 = the number of the lowest bit of R0, which is not zero.
     BIT_OF_R0 = search::BIT_OF_R0;
-    /// A packet counts for rule R7. R3 = what happens to it.
+    /// A packet counts for rule R7, which there is. R3 survives.
     COUNTED = act::COUNTED;
     /// A rule is done: the packet is dropped if that was wanted.
     RULE_DONE = act::RULE_DONE;
@@ -354,10 +354,6 @@ pub fn build(ruleset: &Ruleset<'_>, hook: Hook, insns: &mut [Insn]) -> Result<Bu
         set(param::HZ, machine.host.hz as usize);
     }
     let index = ruleset.index();
-    set(param::TUPLES, ruleset.index_at());
-    set(param::TUPLES_LEN, index.num_tuples() * TUPLE);
-    set(param::BUCKETS, ruleset.index_at() + index.buckets_at());
-    set(param::NUM_BUCKETS, index.num_buckets());
     set(param::LIST, ruleset.index_at() + index.list_at());
     if let Some(bitmaps) = index.bitmaps() {
         set(param::NUM_WORDS, bitmaps.words);
@@ -439,8 +435,8 @@ impl Builder<'_> {
     fn searching(&mut self) {
         self.prologue();
         self.search();
-        self.ops();
         self.act();
+        self.ops();
     }
 
     /// A hundred callers, as of [`Assembler::emit`].

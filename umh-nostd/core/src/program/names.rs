@@ -29,9 +29,15 @@ pub(super) mod label {
         EXIT
         /// The search goes on at R7.
         SEARCH
+        /// The same, after a rule that matched or failed.
+        SEARCH_AGAIN
+        /// A new packet turns out to be malformed.
+        MALFORMED
         /// The record of rule R7 matches.
         CANDIDATE
-        /// Rule R7 matches.
+        /// The same for a malformed packet.
+        MALFORMED_CANDIDATE
+        /// Rule R7, which there is, matches. R3 = what happens.
         MATCHED
         /// Rule R7 does not match after all.
         FAILED
@@ -51,12 +57,6 @@ pub(super) mod label {
         NOT
         /// The search goes on at R7, one record after the other.
         LINEAR
-        /// The next tuple of the index is asked.
-        NEXT_TUPLE
-        /// A tuple has been asked.
-        TUPLE_DONE
-        /// All tuples have been asked.
-        TUPLES_DONE
         /// The list goes on.
         NEXT_LISTED
         /// R1 is the rule.
@@ -121,14 +121,6 @@ pub(super) mod param {
         ROW
         /// How deep jumps may nest.
         NESTING
-        /// Of the data map: tuples of the index.
-        TUPLES
-        /// Bytes of all tuples.
-        TUPLES_LEN
-        /// Of the data map: buckets of the index.
-        BUCKETS
-        /// Number of buckets.
-        NUM_BUCKETS
         /// Of the data map: rules that are in no bucket.
         LIST
         /// Words of a bitmap.

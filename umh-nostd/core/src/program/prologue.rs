@@ -10,13 +10,13 @@
 use bpfilter_msgfmt::{ANSWER_NO, HEADER_MALFORMED, LEVELS};
 
 use super::prelude::*;
+use crate::ir::kind;
 use crate::plan::{Bitmaps, Source, key_place};
 
 /// Where in `struct __sk_buff` the control block is that programs see.
 const CONTROL_BLOCK: i16 = 48;
 
 const ANSWERED: Label = Label::local(0);
-const COUNTS: Label = Label::local(1);
 
 /// R6 = the record that the kernel half has filled in.
 pub(super) const FIND: Block = block![
@@ -53,27 +53,16 @@ impl Builder<'_> {
                     jump_if_imm(R1, Cond::Ne, 0, ANSWERED),
                 ]
             ),
-            when(
-                need::TRANSPORT,
-                &[
-                    mov_imm(R1, -1),
-                    load(B4, R2, R6, frame::HEADERS),
-                    jump_if_imm(R2, Cond::Ne, HEADER_MALFORMED as i32, COUNTS),
-                    map_value(R1, Map::Data, param::MALFORMED_KEEPS),
-                    load(B8, R1, R1, 0),
-                    bind(COUNTS),
-                    store(B8, R6, frame::KEEPS, R1),
-                ]
-            ),
         ]);
         self.predicates();
         self.emit(block![
             when(
-                need::OPS,
-                &[
-                    store_imm(B8, R6, frame::OTHERWISE, 0),
-                    store_imm(B8, R6, frame::GAINED, 0),
-                ]
+                need::op(kind::OTHERWISE),
+                &[store_imm(B8, R6, frame::OTHERWISE, 0)]
+            ),
+            when(
+                need::op(kind::LIMIT),
+                &[store_imm(B8, R6, frame::GAINED, 0)]
             ),
             when(
                 need::CALLS,
@@ -89,6 +78,14 @@ impl Builder<'_> {
                 load(B4, R1, R6, frame::ANSWER),
                 jump_if_imm(R1, Cond::Eq, ANSWER_NO as i32, label::NOT),
                 jump_if_imm(R1, Cond::Ne, 0, label::HOLDS),
+            ]
+        )]);
+        self.emit(block![when(
+            need::TRANSPORT,
+            &[
+                load(B4, R1, R6, frame::HEADERS),
+                jump_if_imm(R1, Cond::Eq, HEADER_MALFORMED as i32, label::MALFORMED),
+                store_imm(B8, R6, frame::KEEPS, -1),
             ]
         )]);
     }

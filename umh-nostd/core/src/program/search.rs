@@ -10,11 +10,9 @@ use core::mem::offset_of;
 use super::prelude::*;
 use crate::ir::{RECORD, Record};
 use crate::plan::{
-    BITMAP_KEYS_MAX, BUCKET_RULES, Bitmaps, DE_BRUIJN, FACTORS, HASH_BUCKET, SENTINELS, TUPLE,
-    Tuple,
+    BITMAP_KEYS_MAX, BUCKET_RULES, Bitmaps, DE_BRUIJN, FACTORS, HASH_BUCKET, SENTINELS, Tuple,
 };
 
-const MALFORMED: Label = Label::local(0);
 const READY: Label = Label::local(1);
 /// One of those looked at together is not it.
 const fn other(number: usize) -> Label {
@@ -40,6 +38,10 @@ const HIT: Label = other(SENTINELS);
 const MOVE: Label = other(SENTINELS + 1);
 const FIND: Label = other(SENTINELS + 2);
 const TAKE: Label = other(SENTINELS + 3);
+/// A rule of the bucket matches.
+const FOUND: Label = other(SENTINELS);
+/// Nothing more in the bucket.
+const TUPLE_DONE: Label = other(SENTINELS + 1);
 
 /// R1 = the number of the lowest bit of R0, which is not zero.
 pub(super) const BIT_OF_R0: Block = block![
@@ -57,32 +59,44 @@ pub(super) const BIT_OF_R0: Block = block![
 
 impl Builder<'_> {
     pub(super) fn search(&mut self) {
-        self.emit(block![bind(label::SEARCH), insert(shared::NOTHING_KNOWN)]);
-        let indexed = self.ruleset.index().is_used();
-        if indexed {
+        self.emit(block![bind(label::SEARCH)]);
+        if self.ruleset.index().is_used() {
             self.indexed();
-        }
-        // Malformed packets go this way in any case.
-        if !indexed || self.ruleset.uses().transport {
-            self.linear();
+        } else {
+            self.linear(label::CANDIDATE);
         }
         self.candidate();
     }
 
     /// Asks the index, for a packet that is not malformed. What it finds goes on at
-    /// CANDIDATE.
+    /// CANDIDATE, which is next.
     fn indexed(&mut self) {
+        let index = self.ruleset.index();
+        self.emit(block![
+            jump_if_imm(R7, Cond::Gt, 0, label::DROP).imm(param::RULES)
+        ]);
+        if index.only_catch_alls() {
+            self.catch_all();
+            self.tuples();
+            self.emit(block![load(B8, R7, R6, frame::BEST)]);
+            return;
+        }
+        self.emit(block![store_imm(B8, R6, frame::BEST, 0).imm(param::RULES)]);
         self.tuples();
-        match self.ruleset.index().bitmaps() {
+        match index.bitmaps() {
             Some(bitmaps) => self.list_by_bitmaps(bitmaps),
             None => self.list(),
         }
     }
 
-    /// BEST = the first rule from R7 on that is in a bucket and matches.
-    fn tuples(&mut self) {
-        const SHIFT: i16 = offset_of!(Tuple, shift) as i16;
-        const FIRST: i16 = offset_of!(Tuple, first) as i16;
+    /// What is left of the search, away from the way of most packets.
+    pub(super) fn search_again(&mut self) {
+        self.emit(block![bind(label::SEARCH_AGAIN), insert(shared::AGAIN)]);
+        if !self.ruleset.index().is_used() {
+            self.emit(block![jump(label::SEARCH)]);
+            self.malformed();
+            return;
+        }
         self.emit(block![
             when(
                 need::TRANSPORT,
@@ -91,51 +105,93 @@ impl Builder<'_> {
                     jump_if_imm(R1, Cond::Ne, -1, label::LINEAR),
                 ]
             ),
-            jump_if_imm(R7, Cond::Gt, 0, label::DROP).imm(param::RULES),
-            store_imm(B8, R6, frame::INDEX_AT, 0),
-            mov_imm(R2, 0).imm(param::RULES),
-            store(B8, R6, frame::BEST, R2),
-            bind(label::NEXT_TUPLE),
-            insert(shared::ROUND_OF_SEARCH),
-            load(B8, R1, R6, frame::INDEX_AT),
-            jump_if_imm(R1, Cond::Ge, 0, label::TUPLES_DONE).imm(param::TUPLES_LEN),
-            map_value(R5, Map::Data, param::TUPLES),
-            add(R5, R1),
-            add_imm(R1, TUPLE as i32),
-            store(B8, R6, frame::INDEX_AT, R1),
-            // The hash, see `ruleset::index`.
-            load(B8, R1, R5, offset_of!(Tuple, addr_mask) as i16),
-            and(R1, R9),
-            mov_wide(R2, FACTORS[0]),
-            upper(FACTORS[0]),
-            mul(R1, R2),
-            load(B8, R2, R5, offset_of!(Tuple, class_mask) as i16),
-            and(R2, R8),
-            mov_wide(R3, FACTORS[1]),
-            upper(FACTORS[1]),
-            mul(R2, R3),
-            add(R1, R2),
-            mov(R2, R1),
-            rsh_imm(R2, 32),
-            xor(R1, R2),
-            mov_wide(R2, FACTORS[2]),
-            upper(FACTORS[2]),
-            mul(R1, R2),
-            load(B4, R2, R5, SHIFT),
-            rsh(R1, R2),
-            load(B4, R2, R5, FIRST),
-            add(R1, R2),
-            // R5 = the bucket
-            jump_if_imm(R1, Cond::Ge, 0, label::DROP).imm(param::NUM_BUCKETS),
-            lsh_imm(R1, HASH_BUCKET.trailing_zeros() as i32),
-            map_value(R5, Map::Data, param::BUCKETS),
-            add(R5, R1),
+            jump(label::SEARCH),
         ]);
+        self.malformed();
+        if self.ruleset.uses().transport {
+            self.linear(label::MALFORMED_CANDIDATE);
+            self.malformed_candidate();
+        }
+    }
+
+    /// A new packet that is malformed: the index is not asked.
+    fn malformed(&mut self) {
+        self.emit(block![when(
+            need::TRANSPORT,
+            &[
+                bind(label::MALFORMED),
+                map_value(R1, Map::Data, param::MALFORMED_KEEPS),
+                load(B8, R1, R1, 0),
+                store(B8, R6, frame::KEEPS, R1),
+                jump(label::LINEAR),
+            ]
+        )]);
+    }
+
+    /// BEST = the first rule from R7 on that is in a bucket and matches, if that comes
+    /// before BEST.
+    fn tuples(&mut self) {
+        let ruleset = self.ruleset;
+        for tuple in ruleset.index().tuples() {
+            self.tuple(tuple);
+        }
+    }
+
+    /// The same for one tuple.
+    fn tuple(&mut self, tuple: &Tuple) {
+        const LOW: Param = Param::arg(0);
+        const HIGH: Param = Param::arg(1);
+        let halves = |mask: u64| [mask as i32, (mask >> 32) as i32];
+        let ruleset = self.ruleset;
+        let buckets = ruleset.index_at() + tuple.first as usize * HASH_BUCKET;
+        // The hash, see `plan::index`.
+        self.emit_with(
+            block![
+                mov_wide(R1, 0).imm(LOW),
+                upper(0).imm(HIGH),
+                and(R1, R8),
+                mov_wide(R2, FACTORS[1]),
+                upper(FACTORS[1]),
+                mul(R1, R2),
+            ],
+            &halves(tuple.class_mask),
+        );
+        if tuple.addr_mask != 0 {
+            self.emit_with(
+                block![
+                    mov_wide(R3, 0).imm(LOW),
+                    upper(0).imm(HIGH),
+                    and(R3, R9),
+                    mov_wide(R2, FACTORS[0]),
+                    upper(FACTORS[0]),
+                    mul(R3, R2),
+                    add(R1, R3),
+                ],
+                &halves(tuple.addr_mask),
+            );
+        }
+        self.emit_with(
+            block![
+                mov(R2, R1),
+                rsh_imm(R2, 32),
+                xor(R1, R2),
+                mov_wide(R2, FACTORS[2]),
+                upper(FACTORS[2]),
+                mul(R1, R2),
+                // The verifier knows how large it is at most, and so that there is
+                // a bucket of that number.
+                rsh_imm(R1, 0).imm(Param::arg(0)),
+                lsh_imm(R1, HASH_BUCKET.trailing_zeros() as i32),
+                map_value(R5, Map::Data, Param::arg(1)),
+                add(R5, R1),
+            ],
+            &[tuple.shift as i32, buckets as i32],
+        );
         for slot in 0..BUCKET_RULES as u8 {
             let next = other(slot.into());
             let text = block![
                 load(B4, R1, R5, 0).at(WHERE),
-                jump_if_imm(R1, Cond::Eq, 0, label::NEXT_TUPLE),
+                jump_if_imm(R1, Cond::Eq, 0, TUPLE_DONE),
                 sub_imm(R1, 1),
                 jump_if(R1, Cond::Lt, R7, NEXT),
                 jump_if_imm(R1, Cond::Ge, 0, label::DROP).imm(param::RULES),
@@ -145,17 +201,29 @@ impl Builder<'_> {
                 add(R2, R1),
             ];
             self.emit_with(text, &[4 * i32::from(slot), next.number()]);
-            self.compare(next, label::TUPLE_DONE);
+            self.compare(next, FOUND);
         }
         self.emit(block![
-            jump(label::NEXT_TUPLE),
+            jump(TUPLE_DONE),
             // R0 = the first rule of the bucket that matches
-            bind(label::TUPLE_DONE),
+            bind(FOUND),
             load(B8, R1, R6, frame::BEST),
-            jump_if(R0, Cond::Ge, R1, label::NEXT_TUPLE),
+            jump_if(R0, Cond::Ge, R1, TUPLE_DONE),
             store(B8, R6, frame::BEST, R0),
-            jump(label::NEXT_TUPLE),
-            bind(label::TUPLES_DONE),
+            bind(TUPLE_DONE),
+        ]);
+    }
+
+    /// BEST = the first rule of the list from R7 on, where all that is listed matches
+    /// every packet.
+    fn catch_all(&mut self) {
+        self.emit(block![
+            mov(R1, R7),
+            mul_imm(R1, RECORD as i32),
+            map_value(R2, Map::Data, param::RECORDS),
+            add(R2, R1),
+            load(B4, R1, R2, offset_of!(Record, indexed) as i16),
+            store(B8, R6, frame::BEST, R1),
         ]);
     }
 
@@ -163,6 +231,7 @@ impl Builder<'_> {
     /// of the loop starts.
     fn enter_list(&mut self) {
         self.emit(block![
+            insert(shared::NOTHING_KNOWN),
             insert(shared::RECORD_OF_R7),
             load(B4, R1, R2, offset_of!(Record, indexed) as i16),
             store(B8, R6, frame::INDEX_AT, R1),
@@ -214,7 +283,6 @@ impl Builder<'_> {
             load(B8, R7, R6, frame::BEST),
             jump_if(R7, Cond::Lt, R0, label::CANDIDATE),
             mov(R7, R0),
-            jump(label::CANDIDATE),
         ]);
     }
 
@@ -337,11 +405,11 @@ impl Builder<'_> {
     }
 
     /// One record after the other, a few at each round: fastest for short
-    /// tables. The first of the sentinels always matches.
-    fn linear(&mut self) {
+    /// tables. The first of the sentinels always matches. What is found goes on at
+    /// `found`.
+    fn linear(&mut self, found: Label) {
         self.emit(block![
             bind(label::LINEAR),
-            insert(shared::ROUND_OF_SEARCH),
             jump_if_imm(R7, Cond::Gt, 0, label::DROP).imm(param::RULES),
             insert(shared::RECORD_OF_R7)
         ]);
@@ -368,48 +436,61 @@ impl Builder<'_> {
             let text = block![
                 jump_if_imm(R3, Cond::Ne, 0, NEXT),
                 add_imm(R7, 0).imm(WHERE),
-                jump(label::CANDIDATE),
+                jump(Label::arg(2)),
                 bind(NEXT),
             ];
-            self.emit_with(text, &[index.into(), other]);
+            self.emit_with(text, &[index.into(), other, found.number()]);
         }
-        self.emit(block![add_imm(R7, SENTINELS as i32), jump(label::LINEAR)]);
+        self.emit(block![
+            add_imm(R7, SENTINELS as i32),
+            insert(shared::ROUND_OF_SEARCH),
+            jump(label::LINEAR)
+        ]);
     }
 
-    /// A rule without ops matches at once.
+    /// A rule without ops matches at once: MATCHED is next.
     fn candidate(&mut self) {
         self.emit(block![
             bind(label::CANDIDATE),
             // A sentinel: control fell off the table.
             jump_if_imm(R7, Cond::Ge, 0, label::DROP).imm(param::RULES),
+            insert(shared::RECORD_OF_R7),
             when(
                 need::OPS,
                 &[
-                    insert(shared::RECORD_OF_R7),
                     load(B4, R1, R2, offset_of!(Record, ops) as i16),
                     when(
                         need::TRANSPORT,
-                        &[
-                            load(B8, R3, R6, frame::KEEPS),
-                            jump_if_imm(R3, Cond::Eq, -1, READY),
-                            bind(MALFORMED),
-                            load(B4, R1, R2, offset_of!(Record, malformed_ops) as i16),
-                            bind(READY)
-                        ]
+                        &[unless(
+                            need::INDEX,
+                            &[
+                                load(B8, R4, R6, frame::KEEPS),
+                                jump_if_imm(R4, Cond::Eq, -1, READY),
+                                load(B4, R1, R2, offset_of!(Record, malformed_ops) as i16),
+                                bind(READY)
+                            ]
+                        )]
                     ),
                     jump_if_imm(R1, Cond::Ne, 0, label::ASK),
                 ]
             ),
+        ]);
+    }
+
+    /// The same for malformed packets, where only they are searched for like this.
+    fn malformed_candidate(&mut self) {
+        self.emit(block![
+            bind(label::MALFORMED_CANDIDATE),
+            jump_if_imm(R7, Cond::Ge, 0, label::DROP).imm(param::RULES),
+            insert(shared::RECORD_OF_R7),
             when(
                 need::OPS,
                 &[
-                    jump(label::MATCHED),
-                    bind(label::FAILED),
-                    when(need::CALLS, &[insert(shared::RULE_DONE)]),
-                    add_imm(R7, 1),
-                    jump(label::SEARCH),
+                    load(B4, R1, R2, offset_of!(Record, malformed_ops) as i16),
+                    jump_if_imm(R1, Cond::Ne, 0, label::ASK),
                 ]
-            )
+            ),
+            jump(label::MATCHED),
         ]);
     }
 }

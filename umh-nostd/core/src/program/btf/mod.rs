@@ -343,6 +343,8 @@ impl Builder<'_> {
         );
         self.emit(block![
             load(B4, R7, R6, frame::POSITION),
+            jump_if_imm(R7, Cond::Ge, 0, label::DROP).imm(param::RULES),
+            insert(shared::RECORD_OF_R7),
             insert(shared::COUNTED),
             // ACCEPT or DROP: one bit.
             mov(R0, R3),

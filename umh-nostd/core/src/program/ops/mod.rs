@@ -196,7 +196,14 @@ impl Builder<'_> {
         self.emit(block![
             load(B8, R1, R6, frame::NEXT_OP),
             jump_if_imm(R1, Cond::Ne, 0, label::ASK),
-            // All of them hold: MATCHED is next.
+            // All of them hold.
+            jump_if_imm(R7, Cond::Ge, 0, label::DROP).imm(param::RULES),
+            insert(shared::RECORD_OF_R7),
+            jump(label::MATCHED),
+            bind(label::FAILED),
+            when(need::CALLS, &[insert(shared::RULE_DONE)]),
+            add_imm(R7, 1),
+            jump(label::SEARCH_AGAIN),
         ]);
     }
 
