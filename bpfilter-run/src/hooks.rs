@@ -206,6 +206,7 @@ mod tests {
     use std::process::Command;
 
     use rustix::thread::{UnshareFlags, unshare_unsafe};
+    use umh_core::abi::FILTER;
 
     use super::*;
 
@@ -213,6 +214,14 @@ mod tests {
     fn send() -> io::Result<usize> {
         let socket = UdpSocket::bind("127.0.0.1:0")?;
         socket.send_to(b"packet", socket.local_addr()?)
+    }
+
+    #[test]
+    fn the_hooks_are_those_of_the_table() {
+        let hooks = NETFILTER_HOOKS.map(|hook| (hook, PRIORITIES.start));
+        let of_table = FILTER.hooks.iter();
+        let of_table: Vec<_> = of_table.map(|(hook, at)| (*hook as u32, *at)).collect();
+        assert_eq!(of_table, hooks);
     }
 
     /// Needs root: this is about what packets meet.

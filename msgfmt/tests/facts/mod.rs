@@ -2,8 +2,9 @@
 //! Facts that a C header and Rust types must agree on: sizes, places, constants.
 //!
 //! Owns: the list of facts, as C expressions and as what Rust says of them, and
-//! the C program that prints the former. Leaves to the tests that use it, here
-//! and in `bpf-abi`: which facts there are.
+//! the C program that prints the former. Leaves to the tests that use it, here,
+//! in `bpf-abi` and in the core: which facts there are.
+#![allow(dead_code, reason = "each of the tests uses a part of it")]
 
 use std::fmt::Write as _;
 use std::process::Command;
