@@ -635,11 +635,20 @@ free_entry:
 
 /* --- the packet path -------------------------------------------------------- */
 
-static void describe(struct xt_action_param *par, const struct sk_buff *skb,
-		     const struct nf_hook_state *state)
+/**
+ * bpfilter_extensions_describe() - what matches and targets are told of a packet
+ * @par: receives it
+ * @skb: the packet
+ * @state: the hook that it is at
+ *
+ * Once for a packet at a hook, as in ip_tables, and again behind each target, which
+ * may have changed it.
+ */
+void bpfilter_extensions_describe(struct xt_action_param *par,
+				  const struct sk_buff *skb,
+				  const struct nf_hook_state *state)
 {
 	par->state = state;
-	par->hotdrop = false;
 	switch (state->pf) {
 	case NFPROTO_IPV4:
 		par->thoff = ip_hdrlen(skb);
@@ -653,7 +662,7 @@ static void describe(struct xt_action_param *par, const struct sk_buff *skb,
  * @all: those of its generation, or NULL
  * @packet: @packet->call says which; receives the answer of a match
  * @skb: the packet, which may be gone after a target
- * @state: the hook that it is at
+ * @par: what bpfilter_extensions_describe() has said of it
  * @verdict: receives what becomes of the packet, if that is clear
  *
  * A match may say yes and set hotdrop (sctp and dccp do where they invert a
@@ -667,11 +676,9 @@ static void describe(struct xt_action_param *par, const struct sk_buff *skb,
 enum bpfilter_called
 bpfilter_extensions_call(const struct bpfilter_extensions *all,
 			 struct bpfilter_packet *packet, struct sk_buff *skb,
-			 const struct nf_hook_state *state,
-			 unsigned int *verdict)
+			 struct xt_action_param *par, unsigned int *verdict)
 {
 	const struct extension *ext;
-	struct xt_action_param par;
 	u32 call = READ_ONCE(packet->call);
 	bool yes;
 
@@ -682,21 +689,22 @@ bpfilter_extensions_call(const struct bpfilter_extensions *all,
 		return BPFILTER_CALLED_VERDICT;
 	}
 	ext = all->list[call];
-	describe(&par, skb, state);
 	if (ext->is_target) {
-		par.target = ext->target;
-		par.targinfo = ext->data;
-		*verdict = ext->target->target(skb, &par);
+		par->hotdrop = false;
+		par->target = ext->target;
+		par->targinfo = ext->data;
+		*verdict = ext->target->target(skb, par);
 		if (*verdict == XT_CONTINUE && !packet->hotdrop)
 			return BPFILTER_CALLED_TARGET;
 		if (packet->hotdrop && *verdict != NF_STOLEN)
 			*verdict = NF_DROP;
 		return BPFILTER_CALLED_VERDICT;
 	}
-	par.match = ext->match;
-	par.matchinfo = ext->data;
-	yes = ext->match->match(skb, &par);
-	if (par.hotdrop) {
+	par->match = ext->match;
+	par->matchinfo = ext->data;
+	par->hotdrop = false;
+	yes = ext->match->match(skb, par);
+	if (par->hotdrop) {
 		if (!yes)
 			return BPFILTER_CALLED_VERDICT;
 		packet->hotdrop = 1;

@@ -45,6 +45,7 @@ struct nf_hook_state;
 struct pid;
 struct seq_file;
 struct sk_buff;
+struct xt_action_param;
 struct xt_target;
 struct xt_tgchk_param;
 
@@ -368,11 +369,13 @@ enum bpfilter_called {
 	BPFILTER_CALLED_TARGET,		/* a target has let the packet go on */
 };
 
+void bpfilter_extensions_describe(struct xt_action_param *par,
+				  const struct sk_buff *skb,
+				  const struct nf_hook_state *state);
 enum bpfilter_called
 bpfilter_extensions_call(const struct bpfilter_extensions *all,
 			 struct bpfilter_packet *packet, struct sk_buff *skb,
-			 const struct nf_hook_state *state,
-			 unsigned int *verdict);
+			 struct xt_action_param *par, unsigned int *verdict);
 
 /* builtin.c */
 #ifdef CONFIG_BPFILTER_TARGETS

@@ -33,6 +33,7 @@
 #include <linux/ip.h>
 #include <linux/netdevice.h>
 #include <linux/netfilter.h>
+#include <linux/netfilter/x_tables.h>
 #include <linux/netfilter/xt_conntrack.h>
 #include <linux/netfilter_ipv4.h>
 #include <linux/percpu.h>
@@ -434,12 +435,14 @@ static noinline unsigned int run_called(const struct bpfilter_program *program,
 {
 	u32 offset = offset_of(program, smp_processor_id(), level);
 	struct bpfilter_packet *packet = program->packets + offset;
+	struct xt_action_param par;
 	unsigned int verdict;
 	u32 ret;
 
+	bpfilter_extensions_describe(&par, skb, state);
 	do {
 		switch (bpfilter_extensions_call(program->extensions, packet,
-						 skb, state, &verdict)) {
+						 skb, &par, &verdict)) {
 		case BPFILTER_CALLED_VERDICT:
 			return verdict;
 		case BPFILTER_CALLED_MATCH:
@@ -448,6 +451,7 @@ static noinline unsigned int run_called(const struct bpfilter_program *program,
 			packet->answer = BPFILTER_ANSWER_NONE;
 			packet->len = skb->len;
 			fill(packet, skb, state, program->reads);
+			bpfilter_extensions_describe(&par, skb, state);
 			break;
 		}
 		ret = run(program, skb, offset);
