@@ -13,6 +13,7 @@ iptables -t nat -A POSTROUTING -s 192.0.2.2 -j MASQUERADE
 # Used, and without rules.
 iptables -t mangle -L -n >/dev/null
 said() { dmesg | grep "bpfilter: $*"; }
+ip() { /usr/sbin/ip "$@"; }
 
 # A table that there is not.
 if modprobe bpfilter tables=filter,nosuch; then exit 1; fi
