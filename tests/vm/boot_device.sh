@@ -10,9 +10,10 @@
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# An Ethernet frame to all, with UDP from 10.0.2.2 to 10.0.2.15, port 9.
+# An Ethernet frame to all, with UDP from 192.0.2.2 to 192.0.2.15, port 9.
+# No byte is a newline, at which bash would send what it has.
 frame='\xff\xff\xff\xff\xff\xff\x02\x00\x00\x00\x00\x02\x08\x00'
-frame+='\x45\x00\x00\x20\x00\x01\x00\x00\x40\x11\x62\xbc\x0a\x00\x02\x02\x0a\x00\x02\x0f'
+frame+='\x45\x00\x00\x20\x00\x01\x00\x00\x40\x11\xf6\xba\xc0\x00\x02\x02\xc0\x00\x02\x0f'
 frame+='\x10\x00\x00\x09\x00\x0c\x00\x00drip'
 
 cat >"$work/script" <<'END'
@@ -36,9 +37,10 @@ export BOOT work frame
 cat >"$work/boot" <<'END'
 ip link set lo up
 while sleep 0.005; do printf "$frame" >/dev/udp/127.0.0.1/4001 || true; done 2>/dev/null &
+sender=$!
 trap 'kill $sender' EXIT
 $BOOT --netdev socket,udp=127.0.0.1:4002,localaddr=127.0.0.1:4001 \
-	--append "ip=10.0.2.15::10.0.2.2:255.255.255.0::eth0:off $1" "$work/script"
+	--append "ip=192.0.2.15::192.0.2.2:255.255.255.0::eth0:off $1" "$work/script"
 END
 boots() { unshare -n bash -eu "$work/boot" "$1" | tee "$work/out"; }
 
