@@ -28,6 +28,10 @@ umh_flags = -Crelocation-model=static
 install = mkdir -p $(dir target/$(2)) && \
 	{ cmp -s $(cargo_target)/$(1) target/$(2) || cp $(cargo_target)/$(1) target/$(2); }
 
+# For `make module`: the headers of a kernel, and where the module is built.
+KDIR ?=
+OUT ?= target/module
+
 # How many cases `make soak` invents for each property.
 CASES ?= 100000
 # How long `make fuzz` runs each target.
@@ -35,7 +39,7 @@ FUZZ_SECONDS ?= 600
 # `make bench`: three minutes, or all rounds and a new docs/bench.
 LONG ?=
 
-.PHONY: help setup run test test-all soak vm umh tools boot-rules bench fuzz
+.PHONY: help setup run test test-all soak vm umh tools module boot-rules bench fuzz
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1#\2/p' $(MAKEFILE_LIST) | column -t -s '#'
@@ -54,6 +58,10 @@ tools: setup ## builds target/bpfilter-run, bpfilter on the kernel of this machi
 	@$(CARGO) build --quiet --release -p bpfilter-run --bin bpfilter-run
 	@$(call install,links/umh/bpfilter_umh,links/bpfilter_umh)
 	@$(call install,release/bpfilter-run,bpfilter-run)
+
+module: umh ## builds bpfilter.ko for a kernel as it is: KDIR=/lib/modules/.../build [OUT=target/module]
+	@test -n "$(KDIR)" || { echo "usage: make module KDIR=/lib/modules/\$$(uname -r)/build [OUT=target/module]" >&2; exit 2; }
+	@tools/module "$(KDIR)" target/bpfilter_umh "$(OUT)"
 
 boot-rules: setup ## builds target/boot-rules, which makes rules for a kernel image of iptables-save's
 	@$(CARGO) build --quiet --release -p boot-rules

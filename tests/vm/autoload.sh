@@ -4,6 +4,7 @@
 # there is one, a call loads it no more than a second or so later.
 #
 # kernel: m debug
+# stock: no, who looks for a module there is iptables
 # boot: own
 
 cat >/tmp/modprobe <<'END'

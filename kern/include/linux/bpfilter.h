@@ -37,11 +37,10 @@ struct bpfilter_ops {
 	void (*audit)(const struct bpfilter_call *call);
 	int (*revision)(struct bpfilter_call *call);
 	int (*private_set)(int optname, sockptr_t optval, unsigned int optlen);
-	int (*private_get)(int optname, char __user *optval,
-			   int __user *optlen);
+	int (*private_get)(int optname, char __user *optval, int len);
 };
 
-#if IS_ENABLED(CONFIG_BPFILTER)
+#if IS_ENABLED(CONFIG_BPFILTER) || defined(BPFILTER_STOCK)
 int bpfilter_ip_setsockopt(struct sock *sk, int optname, sockptr_t optval,
 			   unsigned int optlen);
 int bpfilter_ip_getsockopt(struct sock *sk, int optname, char __user *optval,

@@ -43,17 +43,20 @@ static int __init start_helper(void)
 		return err;
 	has_mailbox = true;
 	bpfilter_register_ops(&starting_ops);
-	return bpfilter_mailbox_start();
+	err = bpfilter_stock_init();
+	return err ? err : bpfilter_mailbox_start();
 }
 
 static void stop(void)
 {
+	bpfilter_stock_exit();
 	bpfilter_unregister_ops();
 	if (has_mailbox)
 		bpfilter_mailbox_exit();
 	bpfilter_tables_exit();
 	bpfilter_proc_exit();
 	bpfilter_extensions_forget();
+	bpfilter_builtin_nat_exit();
 }
 
 static int __init bpfilter_init(void)
@@ -63,18 +66,28 @@ static int __init bpfilter_init(void)
 	err = bpfilter_boot_init();
 	if (err)
 		return err;
-	err = bpfilter_tables_init();
+	err = bpfilter_builtin_nat_init();
 	if (err)
 		return err;
-	err = start_helper();
-	if (!bpfilter_boot_commit(err) && err) {
-		stop();
+	err = bpfilter_tables_init();
+	if (err) {
+		bpfilter_builtin_nat_exit();
 		return err;
 	}
+	err = start_helper();
+	if (!bpfilter_boot_commit(err) && err)
+		goto stop;
 	/* Without a helper every call tries to start one. */
 	if (has_mailbox)
 		bpfilter_register_ops(&ops);
+	err = bpfilter_stock_serve();
+	if (err)
+		goto stop;
 	return 0;
+
+stop:
+	stop();
+	return err;
 }
 
 static void __exit bpfilter_exit(void)

@@ -3,8 +3,8 @@
  * bpfilter_umh_blob.S - the helper's ELF and the boot rules as bytes of the kernel
  *	image
  *
- * The bytes lie in .init.rodata: umd_load_blob() copies the helper into a tmpfs of
- * its own during init, and boot.c the rules into memory that the helper works on.
+ * The bytes lie in .init.rodata: helper.c copies the helper into a tmpfs of its own
+ * during init, and boot.c the rules into memory that the helper works on.
  * Then they are freed with the other init memory.
  * The symbols are those that "objcopy -I binary" would make.
  */

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * builtin.c - REJECT, LOG and MARK, where x_tables does not have them
+ * builtin.c - targets that many rules need, where x_tables does not have them
  *
- * Owns: these three targets, each to the letter that of the ipt_*.c or xt_*.c it
- * is named after, and the check of a rule that uses one.
+ * Owns: REJECT, LOG and MARK, each to the letter that of the ipt_*.c or xt_*.c
+ * it is named after, and the check of a rule that uses one. Those of the table nat are
+ * in builtin_nat.c.
  *
  * Promises: the same rules are refused, with the same errno, and the same becomes
  * of a packet. A small kernel can do without x_tables and the modules around it.
@@ -156,6 +157,24 @@ static struct xt_target builtin[] = {
 	},
 };
 
+/* All of them, those of nat behind the others; NULL behind the last. */
+static struct xt_target *at(unsigned int i)
+{
+	if (i < ARRAY_SIZE(builtin))
+		return &builtin[i];
+#ifdef BPFILTER_BUILTIN_NAT
+	i -= ARRAY_SIZE(builtin);
+	if (i < BPFILTER_BUILTIN_NAT)
+		return &bpfilter_builtin_nat[i];
+#endif
+	return NULL;
+}
+
+static bool is_for(const struct xt_target *target, u8 family)
+{
+	return target->family == NFPROTO_UNSPEC || target->family == family;
+}
+
 /**
  * bpfilter_builtin_find() - find a target
  * @family: NFPROTO_*
@@ -168,16 +187,16 @@ static struct xt_target builtin[] = {
 struct xt_target *bpfilter_builtin_find(u8 family, const char *name,
 					u8 revision, bool *named)
 {
-	int i;
+	struct xt_target *target;
+	unsigned int i;
 
 	*named = false;
-	for (i = 0; i < ARRAY_SIZE(builtin); i++) {
-		if (builtin[i].family != family ||
-		    strcmp(builtin[i].name, name))
+	for (i = 0; (target = at(i)); i++) {
+		if (!is_for(target, family) || strcmp(target->name, name))
 			continue;
 		*named = true;
-		if (builtin[i].revision == revision)
-			return &builtin[i];
+		if (target->revision == revision)
+			return target;
 	}
 	return NULL;
 }
@@ -206,10 +225,11 @@ int bpfilter_builtin_check(struct xt_tgchk_param *par, unsigned int size)
  */
 void bpfilter_builtin_show(struct seq_file *seq)
 {
-	int i;
+	const struct xt_target *target;
+	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(builtin); i++) {
-		if (builtin[i].family == NFPROTO_IPV4)
-			seq_printf(seq, "%s\n", builtin[i].name);
+	for (i = 0; (target = at(i)); i++) {
+		if (is_for(target, NFPROTO_IPV4))
+			seq_printf(seq, "%s\n", target->name);
 	}
 }

@@ -32,8 +32,8 @@
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
-#include <linux/workqueue.h>
 #include <net/net_namespace.h>
+#include "compat.h"
 #include "internal.h"
 
 /* The most bytes of a table that ip_tables takes: no more are ever looked at. */
@@ -98,7 +98,7 @@ static int copy_rest(struct bpfilter_call *call, sockptr_t optval, size_t len)
 	void *to;
 
 	call->file = shmem_kernel_file_setup("bpfilter-optval", len,
-					     VM_NORESERVE);
+					     BPFILTER_NORESERVE);
 	if (IS_ERR(call->file)) {
 		call->file = NULL;
 		return -ENOMEM;
@@ -315,36 +315,22 @@ bool bpfilter_call_left(const struct bpfilter_call *call)
 }
 EXPORT_SYMBOL_GPL(bpfilter_call_left);
 
-static void late_audit(struct work_struct *work)
-{
-	struct bpfilter_call *call = container_of(work, struct bpfilter_call,
-						  late);
-
-	bpfilter_call_audit(call);
-	bpfilter_call_put(call);
-}
-
 /**
  * bpfilter_call_end() - the answer to a call, with which the mailbox is done
- * @call: the call, which has not ended yet; put here
+ * @call: the call, which has not ended yet
  * @status: what the caller gets
  *
- * Where the caller has left, a worker tells the audit system of what was done.
- *
  * Context: process context; does not wait.
+ * Return: whether the caller gets it. If not, it has left.
  */
-void bpfilter_call_end(struct bpfilter_call *call, int status)
+bool bpfilter_call_end(struct bpfilter_call *call, int status)
 {
 	call->status = status;
 	if (atomic_cmpxchg(&call->state, BPFILTER_CALL_OPEN,
-			   BPFILTER_CALL_ENDED) == BPFILTER_CALL_OPEN) {
-		complete(&call->done);
-	} else if (!status) {
-		INIT_WORK(&call->late, late_audit);
-		queue_work(system_long_wq, &call->late);
-		return;
-	}
-	bpfilter_call_put(call);
+			   BPFILTER_CALL_ENDED) != BPFILTER_CALL_OPEN)
+		return false;
+	complete(&call->done);
+	return true;
 }
 EXPORT_SYMBOL_GPL(bpfilter_call_end);
 

@@ -33,7 +33,7 @@
 #include <net/net_namespace.h>
 #include "internal.h"
 
-MODULE_IMPORT_NS(BPF_INTERNAL);
+MODULE_INFO(import_ns, "BPF_INTERNAL");
 
 /* --- what a generation needs of its namespace ------------------------------- */
 

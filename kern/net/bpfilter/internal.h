@@ -5,14 +5,20 @@
  *	sockopt.c	the hook point; in the kernel, not in the module
  *	call.c		a client's call: its optval by copy, its answer; likewise
  *	charge.c	who pays for programs and maps; likewise
+ *	pipes.c		two pipes, to the helper and from it; likewise
+ *	socketpair.c	instead of these, in a module outside of the tree
+ *	stock.c		likewise: the hook point's place in a kernel that has none
  *	bpfilter_kern.c	init and exit
- *	mailbox.c	the helper's life, its pipes, who is served next; a worker
+ *	helper.c	the helper's process
+ *	mailbox.c	one request at a time, and who is served next; a worker
+ *	compat.h	what differs from kernel to kernel
  *	transaction.c	the request in progress and its private options
  *	tables.c	which tables there are, and their hooks in each namespace
  *	generation.c	the rules of a table, and how they replace each other
  *	packet.c	the packet hooks: what programs are told, and their runs
  *	extensions.c	x_tables' matches and targets
  *	builtin.c	targets for kernels where x_tables has none of the name
+ *	builtin_nat.c	those of them that are for the table nat
  *	procfs.c	/proc/net/ip_tables_*
  *	boot.c		policies and rules from the first packet on
  *
@@ -24,11 +30,12 @@
 
 #include <linux/completion.h>
 #include <linux/list.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/x_tables.h>
 #include <linux/refcount.h>
 #include <linux/sockptr.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
-#include <uapi/linux/netfilter/x_tables.h>
 #include "msgfmt.h"
 
 struct bpf_map;
@@ -45,9 +52,6 @@ struct nf_hook_state;
 struct pid;
 struct seq_file;
 struct sk_buff;
-struct xt_action_param;
-struct xt_target;
-struct xt_tgchk_param;
 
 /* bpfilter_umh_blob.S */
 extern const char _binary_net_bpfilter_bpfilter_umh_start[];
@@ -135,7 +139,55 @@ struct bpfilter_call {
 };
 
 /* sockopt.c */
-void bpfilter_call_audit(const struct bpfilter_call *call);
+int bpfilter_setsockopt(struct sock *sk, int optname, sockptr_t optval,
+			unsigned int optlen);
+int bpfilter_getsockopt(struct sock *sk, int optname, char __user *optval,
+			int *len);
+
+/* In the tree IP's options come before netfilter's, which are to be asked then. */
+#ifdef BPFILTER_STOCK
+int bpfilter_stock_init(void);
+int bpfilter_stock_serve(void);
+void bpfilter_stock_exit(void);
+
+static inline int bpfilter_others_set(struct sock *sk, int optname,
+				      sockptr_t optval, unsigned int optlen)
+{
+	return -ENOPROTOOPT;
+}
+
+static inline int bpfilter_others_get(struct sock *sk, int optname,
+				      char __user *optval, int *len)
+{
+	return -ENOPROTOOPT;
+}
+#else
+static inline int bpfilter_stock_init(void)
+{
+	return 0;
+}
+
+static inline int bpfilter_stock_serve(void)
+{
+	return 0;
+}
+
+static inline void bpfilter_stock_exit(void)
+{
+}
+
+static inline int bpfilter_others_set(struct sock *sk, int optname,
+				      sockptr_t optval, unsigned int optlen)
+{
+	return nf_setsockopt(sk, PF_INET, optname, optval, optlen);
+}
+
+static inline int bpfilter_others_get(struct sock *sk, int optname,
+				      char __user *optval, int *len)
+{
+	return nf_getsockopt(sk, PF_INET, optname, optval, len);
+}
+#endif
 
 /* call.c */
 struct bpfilter_call *bpfilter_call_new(struct net *net,
@@ -143,7 +195,7 @@ struct bpfilter_call *bpfilter_call_new(struct net *net,
 					sockptr_t optval);
 int bpfilter_call_wait(struct bpfilter_call *call);
 bool bpfilter_call_left(const struct bpfilter_call *call);
-void bpfilter_call_end(struct bpfilter_call *call, int status);
+bool bpfilter_call_end(struct bpfilter_call *call, int status);
 int bpfilter_call_give(struct bpfilter_call *call);
 void bpfilter_call_put(struct bpfilter_call *call);
 int bpfilter_call_reserve(struct bpfilter_call *call, size_t size);
@@ -151,7 +203,7 @@ int bpfilter_call_answer(struct bpfilter_call *call,
 			 const struct bpfilter_answer *answer);
 
 /* charge.c */
-#ifdef CONFIG_MEMCG
+#if defined(CONFIG_MEMCG) && !defined(BPFILTER_STOCK)
 struct bpfilter_charge *
 bpfilter_charge_programs(struct mem_cgroup *memcg,
 			 const struct bpf_prog *const *progs);
@@ -169,6 +221,29 @@ static inline void bpfilter_charge_free(struct bpfilter_charge *charge)
 }
 #endif
 
+/**
+ * struct bpfilter_helper - the helper's process
+ * @tgid: NULL while there is none; only otherwise what follows holds
+ * @to: what requests are written to
+ * @from: what answers are read from
+ * @its: the other ends of these, in the order of its descriptors; while it starts
+ */
+struct bpfilter_helper {
+	struct pid *tgid;
+	struct file *to;
+	struct file *from;
+	struct file *its[2];
+};
+
+/* pipes.c, socketpair.c */
+int bpfilter_channel(struct file **its, struct file **ours);
+
+/* helper.c */
+int bpfilter_helper_load(const void *elf, size_t len);
+void bpfilter_helper_unload(void);
+int bpfilter_helper_start(struct bpfilter_helper *helper);
+void bpfilter_helper_stop(struct bpfilter_helper *helper);
+
 /* mailbox.c */
 int bpfilter_mailbox_init(const void *elf, size_t len);
 void bpfilter_mailbox_exit(void);
@@ -183,7 +258,7 @@ bool bpfilter_transaction_loads(void);
 void bpfilter_transaction_forget(struct net *net,
 				 const struct bpfilter_table_desc *desc);
 int bpfilter_private_set(int optname, sockptr_t optval, unsigned int optlen);
-int bpfilter_private_get(int optname, char __user *optval, int __user *optlen);
+int bpfilter_private_get(int optname, char __user *optval, int len);
 #ifdef CONFIG_LOCKDEP
 bool bpfilter_transaction_held(void);
 #else
@@ -376,6 +451,23 @@ enum bpfilter_called
 bpfilter_extensions_call(const struct bpfilter_extensions *all,
 			 struct bpfilter_packet *packet, struct sk_buff *skb,
 			 struct xt_action_param *par, unsigned int *verdict);
+
+/* builtin_nat.c */
+#if defined(CONFIG_BPFILTER_TARGETS) && IS_ENABLED(CONFIG_NF_NAT)
+#define BPFILTER_BUILTIN_NAT	7
+extern struct xt_target bpfilter_builtin_nat[BPFILTER_BUILTIN_NAT];
+int bpfilter_builtin_nat_init(void);
+void bpfilter_builtin_nat_exit(void);
+#else
+static inline int bpfilter_builtin_nat_init(void)
+{
+	return 0;
+}
+
+static inline void bpfilter_builtin_nat_exit(void)
+{
+}
+#endif
 
 /* builtin.c */
 #ifdef CONFIG_BPFILTER_TARGETS

@@ -2,7 +2,7 @@
 /*
  * mailbox.c - the helper's life, and one request at a time through its pipes
  *
- * Owns: the helper process, the two pipes, the worker that uses them, who is
+ * Owns: when the helper is started and stopped, the worker that speaks to it, who is
  * served next, and the time that an answer may take.
  *
  * Promises: a caller gets the answer to its own request or an error, never
@@ -12,8 +12,8 @@
  * turn, however many it has. A status that is not 0 or a negative errno reaches
  * nobody. No request is in progress while the machine goes to sleep.
  *
- * Leaves to others: what a request means, who may make one (sockopt.c), and the
- * caller, which waits in call.c.
+ * Leaves to others: the helper's process (helper.c), what a request means, who may
+ * make one (sockopt.c), and the caller, which waits in call.c.
  *
  * All of it is done by the worker, never by a caller's process: one that is
  * killed, frozen or hardly given a CPU while its request is in progress would hold
@@ -35,8 +35,9 @@
 #include <linux/sched/signal.h>
 #include <linux/spinlock.h>
 #include <linux/suspend.h>
-#include <linux/usermode_driver.h>
 #include <linux/wait.h>
+#include <linux/workqueue.h>
+#include "compat.h"
 #include "internal.h"
 
 /* How long an answer may take. */
@@ -61,20 +62,15 @@ static struct {
 	bool closed; /* nobody is served any more; written before a flush */
 	struct kthread_worker *worker;
 	struct kthread_work work;
+	struct workqueue_struct *late; /* audit records of who has left */
 } mailbox = {
 	.lock = __SPIN_LOCK_UNLOCKED(mailbox.lock),
 	.turns = LIST_HEAD_INIT(mailbox.turns),
 	.work = KTHREAD_WORK_INIT(mailbox.work, serve),
 };
 
-/*
- * The worker's, but for init and exit, between which @wd holds the ELF in a tmpfs
- * of its own. @tgid is NULL while there is no helper, and the pipes are valid only
- * while it is not.
- */
-static struct umd_info helper = {
-	.driver_name = "bpfilter_umh",
-};
+/* The worker's. */
+static struct bpfilter_helper helper;
 
 /* What wakes the worker that waits for an answer. */
 struct reply_wait {
@@ -92,14 +88,6 @@ static bool pid_gone(struct pid *pid)
 	gone = !pid_task(pid, PIDTYPE_TGID);
 	rcu_read_unlock();
 	return gone;
-}
-
-static void helper_stop(void)
-{
-	kill_pid(helper.tgid, SIGKILL, 1);
-	umd_cleanup_helper(&helper);
-	helper.pipe_to_umh = NULL;
-	helper.pipe_from_umh = NULL;
 }
 
 /*
@@ -122,12 +110,13 @@ static bool helper_usable(void)
 			__fatal_signal_pending(task);
 	rcu_read_unlock();
 
-	return !dying && !vfs_poll(helper.pipe_from_umh, NULL);
+	return !dying && !(vfs_poll(helper.from, NULL) &
+			   (EPOLLIN | EPOLLERR | EPOLLHUP));
 }
 
 static int write_request(const struct bpfilter_request *req)
 {
-	ssize_t n = kernel_write(helper.pipe_to_umh, req, sizeof(*req), NULL);
+	ssize_t n = kernel_write(helper.to, req, sizeof(*req), NULL);
 
 	if (n != sizeof(*req)) {
 		pr_err_ratelimited("request not written: %zd\n", n);
@@ -165,10 +154,10 @@ static ssize_t wait_for_reply(struct bpfilter_reply *reply)
 	init_completion(&wait.ready);
 	init_waitqueue_func_entry(&wait.entry, reply_wake);
 	init_poll_funcptr(&wait.table, reply_enqueue);
-	vfs_poll(helper.pipe_from_umh, &wait.table);
+	vfs_poll(helper.from, &wait.table);
 
 	for (;;) {
-		n = kernel_read(helper.pipe_from_umh, reply, sizeof(*reply),
+		n = kernel_read(helper.from, reply, sizeof(*reply),
 				NULL);
 		now = jiffies;
 		if (n == -EAGAIN && time_after_eq(now, end) &&
@@ -210,7 +199,7 @@ static int end_request(const struct bpfilter_call *call, ssize_t n,
 		status = reply->status;
 	}
 	if (n != sizeof(*reply))
-		helper_stop();
+		bpfilter_helper_stop(&helper);
 	bpfilter_transaction_end(!status);
 	return status;
 }
@@ -243,16 +232,13 @@ static int helper_start(void)
 	};
 	int err;
 
-	err = fork_usermode_driver(&helper);
-	/* Where user mode helpers are switched off, it starts none and says 0. */
-	if (!err && !helper.tgid)
-		err = -ENOENT;
+	err = bpfilter_helper_start(&helper);
 	if (err) {
 		pr_err_ratelimited("helper not started: %d\n", err);
 		return -EFAULT;
 	}
-	set_nonblock(helper.pipe_to_umh);
-	set_nonblock(helper.pipe_from_umh);
+	set_nonblock(helper.to);
+	set_nonblock(helper.from);
 	pr_info_ratelimited("Loaded bpfilter_umh pid %d\n",
 			    pid_nr(helper.tgid));
 
@@ -261,7 +247,7 @@ static int helper_start(void)
 		return 0;
 	pr_err_ratelimited("helper not ready: %d\n", err);
 	if (helper.tgid)
-		helper_stop();
+		bpfilter_helper_stop(&helper);
 	return err == -ETIMEDOUT ? err : -EFAULT;
 }
 
@@ -270,7 +256,7 @@ static int helper_ensure(void)
 	if (helper_usable())
 		return 0;
 	if (helper.tgid)
-		helper_stop();
+		bpfilter_helper_stop(&helper);
 	return helper_start();
 }
 
@@ -353,6 +339,26 @@ static int request(struct bpfilter_call *call)
 	return err ? err : round_trip(call);
 }
 
+static void late_audit(struct work_struct *work)
+{
+	struct bpfilter_call *call = container_of(work, struct bpfilter_call,
+						  late);
+
+	bpfilter_mailbox_audit(call);
+	bpfilter_call_put(call);
+}
+
+/* The audit system may let who tells it something wait; others need not. */
+static void end_call(struct bpfilter_call *call, int status)
+{
+	if (!bpfilter_call_end(call, status) && !status) {
+		INIT_WORK(&call->late, late_audit);
+		queue_work(mailbox.late, &call->late);
+		return;
+	}
+	bpfilter_call_put(call);
+}
+
 static void serve(struct kthread_work *work)
 {
 	struct bpfilter_call *call;
@@ -361,7 +367,7 @@ static void serve(struct kthread_work *work)
 		if (bpfilter_call_left(call))
 			bpfilter_call_put(call);
 		else
-			bpfilter_call_end(call, request(call));
+			end_call(call, request(call));
 	}
 }
 
@@ -385,8 +391,8 @@ void bpfilter_mailbox_submit(struct bpfilter_call *call)
  * bpfilter_mailbox_audit() - tell the audit system of a call that has succeeded
  * @call: the call
  *
- * Context: the client's process, of which the records speak. May wait for the
- * audit system.
+ * Context: the client's process, of which the records speak, if it is still there.
+ * May wait for the audit system.
  */
 void bpfilter_mailbox_audit(const struct bpfilter_call *call)
 {
@@ -423,14 +429,31 @@ static struct notifier_block pm_block = {
 	.notifier_call = sleep_or_wake,
 };
 
-struct start {
+struct job {
 	struct kthread_work work;
+	const void *elf;
+	size_t len;
 	int err;
 };
 
 static void start(struct kthread_work *work)
 {
-	container_of(work, struct start, work)->err = helper_ensure();
+	container_of(work, struct job, work)->err = helper_ensure();
+}
+
+static void load(struct kthread_work *work)
+{
+	struct job *job = container_of(work, struct job, work);
+
+	job->err = bpfilter_helper_load(job->elf, job->len);
+}
+
+static int have_done(struct job *job, kthread_work_func_t func)
+{
+	kthread_init_work(&job->work, func);
+	kthread_queue_work(mailbox.worker, &job->work);
+	kthread_flush_work(&job->work);
+	return job->err;
 }
 
 /**
@@ -442,12 +465,9 @@ static void start(struct kthread_work *work)
  */
 int bpfilter_mailbox_start(void)
 {
-	struct start first;
+	struct job job = {};
 
-	kthread_init_work(&first.work, start);
-	kthread_queue_work(mailbox.worker, &first.work);
-	kthread_flush_work(&first.work);
-	return first.err;
+	return have_done(&job, start);
 }
 
 /**
@@ -459,23 +479,31 @@ int bpfilter_mailbox_start(void)
  */
 int bpfilter_mailbox_init(const void *elf, size_t len)
 {
+	struct job job = { .elf = elf, .len = len };
 	int err;
 
-	mailbox.worker = kthread_create_worker(0, "bpfilter");
-	if (IS_ERR(mailbox.worker))
-		return PTR_ERR(mailbox.worker);
-	err = umd_load_blob(&helper, elf, len);
+	mailbox.late = alloc_workqueue("bpfilter", WQ_UNBOUND, 0);
+	if (!mailbox.late)
+		return -ENOMEM;
+	mailbox.worker = kthread_run_worker(0, "bpfilter");
+	if (IS_ERR(mailbox.worker)) {
+		err = PTR_ERR(mailbox.worker);
+		goto late;
+	}
+	err = have_done(&job, load);
 	if (err)
 		goto worker;
 	err = register_pm_notifier(&pm_block);
 	if (err)
-		goto blob;
+		goto unload;
 	return 0;
 
-blob:
-	umd_unload_blob(&helper);
+unload:
+	bpfilter_helper_unload();
 worker:
 	kthread_destroy_worker(mailbox.worker);
+late:
+	destroy_workqueue(mailbox.late);
 	return err;
 }
 
@@ -497,7 +525,7 @@ void bpfilter_mailbox_exit(void)
 	kthread_destroy_worker(mailbox.worker);
 	if (helper.tgid) {
 		pid = get_pid(helper.tgid);
-		helper_stop();
+		bpfilter_helper_stop(&helper);
 		while (!pid_gone(pid) && time_before(jiffies, end))
 			wait_event_timeout(pid->wait_pidfd, pid_gone(pid),
 					   EXIT_LOOK);
@@ -505,5 +533,6 @@ void bpfilter_mailbox_exit(void)
 			pr_err("helper %d does not die\n", pid_nr(pid));
 		put_pid(pid);
 	}
-	umd_unload_blob(&helper);
+	bpfilter_helper_unload();
+	destroy_workqueue(mailbox.late);
 }

@@ -10,8 +10,9 @@
  * Promises: a program is told what the match of x_tables would see that asks for
  * it. A packet sees one generation at a hook from its first rule to its verdict.
  * Packets that are sent while another one waits in a target do not touch what
- * that one is told. Bottom halves are off: a program's counters are plain memory
- * of its CPU, and what LOCAL_OUT does in a process no softirq may interrupt.
+ * that one is told. Bottom halves are off, and a lock of the CPU is held: a program's
+ * counters are plain memory of its CPU, and what LOCAL_OUT does in a process no
+ * other packet may interrupt.
  *
  * Leaves to others: what is in a generation (generation.c), matches and targets
  * (extensions.c), and the rules (the programs).
@@ -31,6 +32,7 @@
 #include <linux/if_packet.h>
 #include <linux/in.h>
 #include <linux/ip.h>
+#include <linux/local_lock.h>
 #include <linux/netdevice.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/x_tables.h>
@@ -389,17 +391,76 @@ u64 bpfilter_packet_reads(void)
 
 /**
  * struct bpfilter_cpu - the packets of one CPU, of all tables and namespaces
- * @sequence: odd while there is one. Written by its CPU with bottom halves off,
- *	read by who waits
+ * @lock: who has it has what follows, the CPU's pieces of all records and its
+ *	counters. It is taken with bottom halves off, and costs nothing where that
+ *	keeps others off the CPU; with PREEMPT_RT it does not since Linux 6.18
+ * @owner: the task that has @lock, with PREEMPT_RT; a packet that is sent while
+ *	another one waits is the same task's
+ * @sequence: odd while there is a packet. Written under @lock, read by who waits
  * @level: how many there are but the first, each sent by a target of the one
- *	before; its CPU's alone
+ *	before
  */
 struct bpfilter_cpu {
+	local_lock_t lock;
+#ifdef CONFIG_PREEMPT_RT
+	struct task_struct *owner;
+#endif
 	u32 sequence;
 	u32 level;
 };
 
-static DEFINE_PER_CPU(struct bpfilter_cpu, bpfilter_cpu);
+static DEFINE_PER_CPU(struct bpfilter_cpu, bpfilter_cpu) = {
+	.lock = INIT_LOCAL_LOCK(lock),
+};
+
+#ifdef CONFIG_PREEMPT_RT
+static bool is_inner(const struct bpfilter_cpu *cpu)
+{
+	return READ_ONCE(cpu->owner) == current;
+}
+
+static void set_owner(struct bpfilter_cpu *cpu, struct task_struct *owner)
+{
+	WRITE_ONCE(cpu->owner, owner);
+}
+#else
+static bool is_inner(const struct bpfilter_cpu *cpu)
+{
+	return cpu->sequence & 1;
+}
+
+static void set_owner(struct bpfilter_cpu *cpu, struct task_struct *owner)
+{
+}
+#endif
+
+/* A packet comes. Returns on which level it is. Bottom halves are off. */
+static __always_inline u32 enter(void)
+{
+	struct bpfilter_cpu *cpu = this_cpu_ptr(&bpfilter_cpu);
+
+	if (unlikely(is_inner(cpu)))
+		return ++cpu->level;
+	local_lock_nested_bh(&bpfilter_cpu.lock);
+	set_owner(cpu, current);
+	WRITE_ONCE(cpu->sequence, cpu->sequence + 1);
+	return 0;
+}
+
+/* It goes. */
+static __always_inline void leave(u32 level)
+{
+	struct bpfilter_cpu *cpu = this_cpu_ptr(&bpfilter_cpu);
+
+	if (unlikely(level)) {
+		cpu->level--;
+		return;
+	}
+	/* Behind all use of the generation and of its counters. */
+	smp_store_release(&cpu->sequence, cpu->sequence + 1);
+	set_owner(cpu, NULL);
+	local_unlock_nested_bh(&bpfilter_cpu.lock);
+}
 
 /*
  * Where in the map the record lies is said in the control block that programs
@@ -530,9 +591,6 @@ at_hook(const struct bpfilter_table *table, u32 level, struct sk_buff *skb,
  * The generation is looked up only while the CPU's sequence is odd, see
  * bpfilter_packets_wait().
  *
- * With PREEMPT_RT this relies on bottom halves excluding each other on a CPU,
- * which they do up to Linux 6.17.
- *
  * Return: the verdict.
  */
 unsigned int bpfilter_packet_hook(void *priv, struct sk_buff *skb,
@@ -542,26 +600,15 @@ unsigned int bpfilter_packet_hook(void *priv, struct sk_buff *skb,
 	/* In a softirq they are off already. */
 	bool process = !softirq_count();
 	unsigned int verdict;
-	struct bpfilter_cpu *cpu;
-	u32 level = 0;
+	u32 level;
 
 	if (process)
 		local_bh_disable();
-	cpu = this_cpu_ptr(&bpfilter_cpu);
-	if (unlikely(cpu->sequence & 1))
-		level = ++cpu->level;
-	else
-		WRITE_ONCE(cpu->sequence, cpu->sequence + 1);
+	level = enter();
 	/* Pairs with the one in bpfilter_packets_wait(). */
 	smp_mb();
 	verdict = at_hook(table, level, skb, state);
-	cpu = this_cpu_ptr(&bpfilter_cpu);
-	if (unlikely(level)) {
-		cpu->level--;
-	} else {
-		/* Behind all use of the generation and of its counters. */
-		smp_store_release(&cpu->sequence, cpu->sequence + 1);
-	}
+	leave(level);
 	if (process)
 		local_bh_enable();
 	return verdict;
@@ -604,7 +651,7 @@ unsigned int bpfilter_packet_hook_reroute(void *priv, struct sk_buff *skb,
 /* What its CPU has done before it changed the sequence comes before this. */
 static u32 read_sequence(const struct bpfilter_cpu *cpu)
 {
-	/* Pairs with the release in bpfilter_packet_hook(). */
+	/* Pairs with the release in leave(). */
 	return smp_load_acquire(&cpu->sequence);
 }
 

@@ -12,6 +12,8 @@
  * Leaves to others: everything that an option means. -ENOPROTOOPT lets
  * ip_sockglue.c go on to ip_tables; a table that the module does not serve and
  * ip_tables is not there to serve does not exist.
+ *
+ * A module outside of the tree has all of this in it, and stock.c calls it.
  */
 #include <linux/bpfilter.h>
 #include <linux/capability.h>
@@ -92,14 +94,11 @@ static int ensure_loaded(void)
 	return serves ? 0 : -ENOPROTOOPT;
 }
 
-/**
- * bpfilter_call_audit() - tell the audit system of a call that has succeeded
- * @call: the call
- *
- * Context: the client's process, of which the records speak, if it is still there.
- * May wait for the audit system.
+/*
+ * Tells the audit system of a call that has succeeded, in the client's process, of
+ * which the records speak. May wait for the audit system.
  */
-void bpfilter_call_audit(const struct bpfilter_call *call)
+static void audit(const struct bpfilter_call *call)
 {
 	const struct bpfilter_ops *ops;
 	int idx;
@@ -132,7 +131,7 @@ static int module_request(struct bpfilter_call *call)
 		return err;
 	err = bpfilter_call_wait(call);
 	if (!err)
-		bpfilter_call_audit(call);
+		audit(call);
 	return err;
 }
 
@@ -231,7 +230,7 @@ static bool permitted(const struct sock *sk)
 }
 
 /**
- * bpfilter_ip_setsockopt() - offer a setsockopt of level SOL_IP to bpfilter
+ * bpfilter_setsockopt() - a setsockopt of level SOL_IP
  * @sk: the socket, whose network namespace is the one that counts
  * @optname: the option
  * @optval: the caller's data
@@ -240,8 +239,8 @@ static bool permitted(const struct sock *sk)
  * Context: process context, no locks held, sleeps.
  * Return: 0, a negative errno, or -ENOPROTOOPT where ip_tables is to answer.
  */
-int bpfilter_ip_setsockopt(struct sock *sk, int optname, sockptr_t optval,
-			   unsigned int optlen)
+int bpfilter_setsockopt(struct sock *sk, int optname, sockptr_t optval,
+			unsigned int optlen)
 {
 	const struct bpfilter_ops *ops;
 	int err = -ENOPROTOOPT;
@@ -257,63 +256,100 @@ int bpfilter_ip_setsockopt(struct sock *sk, int optname, sockptr_t optval,
 		return err;
 	}
 
-	if (optname < BPFILTER_IPT_SO_SET_REPLACE ||
-	    optname >= BPFILTER_IPT_SET_MAX)
-		return -ENOPROTOOPT;
 	if (!permitted(sk))
 		return -EPERM;
 	err = client_call(sk, optname, true, optval, optlen, &served);
 	if (err == -ENOPROTOOPT && served)
 		err = unknown_table(optname, true,
-				    nf_setsockopt(sk, PF_INET, optname, optval,
-						  optlen));
+				    bpfilter_others_set(sk, optname, optval,
+							optlen));
 	return err;
 }
 
 /**
- * bpfilter_ip_getsockopt() - offer a getsockopt of level SOL_IP to bpfilter
+ * bpfilter_getsockopt() - a getsockopt of level SOL_IP
  * @sk: the socket, whose network namespace is the one that counts
  * @optname: the option
  * @optval: where the caller wants the answer
- * @optlen: the length of it; written back as it is on success
+ * @len: the length of it
  *
  * Context: process context, no locks held, sleeps.
  * Return: 0, a negative errno, or -ENOPROTOOPT where ip_tables is to answer.
  */
-int bpfilter_ip_getsockopt(struct sock *sk, int optname, char __user *optval,
-			   int __user *optlen)
+int bpfilter_getsockopt(struct sock *sk, int optname, char __user *optval,
+			int *len)
 {
 	const struct bpfilter_ops *ops;
 	int err = -ENOPROTOOPT;
 	bool served;
-	int idx, len;
+	int idx;
 
 	if (is_private(optname)) {
 		idx = srcu_read_lock(&bpfilter_srcu);
 		ops = srcu_dereference(bpfilter_ops, &bpfilter_srcu);
 		if (ops)
-			err = ops->private_get(optname, optval, optlen);
+			err = ops->private_get(optname, optval, *len);
 		srcu_read_unlock(&bpfilter_srcu, idx);
 		return err;
 	}
 
-	if (optname < BPFILTER_IPT_SO_GET_INFO ||
-	    optname >= BPFILTER_IPT_GET_MAX)
-		return -ENOPROTOOPT;
-	if (get_user(len, optlen))
-		return -EFAULT;
 	if (!permitted(sk))
 		return -EPERM;
-	err = client_call(sk, optname, false, USER_SOCKPTR(optval), len,
+	err = client_call(sk, optname, false, USER_SOCKPTR(optval), *len,
 			  &served);
 	if (err == -ENOPROTOOPT && served)
 		err = unknown_table(optname, false,
-				    nf_getsockopt(sk, PF_INET, optname, optval,
-						  &len));
+				    bpfilter_others_get(sk, optname, optval,
+							len));
+	return err;
+}
+
+#ifndef BPFILTER_STOCK
+/**
+ * bpfilter_ip_setsockopt() - offer a setsockopt of level SOL_IP to bpfilter
+ * @sk: the socket
+ * @optname: the option
+ * @optval: the caller's data
+ * @optlen: the length of it
+ *
+ * Return: as bpfilter_setsockopt().
+ */
+int bpfilter_ip_setsockopt(struct sock *sk, int optname, sockptr_t optval,
+			   unsigned int optlen)
+{
+	if (!is_private(optname) &&
+	    (optname < BPFILTER_IPT_SO_SET_REPLACE ||
+	     optname >= BPFILTER_IPT_SET_MAX))
+		return -ENOPROTOOPT;
+	return bpfilter_setsockopt(sk, optname, optval, optlen);
+}
+
+/**
+ * bpfilter_ip_getsockopt() - offer a getsockopt of level SOL_IP to bpfilter
+ * @sk: the socket
+ * @optname: the option
+ * @optval: where the caller wants the answer
+ * @optlen: the length of it; written back as it is on success
+ *
+ * Return: as bpfilter_getsockopt().
+ */
+int bpfilter_ip_getsockopt(struct sock *sk, int optname, char __user *optval,
+			   int __user *optlen)
+{
+	int err, len;
+
+	if (!is_private(optname) &&
+	    (optname < BPFILTER_IPT_SO_GET_INFO ||
+	     optname >= BPFILTER_IPT_GET_MAX))
+		return -ENOPROTOOPT;
+	if (get_user(len, optlen))
+		return -EFAULT;
+	err = bpfilter_getsockopt(sk, optname, optval, &len);
 	if (!err && put_user(len, optlen))
 		return -EFAULT;
 	return err;
 }
+#endif
 
 /**
  * bpfilter_register_ops() - the module is ready for what @ops says

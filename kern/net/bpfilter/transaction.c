@@ -221,26 +221,19 @@ static int commit(sockptr_t optval, unsigned int optlen)
 	return 0;
 }
 
-static int recover(char __user *optval, int __user *optlen)
+static int recover(char __user *optval, int len)
 {
-	int len;
-
-	if (get_user(len, optlen))
-		return -EFAULT;
 	if (len != sizeof(struct bpfilter_generation))
 		return -EINVAL;
 	return bpfilter_generation_recover(transaction.call->net, optval);
 }
 
 /* The helper gets a descriptor of its own each time, if there is a file. */
-static int give_optval(char __user *optval, int __user *optlen)
+static int give_optval(char __user *optval, int len)
 {
 	struct bpfilter_call *call = transaction.call;
 	struct bpfilter_optval out = call->optval;
-	int len;
 
-	if (get_user(len, optlen))
-		return -EFAULT;
 	if (len != sizeof(out))
 		return -EINVAL;
 	if (call->file) {
@@ -269,16 +262,13 @@ static int add_answer(sockptr_t optval, unsigned int optlen)
 	return bpfilter_call_answer(transaction.call, &answer);
 }
 
-static int give_machine(char __user *optval, int __user *optlen)
+static int give_machine(char __user *optval, int len)
 {
 	const struct bpfilter_machine machine = {
 		.reads = bpfilter_packet_reads(),
 		.cpus = nr_cpu_ids,
 	};
-	int len;
 
-	if (get_user(len, optlen))
-		return -EFAULT;
 	if (len != sizeof(machine))
 		return -EINVAL;
 	return copy_to_user(optval, &machine, sizeof(machine)) ? -EFAULT : 0;
@@ -360,12 +350,12 @@ int bpfilter_private_set(int optname, sockptr_t optval, unsigned int optlen)
  * bpfilter_private_get() - a getsockopt of the private range
  * @optname: the option
  * @optval: where the caller wants the answer
- * @optlen: the length of it
+ * @len: the length of it
  *
  * Return: 0 or a negative errno; -ENOPROTOOPT where the option does not exist
  * for this caller.
  */
-int bpfilter_private_get(int optname, char __user *optval, int __user *optlen)
+int bpfilter_private_get(int optname, char __user *optval, int len)
 {
 	int err = -ENOPROTOOPT;
 
@@ -376,14 +366,14 @@ int bpfilter_private_get(int optname, char __user *optval, int __user *optlen)
 		switch (optname) {
 		case BPFILTER_SO_RECOVER:
 			if (transaction.call->net)
-				err = recover(optval, optlen);
+				err = recover(optval, len);
 			break;
 		case BPFILTER_SO_OPTVAL:
 			if (transaction.call->net)
-				err = give_optval(optval, optlen);
+				err = give_optval(optval, len);
 			break;
 		case BPFILTER_SO_MACHINE:
-			err = give_machine(optval, optlen);
+			err = give_machine(optval, len);
 			break;
 		}
 	}

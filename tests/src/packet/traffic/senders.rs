@@ -7,8 +7,22 @@ use super::{Mirror, ON_THE_WAY, Sums, same, same_counters};
 use crate::oracle::case::Live;
 use crate::world::namespace::{Namespace, run};
 
-/// So many threads send so many packets each through OUTPUT and INPUT, at
-/// once. Every counter is exact.
+/// Gives this thread a real-time priority: whoever has a higher one takes the CPU from
+/// who has a lower one, wherever in the kernel that is, if the kernel is preemptible.
+fn set_priority(priority: u16) -> io::Result<()> {
+    let param = libc::sched_param {
+        sched_priority: priority.into(),
+    };
+    // SAFETY: the call reads `param`, which lives longer, and nothing else; 0 is this
+    // thread.
+    match unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &param) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// So many threads, each of another priority, send so many packets each through
+/// OUTPUT and INPUT, at once. Every counter is exact.
 pub fn senders(threads: u16, packets: u64) -> io::Result<String> {
     let _namespace = Namespace::enter()?;
     let mut rules = String::from(
@@ -29,6 +43,7 @@ pub fn senders(threads: u16, packets: u64) -> io::Result<String> {
         let mut running = Vec::new();
         for (sums, port) in sums.iter().zip(2000..) {
             running.push(scope.spawn(move || -> io::Result<()> {
+                set_priority(port - 1999)?;
                 let mirror = Mirror::new(port)?;
                 for packet in 1..=packets {
                     mirror.send(sums)?;
