@@ -5,6 +5,7 @@
 #
 # kernel: debian-6.12 debian-7.3
 # boot: own
+# log: may warn
 
 # Loaded before the script, as this machine's /etc/modules says.
 grep -q '^bpfilter ' /proc/modules
@@ -18,6 +19,7 @@ grep -q '^bpfilter ' /proc/modules
 
 # 7.3 has no ip_tables.
 [ -f /lib/modules/beside/ip_tables.ko ] || exit 0
+# The kernel warns that it finds bpfilter's files in /proc/net.
 if insmod /lib/modules/beside/ip_tables.ko; then exit 1; fi
 rmmod bpfilter
 insmod /lib/modules/beside/ip_tables.ko

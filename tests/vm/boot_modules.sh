@@ -6,6 +6,7 @@
 # drop nothing passes, whatever fails.
 #
 # kernel: m
+# stock: no, the boot rules of its modules are made for the kernel in the tree
 # boot: own
 # timeout: 120
 

@@ -49,7 +49,13 @@ took=$(($(date +%s) - start))
 [ $took -ge 4 ] && [ $took -le 9 ] || { echo "$took s for a timeout of 5"; exit 1; }
 sockopt expect 0 get 64 84
 
-if grep -q '^bpfilter ' /proc/modules; then
+if [ -f /etc/modules ]; then
+	# A stock kernel: netfilter holds the module for who is inside.
+	waiting 32 get 64 84
+	if rmmod bpfilter; then exit 1; fi
+	gone
+	in_time "killed, with rmmod refused"
+elif grep -q '^bpfilter ' /proc/modules; then
 	waiting 32 get 64 84
 	rmmod bpfilter
 	[ -z "$(pidof bpfilter_umh)" ]

@@ -16,8 +16,13 @@
 #include <net/net_namespace.h>
 #include "internal.h"
 
+/* Where ip_tables may be there beside bpfilter they are its own. */
+#ifdef BPFILTER_STOCK
+#define PROC_FILES_OURS	IS_ENABLED(CONFIG_PROC_FS)
+#else
 #define PROC_FILES_OURS	(IS_ENABLED(CONFIG_PROC_FS) && \
 			 !IS_ENABLED(CONFIG_IP_NF_IPTABLES_LEGACY))
+#endif
 
 /* The text of the last two files, as the helper gave it; under @names_lock. */
 static char *matches;
