@@ -34,4 +34,4 @@ done
 wait $rule
 ip netns exec $net iptables -S INPUT | grep string
 ip netns exec $net iptables -F
-modprobe -r xt_string ts_bm
+rmmod xt_string ts_bm

@@ -43,8 +43,7 @@ static int __init start_helper(void)
 		return err;
 	has_mailbox = true;
 	bpfilter_register_ops(&starting_ops);
-	err = bpfilter_stock_init();
-	return err ? err : bpfilter_mailbox_start();
+	return bpfilter_mailbox_start();
 }
 
 static void stop(void)
@@ -66,14 +65,15 @@ static int __init bpfilter_init(void)
 	err = bpfilter_boot_init();
 	if (err)
 		return err;
-	err = bpfilter_builtin_nat_init();
+	err = bpfilter_stock_init();
 	if (err)
 		return err;
+	err = bpfilter_builtin_nat_init();
+	if (err)
+		goto stock;
 	err = bpfilter_tables_init();
-	if (err) {
-		bpfilter_builtin_nat_exit();
-		return err;
-	}
+	if (err)
+		goto builtin;
 	err = start_helper();
 	if (!bpfilter_boot_commit(err) && err)
 		goto stop;
@@ -87,6 +87,11 @@ static int __init bpfilter_init(void)
 
 stop:
 	stop();
+	return err;
+builtin:
+	bpfilter_builtin_nat_exit();
+stock:
+	bpfilter_stock_exit();
 	return err;
 }
 

@@ -52,25 +52,7 @@ static struct nf_sockopt_ops iptables_options = {
 /* Which of them are registered; init's and exit's. */
 static bool has_private, has_iptables;
 
-/**
- * bpfilter_stock_init() - let the helper use its private options
- *
- * Return: 0 or a negative errno.
- */
-int bpfilter_stock_init(void)
-{
-	int err = nf_register_sockopt(&private_options);
-
-	has_private = !err;
-	return err;
-}
-
-/**
- * bpfilter_stock_serve() - answer iptables
- *
- * Return: 0, or -EBUSY where ip_tables does.
- */
-int bpfilter_stock_serve(void)
+static int serve(void)
 {
 	int err = nf_register_sockopt(&iptables_options);
 
@@ -78,6 +60,38 @@ int bpfilter_stock_serve(void)
 		pr_err("ip_tables is loaded, and only one can answer iptables: remove it with its tables (rmmod iptable_nat iptable_mangle iptable_raw iptable_security iptable_filter ip_tables), then load bpfilter again\n");
 	has_iptables = !err;
 	return err;
+}
+
+/**
+ * bpfilter_stock_init() - let the helper use its private options
+ *
+ * Also sees whether bpfilter_stock_serve() can succeed, before anything else is done.
+ *
+ * Return: 0 or a negative errno; -EBUSY where ip_tables is loaded.
+ */
+int bpfilter_stock_init(void)
+{
+	int err;
+
+	err = serve();
+	if (err)
+		return err;
+	nf_unregister_sockopt(&iptables_options);
+	has_iptables = false;
+
+	err = nf_register_sockopt(&private_options);
+	has_private = !err;
+	return err;
+}
+
+/**
+ * bpfilter_stock_serve() - answer iptables
+ *
+ * Return: 0, or -EBUSY where ip_tables has been loaded meanwhile.
+ */
+int bpfilter_stock_serve(void)
+{
+	return serve();
 }
 
 /**
