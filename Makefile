@@ -39,7 +39,7 @@ FUZZ_SECONDS ?= 600
 # `make bench`: three minutes, or all rounds and a new docs/bench.
 LONG ?=
 
-.PHONY: help setup run test test-all soak vm umh tools module boot-rules bench fuzz
+.PHONY: help setup run test test-all soak vm umh tools module deb boot-rules bench fuzz
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1#\2/p' $(MAKEFILE_LIST) | column -t -s '#'
@@ -66,6 +66,9 @@ module: umh ## builds bpfilter.ko for a kernel as it is: KDIR=/lib/modules/.../b
 boot-rules: setup ## builds target/boot-rules, which makes rules for a kernel image of iptables-save's
 	@$(CARGO) build --quiet --release -p boot-rules
 	@$(call install,release/boot-rules,boot-rules)
+
+deb: umh tools ## makes Debian's packages of it, target/deb: bpfilter-dkms and bpfilter-run
+	@packaging/deb/build
 
 run: umh boot-rules ## a shell in a fresh kernel with bpfilter; MODE=m: as a module
 	@vm/boot --kernel $(MODE) --shell

@@ -1,0 +1,55 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Debian's packages: on a Debian 13 that has nothing of ours bpfilter-dkms is installed,
+# builds its module by DKMS, loads, takes Docker's rules, and is removed without a
+# trace; bpfilter-run is there and says what it is.
+#
+# kernel: debian-6.12
+# where: host
+# set: all
+# timeout: 300
+
+cd "$(dirname "$0")/../.."
+root=$(mktemp -d)
+work=$(mktemp -d)
+cleanup() {
+	umount "$root/proc" 2>/dev/null || true
+	rm -rf "$root" "$work"
+}
+trap cleanup EXIT
+release=$(cat "$KERNEL/release")
+
+# As installed there, with headers for the guest's kernel.
+mmdebstrap --mode=root --variant=apt --dpkgopt=force-confold --aptopt='Apt::Install-Recommends "false"' \
+	--essential-hook='mkdir -p "$1/etc/initramfs-tools"; echo update_initramfs=no >"$1/etc/initramfs-tools/update-initramfs.conf"' \
+	--include="dkms,gcc-14,make,iptables,linux-headers-$release" trixie "$root" >"$work/log" 2>&1 ||
+	{ tail -n 20 "$work/log"; exit 1; }
+mapfile -t packages < <(packaging/deb/build "$work")
+cp "${packages[@]}" "$root/tmp/"
+mount -t proc proc "$root/proc"
+chroot "$root" sh -c 'dpkg -i /tmp/*.deb' || { cat "$root"/var/lib/dkms/bpfilter/*/build/make.log; exit 1; }
+chroot "$root" dkms status | tee "$work/status"
+grep -q "^bpfilter/.*$release.*installed" "$work/status"
+chroot "$root" bpfilter-run --help | grep -q -- --umh
+module=$(find "$root/lib/modules/$release" -name 'bpfilter.ko*')
+case $module in
+*.xz) xz -dc "$module" >"$work/bpfilter.ko" ;;
+*) cp "$module" "$work/bpfilter.ko" ;;
+esac
+# What iptables asks modprobe for is bpfilter.
+grep -q '^install ip_tables .*modprobe bpfilter$' "$root/etc/modprobe.d/bpfilter.conf"
+
+cat >"$work/script" <<'END'
+set -eu
+rmmod bpfilter
+insmod /root/bpfilter.ko
+iptables-restore </root/docker.rules
+iptables-save -t nat | grep -q DOCKER
+iptables-save -t filter | grep -q DOCKER
+for table in raw nat filter mangle; do iptables -t $table -F; iptables -t $table -X; done
+rmmod bpfilter
+END
+$BOOT --add "$work/bpfilter.ko=root/bpfilter.ko" --add tests/vm/rulesets/docker.rules=root/docker.rules "$work/script"
+
+chroot "$root" dpkg --purge bpfilter-dkms bpfilter-run
+[ -z "$(find "$root/lib/modules/$release" "$root/usr/src" "$root/var/lib/dkms" "$root/etc/modprobe.d" -name 'bpfilter*')" ]
