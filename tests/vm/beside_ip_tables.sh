@@ -26,7 +26,7 @@ insmod /lib/modules/beside/ip_tables.ko
 insmod /lib/modules/beside/iptable_filter.ko
 iptables -A INPUT -s 192.0.2.1 -j DROP
 if modprobe bpfilter; then exit 1; fi
-dmesg | grep -q 'bpfilter: ip_tables is loaded, and only one can answer iptables: remove it'
+dmesg | grep -q 'bpfilter: ip_tables is loaded, or what answers in its place, and only one can answer iptables: remove it'
 iptables -S INPUT | grep -q 192.0.2.1
 
 # What it says helps.

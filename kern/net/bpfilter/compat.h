@@ -22,7 +22,7 @@
 #define kthread_run_worker kthread_create_worker
 #endif
 
-/* Since 7.1 or so the flags of a mapping are a type of their own. */
+/* The flags of a mapping are a type of their own: not in 6.12, but in 7.2. */
 #ifdef BPFILTER_HAS_VMA_FLAGS
 #define BPFILTER_NORESERVE mk_vma_flags(VMA_NORESERVE_BIT)
 #else
@@ -30,7 +30,8 @@
 #endif
 
 /**
- * bpfilter_chdir() - set_fs_pwd(), which is not exported
+ * bpfilter_chdir() - set_fs_pwd(), which is not exported. A spinlock and a sequence
+ *	in 6.12 are one seqlock in 7.2
  * @fs: whose working directory
  * @path: the new one
  */

@@ -57,7 +57,7 @@ static int serve(void)
 	int err = nf_register_sockopt(&iptables_options);
 
 	if (err == -EBUSY)
-		pr_err("ip_tables is loaded, and only one can answer iptables: remove it with its tables (rmmod iptable_nat iptable_mangle iptable_raw iptable_security iptable_filter ip_tables), then load bpfilter again\n");
+		pr_err("ip_tables is loaded, or what answers in its place, and only one can answer iptables: remove it with its tables (rmmod iptable_nat iptable_mangle iptable_raw iptable_security iptable_filter ip_tables), then load bpfilter again\n");
 	has_iptables = !err;
 	return err;
 }
@@ -80,6 +80,9 @@ int bpfilter_stock_init(void)
 	has_iptables = false;
 
 	err = nf_register_sockopt(&private_options);
+	if (err)
+		pr_err("socket options %d to %d of SOL_IP are not to be had: %d\n",
+		       BPFILTER_SO_BASE, BPFILTER_SO_MAX - 1, err);
 	has_private = !err;
 	return err;
 }
