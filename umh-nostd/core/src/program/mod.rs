@@ -293,7 +293,7 @@ pub fn is_shared(ruleset: &Ruleset<'_>) -> bool {
     matches!(ruleset.machine().packets, Packets::KernelHalf)
 }
 
-/// What the program of a hook reads of a packet: bits of [`reads`].
+/// What the program of a hook reads of a packet: bits of [`mod@reads`].
 pub fn reads(ruleset: &Ruleset<'_>, hook: Hook) -> u64 {
     if is_policy(ruleset, hook) {
         return 0;
