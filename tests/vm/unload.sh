@@ -4,6 +4,7 @@
 # back with the first use.
 #
 # kernel: m debug
+# stock: no, nobody but modprobe loads it there, and it is not removed under a caller
 # cpus: 2
 # boot: own
 # timeout: 180
