@@ -19,10 +19,11 @@ cleanup() {
 trap cleanup EXIT
 release=$(cat "$KERNEL/release")
 
-# As installed there, with headers for the guest's kernel.
+# As installed there, with headers for the guest's kernel. mmdebstrap has sh write to the
+# next free descriptor, and sh knows one digit.
 mmdebstrap --mode=root --variant=apt --dpkgopt=force-confold --aptopt='Apt::Install-Recommends "false"' \
 	--essential-hook='mkdir -p "$1/etc/initramfs-tools"; echo update_initramfs=no >"$1/etc/initramfs-tools/update-initramfs.conf"' \
-	--include="dkms,gcc-14,make,iptables,linux-headers-$release" trixie "$root" >"$work/log" 2>&1 ||
+	--include="dkms,gcc-14,make,iptables,linux-headers-$release" trixie "$root" >"$work/log" 2>&1 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- ||
 	{ tail -n 20 "$work/log"; exit 1; }
 mapfile -t packages < <(packaging/deb/build "$work")
 cp "${packages[@]}" "$root/tmp/"
