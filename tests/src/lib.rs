@@ -10,6 +10,7 @@
 //! packet          packets for it
 //! oracle          what must become of them
 //! records         what two kernels must both write
+//! ip6             IPv6: tables, rules, packets, and what must become of them
 //! programs        programs of a table, loaded into this machine's kernel
 //! cases           how many cases a property is tried on
 //! ```
@@ -24,6 +25,7 @@
 pub mod blob;
 pub mod cases;
 pub mod client;
+pub mod ip6;
 pub mod oracle;
 pub mod packet;
 pub mod programs;

@@ -14,12 +14,12 @@ use bpfilter_tests::blob::{self, Extension, Rule, Target};
 use bpfilter_tests::client::side::Side;
 use bpfilter_tests::client::sockopt::{GET_REVISION_MATCH, GET_REVISION_TARGET, errno_name};
 use bpfilter_tests::replace_checks;
-use umh_core::abi::ExtensionKind;
+use umh_core::abi::{ExtensionKind, Family};
 use umh_core::arena::Arena;
 use umh_core::errno::Errno;
 use umh_core::extension::registry;
 use umh_core::ir::named::NamedTables;
-use umh_core::table::Table;
+use umh_core::table::{Asked, Table};
 use umh_core::target::{Features, Host};
 
 const RAWCLIENT: &str = env!("CARGO_BIN_EXE_rawclient");
@@ -95,7 +95,8 @@ fn revisions_are_those_of_the_kernel() {
             let says = kernel
                 .call(&blob::get_revision(option, name, revision))
                 .errno;
-            let core = registry::check_revision(&HOST, kind, &blob::padded(name), revision);
+            let core =
+                registry::check_revision(&HOST, Family::Ipv4, kind, &blob::padded(name), revision);
             let core = core.map_or_else(Errno::number, |()| 0);
             assert_eq!(
                 errno_name(core),
@@ -115,12 +116,12 @@ fn a_full_name_field_ends_where_the_kernel_ends_it() {
     assert_eq!(kernel.call(&call).errno, 0, "garbage after the NUL");
     let name: [u8; 29] = call.bytes[..29].try_into().expect("29 bytes");
     assert_eq!(
-        registry::check_revision(&HOST, ExtensionKind::Match, &name, 0),
+        registry::check_revision(&HOST, Family::Ipv4, ExtensionKind::Match, &name, 0),
         Ok(())
     );
     call.bytes[..29].fill(b'x');
     assert_eq!(kernel.call(&call).errno, Errno::ENOENT.number());
-    let none = registry::check_revision(&HOST, ExtensionKind::Match, &[b'x'; 29], 0);
+    let none = registry::check_revision(&HOST, Family::Ipv4, ExtensionKind::Match, &[b'x'; 29], 0);
     assert_eq!(none, Err(Errno::ENOENT));
 }
 
@@ -142,8 +143,11 @@ fn ask(
     let mut work = vec![0; 4096];
     let mut asked = 0;
     let checked = Table::check(
-        &blob.header,
-        blob.header.num_counters,
+        &Asked {
+            family: Family::Ipv4,
+            header: &blob.header,
+            current_entries: blob.header.num_counters,
+        },
         &Host { features, hz: 250 },
         &mut entries,
         &mut Arena::new(&mut work),

@@ -227,6 +227,10 @@ impl System for Fake {
         })
     }
 
+    fn family(&self) -> Result<Family> {
+        Ok(Family::Ipv4)
+    }
+
     fn optval(&self, offset: usize, into: &mut [u8]) -> Result<()> {
         let range = self.range(UserAddr(BASE).at(offset)?, into.len())?;
         into.copy_from_slice(self.memory.borrow().get(range).ok_or(Errno::EFAULT)?);
@@ -323,7 +327,7 @@ impl System for Fake {
         }
     }
 
-    fn publish(&self, _: ExtensionKind, names: &[u8]) -> Result<()> {
+    fn publish(&self, _: Family, _: ExtensionKind, names: &[u8]) -> Result<()> {
         self.may_fail(Errno::ENOPROTOOPT)?;
         self.names.borrow_mut().extend(names);
         Ok(())

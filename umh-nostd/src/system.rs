@@ -11,7 +11,7 @@ use core::sync::atomic::AtomicU64;
 use bpf_abi::attr::FuncInfo;
 use bpfilter_msgfmt::HOOKS;
 use heapless::Vec;
-use umh_core::abi::{ExtensionKind, TableSpec};
+use umh_core::abi::{ExtensionKind, Family, TableSpec};
 use umh_core::errno::{Errno, Result};
 use umh_core::ir::named::ARRAYS;
 #[cfg(feature = "links")]
@@ -135,6 +135,9 @@ pub trait System {
     /// ip_tables, if there is one, stays in charge of all tables.
     fn machine(&self) -> Result<Machine>;
 
+    /// Whose option the request is about: that of level SOL_IP or of SOL_IPV6.
+    fn family(&self) -> Result<Family>;
+
     /// Fills `into` from `offset` bytes after the start of the caller's optval, as
     /// that was when the call came: whole, or EFAULT, or ENOMEM where the kernel
     /// half had no memory for a copy.
@@ -162,8 +165,8 @@ pub trait System {
     /// can.
     fn extension(&self, table: &TableSpec, entry: &mut [u8], at: usize) -> Result<u32>;
 
-    /// Publishes the names of all matches or targets, each in a line.
-    fn publish(&self, kind: ExtensionKind, names: &[u8]) -> Result<()>;
+    /// Publishes the names of all matches or targets of a family, each in a line.
+    fn publish(&self, family: Family, kind: ExtensionKind, names: &[u8]) -> Result<()>;
 
     /// `len` bytes of zeros that shall become a table image.
     fn draft(&self, len: usize) -> Result<Self::Draft>;

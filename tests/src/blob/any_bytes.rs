@@ -8,7 +8,7 @@
 use umh_core::abi::{FILTER, Replace};
 use umh_core::arena::Arena;
 use umh_core::ir::named::{NAMED_MAX, Named, NamedTables};
-use umh_core::table::{self, Table, Target, Verdict};
+use umh_core::table::{self, Asked, Table, Target, Verdict};
 use umh_core::target::{Features, Host};
 use zerocopy::{FromBytes, FromZeros, IntoBytes};
 
@@ -57,8 +57,11 @@ pub fn replace(data: &[u8]) {
     let mut arena = Arena::new(&mut work);
     let mut named = [Named::default(); NAMED_MAX];
     let checked = Table::check(
-        &header,
-        4,
+        &Asked {
+            family: FILTER.family,
+            header: &header,
+            current_entries: 4,
+        },
         &host,
         &mut memory[skip..],
         &mut arena,
@@ -111,8 +114,11 @@ fn stable(header: &Replace, host: &Host, once: &[u8], info: &[u8]) {
     let mut arena = Arena::new(&mut work);
     let mut named = [Named::default(); NAMED_MAX];
     let table = Table::check(
-        header,
-        4,
+        &Asked {
+            family: FILTER.family,
+            header,
+            current_entries: 4,
+        },
         host,
         &mut twice,
         &mut arena,

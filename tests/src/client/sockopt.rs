@@ -14,6 +14,8 @@ use serde::{Deserialize, Serialize};
 
 /// `SOL_IP`.
 pub const SOL_IP: i32 = libc::SOL_IP;
+/// `SOL_IPV6`, on sockets of IPv6.
+pub const SOL_IPV6: i32 = libc::SOL_IPV6;
 /// `IPT_SO_SET_REPLACE` and `IPT_SO_GET_INFO`.
 pub const REPLACE: i32 = 64;
 /// `IPT_SO_SET_ADD_COUNTERS`.
@@ -331,15 +333,20 @@ impl Drop for Area {
     }
 }
 
-/// Opens a socket in the namespace of the caller.
+/// Opens a socket of IPv4 in the namespace of the caller.
 pub fn socket(kind: Kind) -> io::Result<OwnedFd> {
+    socket_of(libc::AF_INET, kind)
+}
+
+/// Opens a socket of a family.
+pub fn socket_of(family: i32, kind: Kind) -> io::Result<OwnedFd> {
     let (kind, protocol) = match kind {
         Kind::Raw => (libc::SOCK_RAW, libc::IPPROTO_RAW),
         Kind::Udp => (libc::SOCK_DGRAM, 0),
         Kind::Tcp => (libc::SOCK_STREAM, 0),
     };
     // SAFETY: no pointers are passed.
-    let fd = unsafe { libc::socket(libc::AF_INET, kind | libc::SOCK_CLOEXEC, protocol) };
+    let fd = unsafe { libc::socket(family, kind | libc::SOCK_CLOEXEC, protocol) };
     if fd < 0 {
         return Err(io::Error::last_os_error());
     }
@@ -376,7 +383,10 @@ impl Prepared {
         Ok(Self {
             optval: Area::new(&bytes, call.place)?,
             counters,
-            fd: socket(call.socket)?,
+            fd: match call.level {
+                SOL_IPV6 => socket_of(libc::AF_INET6, call.socket)?,
+                _ => socket(call.socket)?,
+            },
             set: call.set,
             level: call.level,
             option: call.option,

@@ -12,7 +12,7 @@ use umh_core::arena::Arena;
 use umh_core::errno::Errno;
 use umh_core::extension::registry;
 use umh_core::ir::named::{NAMED_MAX, Named, NamedTables};
-use umh_core::table::{self, Table};
+use umh_core::table::{self, Asked, Table};
 use umh_core::target::{Features, Host};
 use zerocopy::FromBytes;
 
@@ -199,8 +199,11 @@ fn try_judge(host: &Host, mutant: &Mutant, current: u32) -> Result<Verdict, Errn
     let mut arena = Arena::new(&mut memory);
     let mut named = [Named::default(); NAMED_MAX];
     let table = Table::check(
-        &header,
-        current,
+        &Asked {
+            family: FILTER.family,
+            header: &header,
+            current_entries: current,
+        },
         host,
         &mut blob,
         &mut arena,
@@ -259,7 +262,8 @@ pub fn revision(
     name: &[u8; EXTENSION_NAME_LEN],
     revision: u8,
 ) -> i32 {
-    registry::check_revision(host, kind, name, revision).map_or_else(Errno::number, |()| 0)
+    registry::check_revision(host, FILTER.family, kind, name, revision)
+        .map_or_else(Errno::number, |()| 0)
 }
 
 impl Mutant {

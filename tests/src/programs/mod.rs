@@ -18,18 +18,18 @@ use std::sync::OnceLock;
 
 use bpf_abi::{Command, Insn};
 use bpfilter_msgfmt::{self as msg, Packet};
-use umh_core::abi::Hook;
-use umh_core::abi::{Counters, FILTER, Replace};
+use umh_core::abi::{Counters, FILTER, Family, Hook, Replace};
 use umh_core::arena::Arena;
 use umh_core::ir::LimitRates;
 use umh_core::ir::named::{ARRAYS, NAMED_MAX, Named, NamedTables};
 use umh_core::plan::{Plan, Room, Unplanned};
 use umh_core::program::{self, Map, PROGRAM_MAX, PacketMemory};
-use umh_core::table::Table;
+use umh_core::table::{Asked, Table};
 use umh_core::target::btf::Btf;
 use umh_core::target::{Features, Host, Kernel, Machine, Packets};
 use zerocopy::{FromBytes, IntoBytes};
 
+use crate::ip6;
 use maps::{ValueMap, array_of_maps, element, named_map};
 use packets::Called;
 use run::{behind_ethernet, load_program, run_with_record};
@@ -101,6 +101,7 @@ pub struct Programs {
     _maps: [ValueMap; 2],
     packets: ValueMap,
     way: Way,
+    family: Family,
     /// Where packets start at each hook, and their policy.
     positions: Vec<[u32; 2]>,
     /// What the rules call, by number.
@@ -127,11 +128,16 @@ impl Programs {
     /// The same, built for another kernel than this machine's.
     pub fn load_for(kernel: &Kernel, header: &Replace, entries: &[u8]) -> io::Result<Self> {
         let (_, host) = self::kernel();
-        Self::load_way(Packets::Btf(*kernel), *host, header, entries)
+        Self::load_way(Packets::Btf(*kernel), *host, Family::Ipv4, header, entries)
     }
 
     /// The same, to be run as the kernel half does.
     pub fn load_for_kernel_half(header: &Replace, entries: &[u8]) -> io::Result<Self> {
+        Self::load_family(Family::Ipv4, header, entries)
+    }
+
+    /// The same, of a family's table.
+    pub fn load_family(family: Family, header: &Replace, entries: &[u8]) -> io::Result<Self> {
         let known = msg::reads::FIELDS
             | msg::reads::IN
             | msg::reads::OUT
@@ -141,12 +147,13 @@ impl Programs {
             features: Features::of_reads(known).expect("everything"),
             hz: self::kernel().1.hz,
         };
-        Self::load_way(Packets::KernelHalf, host, header, entries)
+        Self::load_way(Packets::KernelHalf, host, family, header, entries)
     }
 
     fn load_way(
         packets: Packets,
         host: Host,
+        family: Family,
         header: &Replace,
         entries: &[u8],
     ) -> io::Result<Self> {
@@ -169,7 +176,16 @@ impl Programs {
             Ok(called.len() as u32 - 1)
         };
         let table = Table::check(
-            header, current, host, &mut blob, &mut arena, named, extensions,
+            &Asked {
+                family,
+                header,
+                current_entries: current,
+            },
+            host,
+            &mut blob,
+            &mut arena,
+            named,
+            extensions,
         )
         .map_err(error)?;
         let started = std::time::Instant::now();
@@ -263,6 +279,7 @@ impl Programs {
             _maps: [data, state],
             packets,
             way,
+            family,
             positions,
             called,
             named,
@@ -292,7 +309,10 @@ impl Programs {
     /// What `kern/net/bpfilter/generation.c` does at a hook.
     fn run_as_kernel_half(&self, hook: Hook, bytes: &[u8]) -> io::Result<Run> {
         let [entry, underflow] = self.positions[place(hook)];
-        let mut packet = packets::record(bytes, entry, underflow);
+        let mut packet = match self.family {
+            Family::Ipv4 => packets::record(bytes, entry, underflow),
+            Family::Ipv6 => ip6::record::record(bytes, entry, underflow),
+        };
         loop {
             // SAFETY: mapped for more than that until drop, and no program runs.
             unsafe { self.packets.value.cast::<Packet>().write(packet) };

@@ -7,7 +7,7 @@
 
 use bpfilter_msgfmt as msg;
 
-use crate::abi::{self, ExtensionKind};
+use crate::abi::{self, ExtensionKind, Family};
 use crate::errno::{Errno, Result};
 
 /// Bytes that the caller says are at its address. Never more than `i32::MAX`,
@@ -42,8 +42,6 @@ impl OptLen {
 /// A request that is well formed as far as its numbers tell.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Command {
-    /// Is the helper there?
-    Ping,
     /// GET_INFO; the length is right.
     GetInfo,
     /// GET_ENTRIES; there is room for the header.
@@ -57,22 +55,30 @@ pub enum Command {
 }
 
 impl Command {
-    /// The command of `request`. ENOPROTOOPT for an option that is not there,
+    /// The command of `request`, at the level of a family. ENOPROTOOPT for an option that is not there,
     /// EINVAL for a length that no request of this kind can have.
-    pub fn parse(request: &msg::Request) -> Result<Self> {
+    pub fn parse(family: Family, request: &msg::Request) -> Result<Self> {
         let len = OptLen(request.len);
+        let (matches, targets) = match family {
+            Family::Ipv4 => (
+                msg::IPT_SO_GET_REVISION_MATCH,
+                msg::IPT_SO_GET_REVISION_TARGET,
+            ),
+            Family::Ipv6 => (
+                msg::IP6T_SO_GET_REVISION_MATCH,
+                msg::IP6T_SO_GET_REVISION_TARGET,
+            ),
+        };
         let command = match (request.is_set, request.cmd) {
-            (_, msg::CMD_PING) => return Ok(Self::Ping),
             (0, msg::IPT_SO_GET_INFO) => Self::GetInfo,
             (0, msg::IPT_SO_GET_ENTRIES) => Self::GetEntries(len),
-            (0, msg::IPT_SO_GET_REVISION_MATCH) => Self::GetRevision(ExtensionKind::Match),
-            (0, msg::IPT_SO_GET_REVISION_TARGET) => Self::GetRevision(ExtensionKind::Target),
+            (0, cmd) if cmd == matches => Self::GetRevision(ExtensionKind::Match),
+            (0, cmd) if cmd == targets => Self::GetRevision(ExtensionKind::Target),
             (1, msg::IPT_SO_SET_REPLACE) => Self::Replace(len),
             (1, msg::IPT_SO_SET_ADD_COUNTERS) => Self::AddCounters(len),
             _ => return Err(Errno::ENOPROTOOPT),
         };
         let fits = match command {
-            Self::Ping => true,
             Self::GetInfo => len.is::<abi::GetInfo>(),
             Self::GetEntries(len) => len.after::<abi::GetEntries>().is_ok(),
             Self::GetRevision(_) => len.is::<abi::GetRevision>(),
@@ -92,13 +98,18 @@ mod tests {
     use super::*;
 
     fn parse(is_set: u32, cmd: u32, len: u32) -> Result<Command> {
-        Command::parse(&msg::Request {
+        parse_of(Family::Ipv4, is_set, cmd, len)
+    }
+
+    fn parse_of(family: Family, is_set: u32, cmd: u32, len: u32) -> Result<Command> {
+        let request = msg::Request {
             addr: 0,
             len,
             is_set,
             cmd,
             pid: 1,
-        })
+        };
+        Command::parse(family, &request)
     }
 
     #[test]
@@ -121,8 +132,28 @@ mod tests {
     }
 
     #[test]
+    fn families_ask_for_revisions_by_other_numbers() {
+        let revision = |family, cmd| parse_of(family, 0, cmd, 30);
+        for (v4, v6, kind) in [
+            (66, 68, ExtensionKind::Match),
+            (67, 69, ExtensionKind::Target),
+        ] {
+            let asked = Ok(Command::GetRevision(kind));
+            assert_eq!(revision(Family::Ipv4, v4), asked);
+            assert_eq!(revision(Family::Ipv6, v6), asked);
+            assert_eq!(revision(Family::Ipv4, v6), Err(Errno::ENOPROTOOPT));
+            assert_eq!(revision(Family::Ipv6, v4), Err(Errno::ENOPROTOOPT));
+        }
+        for (is_set, cmd) in [(0, 63), (0, 70), (1, 66)] {
+            assert_eq!(
+                parse_of(Family::Ipv6, is_set, cmd, 84),
+                Err(Errno::ENOPROTOOPT)
+            );
+        }
+    }
+
+    #[test]
     fn lengths() {
-        assert_eq!(parse(0, 0, 0), Ok(Command::Ping));
         assert_eq!(parse(0, 64, 84), Ok(Command::GetInfo));
         assert_eq!(
             parse(0, 66, 30),

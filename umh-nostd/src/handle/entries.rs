@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! GET_ENTRIES: the table as it was loaded, with live counters.
 
-use core::mem::offset_of;
-
-use umh_core::abi::{Entry, GetEntries};
+use umh_core::abi::GetEntries;
 use umh_core::command::OptLen;
 use umh_core::errno::{Errno, Result};
 use umh_core::table::image::Image;
@@ -33,10 +31,11 @@ pub(super) fn get_entries<S: System>(
     }
     let tally = current.tally(caller.system)?;
     let mut stream = Stream::new(caller, caller.optval.at(size_of::<GetEntries>())?)?;
+    let counters_at = image.table().family.entry().counters;
     for (index, entry) in image.entries().enumerate() {
         let copy = stream.push(entry)?;
         if let Some(tally) = &tally {
-            let counters = copy.get_mut(offset_of!(Entry, counters)..);
+            let counters = copy.get_mut(counters_at..);
             let counters = counters.ok_or(Errno::EIO)?;
             let sum = tally.of(index);
             sum.write_to_prefix(counters).map_err(|_| Errno::EIO)?;

@@ -3,8 +3,7 @@
 //! /proc shows.
 
 use bpfilter_msgfmt::NAMES_MAX;
-use umh_core::abi::ExtensionKind;
-use umh_core::abi::GetRevision;
+use umh_core::abi::{ExtensionKind, Family, GetRevision};
 use umh_core::errno::{Errno, Result};
 use umh_core::extension::registry::{check_revision, write_names};
 
@@ -19,15 +18,24 @@ pub(super) fn get_revision<S: System>(
     header: &[u8],
 ) -> Result<()> {
     let asked = GetRevision::read_from_bytes(header).map_err(|_| Errno::EIO)?;
-    check_revision(&caller.machine.host, kind, &asked.name, asked.revision)
+    check_revision(
+        &caller.machine.host,
+        caller.family,
+        kind,
+        &asked.name,
+        asked.revision,
+    )
 }
 
-/// Hands the kernel half what /proc/net/ip_tables_matches and _targets print.
+/// Hands the kernel half what /proc/net/ip_tables_matches and _targets print, and
+/// those of ip6_tables.
 pub(super) fn publish<S: System>(system: &S) -> Result<()> {
     let host = system.machine()?.host;
     let mut text = system.memory(NAMES_MAX)?;
-    for kind in [ExtensionKind::Match, ExtensionKind::Target] {
-        system.publish(kind, write_names(&host, kind, &mut text))?;
+    for family in Family::ALL {
+        for kind in [ExtensionKind::Match, ExtensionKind::Target] {
+            system.publish(family, kind, write_names(&host, family, kind, &mut text))?;
+        }
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ mod named;
 mod replace;
 mod stream;
 
-use bpfilter_msgfmt::{Reply, Request};
+use bpfilter_msgfmt::{CMD_PING, Reply, Request};
 use umh_core::abi::{
     CountersInfo, Family, GetEntries, GetRevision, Replace, TABLE_NAME_LEN, TableSpec,
 };
@@ -28,13 +28,11 @@ use current::Current;
 
 use crate::system::{System, UserAddr};
 
-/// The kernel half passes on options of level SOL_IP alone.
-const FAMILY: Family = Family::Ipv4;
-
 /// Who is answered, and on what.
 struct Caller<'a, S> {
     system: &'a S,
     machine: Machine,
+    family: Family,
     optval: UserAddr,
 }
 
@@ -48,16 +46,19 @@ pub fn answer<S: System>(system: &S, request: &Request) -> Reply {
 }
 
 fn carry_out<S: System>(system: &S, request: &Request) -> Result<()> {
-    let command = Command::parse(request)?;
-    if command == Command::Ping {
+    if request.cmd == CMD_PING {
         // It is there, whatever else it can or cannot do. A kernel half that
         // shows no names is as good.
         let _ = extensions::publish(system);
         return Ok(());
     }
+    let machine = system.machine()?;
+    let family = system.family()?;
+    let command = Command::parse(family, request)?;
     let caller = Caller {
         system,
-        machine: system.machine()?,
+        machine,
+        family,
         optval: UserAddr(request.addr),
     };
     // The structure that the caller's `optval` points at, read once.
@@ -66,7 +67,7 @@ fn carry_out<S: System>(system: &S, request: &Request) -> Result<()> {
         Command::GetInfo => TABLE_NAME_LEN,
         Command::GetEntries(_) => size_of::<GetEntries>(),
         Command::AddCounters(_) => size_of::<CountersInfo>(),
-        Command::Ping | Command::GetRevision(_) => size_of::<GetRevision>(),
+        Command::GetRevision(_) => size_of::<GetRevision>(),
         Command::Replace(_) => size_of::<Replace>(),
     };
     let header = header.get_mut(..len).ok_or(Errno::EIO)?;
@@ -77,7 +78,7 @@ fn carry_out<S: System>(system: &S, request: &Request) -> Result<()> {
     }
     // What the numbers of the header tell is wrong whatever the table is.
     match command {
-        Command::Ping | Command::GetInfo | Command::GetRevision(_) => {}
+        Command::GetInfo | Command::GetRevision(_) => {}
         Command::GetEntries(len) => entries::check(&read(header)?, len)?,
         Command::Replace(len) => check_header(&read(header)?, len.number()).map(drop)?,
         Command::AddCounters(len) => add_counters::check(&read(header)?, len)?,
@@ -85,11 +86,11 @@ fn carry_out<S: System>(system: &S, request: &Request) -> Result<()> {
     // For every table that is not served the kernel's ip_tables, if there is
     // one, gets the call and has the last word on it.
     let name = header.first_chunk().ok_or(Errno::EIO)?;
-    let table = TableSpec::named(FAMILY, name).ok_or(Errno::ENOPROTOOPT)?;
+    let table = TableSpec::named(family, name).ok_or(Errno::ENOPROTOOPT)?;
     let current = Current::open(system, table)?;
     let image = current.image()?;
     match command {
-        Command::Ping | Command::GetRevision(_) => Ok(()),
+        Command::GetRevision(_) => Ok(()),
         Command::GetInfo => system.answer(caller.optval, image.info().as_bytes()),
         Command::GetEntries(_) => entries::get_entries(&caller, &read(header)?, &current, &image),
         Command::Replace(_) => replace::replace(&caller, &read(header)?, &current, &image),

@@ -13,8 +13,8 @@ use umh_core::abi::{Counters, Replace, TableSpec};
 use umh_core::arena::Arena;
 use umh_core::errno::{Errno, Result};
 use umh_core::ir::named::{Named, NamedTables};
-use umh_core::table::Table;
 use umh_core::table::image::{self, Image};
+use umh_core::table::{Asked, Table};
 use umh_core::target::{Features, Machine};
 use zerocopy::{FromBytes, IntoBytes};
 
@@ -80,8 +80,11 @@ fn build<S: System>(
     let num_counters = current.header().num_entries;
     let extensions = &mut |entry: &mut [u8], at| system.extension(spec, entry, at);
     let mut table = Table::check(
-        header,
-        num_counters,
+        &Asked {
+            family: spec.family,
+            header,
+            current_entries: num_counters,
+        },
         host,
         blob,
         &mut arena,

@@ -7,6 +7,7 @@
 
 use bpfilter_msgfmt::{Optval, SO_OPTVAL};
 use rustix::io::pread;
+use umh_core::abi::Family;
 use umh_core::errno::{Errno, Result};
 use zerocopy::{FromZeros, IntoBytes};
 
@@ -37,6 +38,11 @@ impl Copied {
         }
         Err(Errno::from_raw(self.raw.error as isize).unwrap_or(Errno::EFAULT))
     }
+}
+
+/// See [`crate::system::System::family`].
+pub(super) fn family(control: &Fd) -> Result<Family> {
+    Family::numbered(Copied::get(control)?.raw.family).ok_or(Errno::ENOPROTOOPT)
 }
 
 /// See [`crate::system::System::optval`].

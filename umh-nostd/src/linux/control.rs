@@ -5,7 +5,7 @@
 //! back, and the step between a generation and its descriptors.
 
 use bpfilter_msgfmt as msg;
-use umh_core::abi::{ExtensionKind, TableSpec};
+use umh_core::abi::{ExtensionKind, Family, TableSpec};
 use umh_core::errno::{Errno, Result};
 use zerocopy::IntoBytes;
 
@@ -93,6 +93,11 @@ impl Control {
         raw::extension(&self.0, table, entry, at)
     }
 
+    /// See [`crate::system::System::family`].
+    pub(super) fn family(&self) -> Result<Family> {
+        caller::family(&self.0)
+    }
+
     /// See [`crate::system::System::optval`].
     pub(super) fn optval(&self, offset: usize, into: &mut [u8]) -> Result<()> {
         caller::read(&self.0, offset, into)
@@ -109,10 +114,12 @@ impl Control {
     }
 
     /// See [`crate::system::System::publish`].
-    pub(super) fn publish(&self, kind: ExtensionKind, names: &[u8]) -> Result<()> {
-        let option = match kind {
-            ExtensionKind::Match => msg::SO_MATCHES,
-            ExtensionKind::Target => msg::SO_TARGETS,
+    pub(super) fn publish(&self, family: Family, kind: ExtensionKind, names: &[u8]) -> Result<()> {
+        let option = match (family, kind) {
+            (Family::Ipv4, ExtensionKind::Match) => msg::SO_MATCHES,
+            (Family::Ipv4, ExtensionKind::Target) => msg::SO_TARGETS,
+            (Family::Ipv6, ExtensionKind::Match) => msg::SO_MATCHES6,
+            (Family::Ipv6, ExtensionKind::Target) => msg::SO_TARGETS6,
         };
         raw::set_option(&self.0, option, names).map(drop)
     }

@@ -24,7 +24,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::BorrowedFd;
 use rustix::io;
 use rustix::time::{ClockId, Timespec, clock_getres};
-use umh_core::abi::{ExtensionKind, TableSpec};
+use umh_core::abi::{ExtensionKind, Family, TableSpec};
 use umh_core::errno::{Errno, Result};
 #[cfg(feature = "links")]
 use umh_core::extension::registry;
@@ -133,6 +133,10 @@ impl System for Linux {
         machine.ok_or(Errno::ENOPROTOOPT)
     }
 
+    fn family(&self) -> Result<Family> {
+        self.control.family()
+    }
+
     fn optval(&self, offset: usize, into: &mut [u8]) -> Result<()> {
         self.control.optval(offset, into)
     }
@@ -157,8 +161,8 @@ impl System for Linux {
         self.control.extension(table, entry, at)
     }
 
-    fn publish(&self, kind: ExtensionKind, names: &[u8]) -> Result<()> {
-        self.control.publish(kind, names)
+    fn publish(&self, family: Family, kind: ExtensionKind, names: &[u8]) -> Result<()> {
+        self.control.publish(family, kind, names)
     }
 
     fn draft(&self, len: usize) -> Result<Draft> {

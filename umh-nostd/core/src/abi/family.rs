@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The address families that have tables.
 //!
-//! Owns: in what the families' interfaces differ, as far as no rule is read:
-//! where the parts of an entry stand. They have all other structures in common.
+//! Owns: in what the families' interfaces differ: where the parts of an entry
+//! stand, and the first of them, which has the addresses. They have all other
+//! structures in common.
 
 use core::mem::offset_of;
 
-use super::{Counters, Entry};
+use zerocopy::FromBytes;
+
+use super::{Counters, Entry, IP6T_F_GOTO, IP6T_F_MASK, IPT_F_GOTO, IPT_F_MASK, Ip6tIp6, IptIp};
 
 /// An address family.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -28,10 +31,15 @@ pub struct EntryLayout {
     pub next_offset: usize,
     /// Offset of the mask of hooks that reach the entry.
     pub comefrom: usize,
+    /// Offset of the counters.
+    pub counters: usize,
+    /// Bytes of what is asked of the IP header and the interfaces, the first part.
+    pub ip: usize,
+    /// The flags that the first part may have.
+    pub flags: u8,
 }
 
-/// Bytes of a `struct ip6t_ip6`.
-const IP6T_IP6: usize = 136;
+const IP6T_IP6: usize = size_of::<Ip6tIp6>();
 
 impl Family {
     /// Both of them.
@@ -45,6 +53,13 @@ impl Family {
         }
     }
 
+    /// The family of that `NFPROTO_*`.
+    pub fn numbered(number: u32) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|family| family.number() == number)
+    }
+
     /// Where things stand in its entries.
     pub const fn entry(self) -> EntryLayout {
         match self {
@@ -53,6 +68,9 @@ impl Family {
                 target_offset: offset_of!(Entry, target_offset),
                 next_offset: offset_of!(Entry, next_offset),
                 comefrom: offset_of!(Entry, comefrom),
+                counters: offset_of!(Entry, counters),
+                ip: size_of::<IptIp>(),
+                flags: IPT_F_MASK,
             },
             // struct ip6t_entry: after `ipv6` and `nfcache` the same members,
             // and the counters at a multiple of 8.
@@ -61,7 +79,75 @@ impl Family {
                 target_offset: IP6T_IP6 + 4,
                 next_offset: IP6T_IP6 + 6,
                 comefrom: IP6T_IP6 + 8,
+                counters: (IP6T_IP6 + 12).next_multiple_of(8),
+                ip: IP6T_IP6,
+                flags: IP6T_F_MASK,
             },
         }
+    }
+}
+
+/// What a rule asks of the IP header and the interfaces.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum IpPart<'a> {
+    /// Of IPv4.
+    V4(&'a IptIp),
+    /// Of IPv6.
+    V6(&'a Ip6tIp6),
+}
+
+impl<'a> IpPart<'a> {
+    /// That of the entry at the start of `bytes`.
+    pub fn of(family: Family, bytes: &'a [u8]) -> Option<Self> {
+        match family {
+            Family::Ipv4 => IptIp::ref_from_prefix(bytes)
+                .ok()
+                .map(|(ip, _)| Self::V4(ip)),
+            Family::Ipv6 => Ip6tIp6::ref_from_prefix(bytes)
+                .ok()
+                .map(|(ip, _)| Self::V6(ip)),
+        }
+    }
+
+    /// Its family.
+    pub const fn family(self) -> Family {
+        match self {
+            Self::V4(_) => Family::Ipv4,
+            Self::V6(_) => Family::Ipv6,
+        }
+    }
+
+    /// The protocol, 0 for any.
+    pub const fn proto(self) -> u16 {
+        match self {
+            Self::V4(ip) => ip.proto,
+            Self::V6(ip) => ip.proto,
+        }
+    }
+
+    /// `IPT_F_*` or `IP6T_F_*`.
+    pub const fn flags(self) -> u8 {
+        match self {
+            Self::V4(ip) => ip.flags,
+            Self::V6(ip) => ip.flags,
+        }
+    }
+
+    /// `IPT_INV_*`.
+    pub const fn invflags(self) -> u8 {
+        match self {
+            Self::V4(ip) => ip.invflags,
+            Self::V6(ip) => ip.invflags,
+        }
+    }
+
+    /// Whether a jump pushes no return position.
+    pub const fn goes(self) -> bool {
+        self.flags()
+            & match self {
+                Self::V4(_) => IPT_F_GOTO,
+                Self::V6(_) => IP6T_F_GOTO,
+            }
+            != 0
     }
 }

@@ -10,7 +10,7 @@ mod hook;
 mod tables;
 pub mod xt;
 
-pub use family::{EntryLayout, Family};
+pub use family::{EntryLayout, Family, IpPart};
 pub use hook::Hook;
 pub use tables::{FILTER, TABLES, TableKind, TableSpec};
 
@@ -145,6 +145,36 @@ layout! {
         invflags: u8,
     }
 
+    /// `struct ip6t_ip6`: what a rule asks of the IPv6 header and interfaces.
+    Ip6tIp6: 136 {
+        /// Source address, network order.
+        src: [u8; 16],
+        /// Destination address, network order.
+        dst: [u8; 16],
+        /// Source mask, network order.
+        smsk: [u8; 16],
+        /// Destination mask, network order.
+        dmsk: [u8; 16],
+        /// Incoming interface.
+        iniface: [u8; IFNAMSIZ],
+        /// Outgoing interface.
+        outiface: [u8; IFNAMSIZ],
+        /// Bytes of `iniface` that count, 0xff each.
+        iniface_mask: [u8; IFNAMSIZ],
+        /// Bytes of `outiface` that count, 0xff each.
+        outiface_mask: [u8; IFNAMSIZ],
+        /// Protocol, 0 for any.
+        proto: u16,
+        /// Traffic class, unused by the kernel.
+        tos: u8,
+        /// `IP6T_F_*`.
+        flags: u8,
+        /// `IPT_INV_*`.
+        invflags: u8,
+        /// Padding.
+        pad: [u8; 3],
+    }
+
     /// `struct ipt_entry` without the matches and the target that follow it.
     Entry: 112 {
         /// What the rule asks of the packet.
@@ -179,7 +209,14 @@ pub const IPT_F_GOTO: u8 = 0x02;
 /// `IPT_F_MASK`: the flags that exist.
 pub const IPT_F_MASK: u8 = 0x03;
 
-/// `IPT_INV_VIA_IN`.
+/// `IP6T_F_PROTO`: the chain of headers is followed to the protocol.
+pub const IP6T_F_PROTO: u8 = 0x01;
+/// `IP6T_F_GOTO`: the jump pushes no return position.
+pub const IP6T_F_GOTO: u8 = 0x04;
+/// `IP6T_F_MASK`: the flags that exist.
+pub const IP6T_F_MASK: u8 = 0x07;
+
+/// `IPT_INV_VIA_IN`. The inversions have the same bits in IPv6.
 pub const IPT_INV_VIA_IN: u8 = 0x01;
 /// `IPT_INV_VIA_OUT`.
 pub const IPT_INV_VIA_OUT: u8 = 0x02;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! connbytes: how much a connection has transferred (xt_connbytes.c).
 
-use super::{Extension, Rule};
+use super::{Extension, Families, Rule};
 use crate::abi::xt::ConnBytes;
 use crate::bytes::refer;
 use crate::errno::{Errno, Result};
@@ -9,7 +9,7 @@ use crate::ir::{Draft, Untracked, kind};
 use crate::target::Features;
 
 pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
-    family: None,
+    families: Families::All,
     needs: Features::CONNTRACK
         .with(Features::CONNECTION_EXTRAS)
         .with(Features::ACCOUNTING),

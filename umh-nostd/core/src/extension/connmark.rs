@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! connmark: the mark of the packet's connection (xt_connmark.c).
 
-use super::Extension;
 use super::mark::Mark;
+use super::{Extension, Families};
 use crate::bytes::refer;
 use crate::errno::Result;
 use crate::ir::{CT_PRESENT, Draft, Field, Test};
@@ -10,7 +10,7 @@ use crate::target::Features;
 
 pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
     revision: 1,
-    family: None,
+    families: Families::All,
     needs: Features::CONNECTION_MARKS.with(Features::CONNTRACK),
     lower,
     // `struct xt_connmark_mtinfo1` is laid out as xt_mark_mtinfo1.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! cpu: which CPU handles the packet (xt_cpu.c).
 
-use super::{Extension, Rule};
+use super::{Extension, Families, Rule};
 use crate::abi::layout;
 use crate::bytes::refer;
 use crate::errno::{Errno, Result};
@@ -18,7 +18,7 @@ layout! {
 }
 
 pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
-    family: None,
+    families: Families::All,
     check,
     lower,
     ..Extension::matching::<Cpu>("cpu")

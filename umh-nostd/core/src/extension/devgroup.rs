@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! devgroup: the groups of the interfaces (xt_devgroup.c).
 
-use super::{Extension, Rule};
+use super::{Extension, Families, Rule};
 use crate::abi::{Hook, layout};
 use crate::bytes::refer;
 use crate::errno::{Errno, Result};
@@ -35,7 +35,7 @@ pub const INV_DESTINATION: u32 = 0x8;
 const MASK: u32 = 0xf;
 
 pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
-    family: None,
+    families: Families::All,
     needs: Features::DEVICE_GROUPS,
     check,
     lower,

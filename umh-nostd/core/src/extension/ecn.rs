@@ -34,6 +34,7 @@ pub const CWR: u8 = 0x20;
 const UNKNOWN: u8 = 0xce;
 
 pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
+    transport: true,
     check,
     lower,
     ..Extension::matching::<Ecn>("ecn")
@@ -41,7 +42,7 @@ pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
 
 fn check(rule: &Rule<'_>, data: &[u8]) -> Result<()> {
     let ecn = refer::<Ecn>(data)?;
-    let is_tcp = rule.ip.proto == 6 && rule.ip.invflags & IPT_INV_PROTO == 0;
+    let is_tcp = rule.ip.proto() == 6 && rule.ip.invflags() & IPT_INV_PROTO == 0;
     if (ecn.operation | ecn.invert) & UNKNOWN != 0 || (ecn.operation & (ECE | CWR) != 0 && !is_tcp)
     {
         return Err(Errno::EINVAL);

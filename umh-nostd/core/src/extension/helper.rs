@@ -4,7 +4,7 @@
 
 use core::mem::offset_of;
 
-use super::Extension;
+use super::{Extension, Families};
 use crate::abi::xt::Helper;
 use crate::bytes::refer;
 use crate::errno::Result;
@@ -12,7 +12,7 @@ use crate::ir::{Draft, kind};
 use crate::target::Features;
 
 pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
-    family: None,
+    families: Families::All,
     user_size: offset_of!(Helper, nul) as u16,
     needs: Features::CONNTRACK.with(Features::CONNECTION_EXTRAS),
     lower,

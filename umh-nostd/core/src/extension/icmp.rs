@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! icmp: type and code (xt_tcpudp.c).
 
-use super::{Extension, Rule};
-use crate::abi::layout;
+use super::{Extension, Families, Rule};
+use crate::abi::{Family, layout};
 use crate::bytes::refer;
 use crate::errno::{Errno, Result};
 use crate::ir::{Draft, Field, Transport};
 
 layout! {
-    /// `struct ipt_icmp`.
+    /// `struct ipt_icmp`, and `struct ip6t_icmp`.
     Icmp: 4 {
         /// Type, 0xff for any.
         kind: u8,
@@ -20,18 +20,20 @@ layout! {
 }
 
 /// Any type; the codes are not looked at.
-const ANY: u8 = 0xff;
+pub(super) const ANY: u8 = 0xff;
 /// Inverts type and code.
 pub const INV: u8 = 0x01;
 
 pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
+    families: Families::Only(Family::Ipv4),
     protocol: 1,
     check,
     lower,
     ..Extension::matching::<Icmp>("icmp")
 }];
 
-fn check(_: &Rule<'_>, data: &[u8]) -> Result<()> {
+/// icmp_checkentry and icmp6_checkentry
+pub(super) fn check(_: &Rule<'_>, data: &[u8]) -> Result<()> {
     let icmp = refer::<Icmp>(data)?;
     if icmp.invert & !INV != 0 {
         return Err(Errno::EINVAL);
@@ -39,9 +41,9 @@ fn check(_: &Rule<'_>, data: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// icmp_match: the type stands where TCP has the upper half of its source
+/// icmp_match, and icmp6_match for all types but [`ANY`]: the type stands where TCP has the upper half of its source
 /// port, the code in the lower half.
-fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
+pub(super) fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
     let icmp = refer::<Icmp>(data)?;
     let [first, last] = icmp.code;
     let range = match icmp.kind {

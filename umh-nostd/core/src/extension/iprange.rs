@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! iprange: addresses from one to another (xt_iprange.c).
 
-use super::Extension;
-use crate::abi::layout;
+use super::{Extension, Families};
+use crate::abi::{Family, layout};
 use crate::bytes::{read, refer};
 use crate::errno::{Errno, Result};
 use crate::ir::{Draft, Field, Test};
@@ -36,6 +36,7 @@ pub const INV_SOURCE: u8 = 0x10;
 pub const INV_DESTINATION: u8 = 0x20;
 
 pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
+    families: Families::Only(Family::Ipv4),
     revision: 1,
     lower,
     ..Extension::matching::<IpRange>("iprange")

@@ -5,7 +5,7 @@
 
 use core::mem::offset_of;
 
-use super::{Extension, Rule};
+use super::{Extension, Families, Rule};
 use crate::abi::layout;
 use crate::bytes::refer;
 use crate::errno::{Errno, Result};
@@ -38,7 +38,7 @@ layout! {
 const SCALE: u32 = 10_000;
 
 pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
-    family: None,
+    families: Families::All,
     user_size: offset_of!(Limit, previous) as u16,
     check,
     lower,

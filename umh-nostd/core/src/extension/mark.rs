@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! mark: the packet's mark (xt_mark.c).
 
-use super::Extension;
+use super::{Extension, Families};
 use crate::abi::layout;
 use crate::bytes::refer;
 use crate::errno::Result;
@@ -23,7 +23,7 @@ layout! {
 
 pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
     revision: 1,
-    family: None,
+    families: Families::All,
     lower,
     ..Extension::matching::<Mark>("mark")
 }];

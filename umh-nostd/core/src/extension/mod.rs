@@ -30,7 +30,9 @@ pub mod esp;
 pub mod hashlimit;
 #[cfg(feature = "links")]
 pub mod helper;
+pub mod hl;
 pub mod icmp;
+pub mod icmp6;
 pub mod iprange;
 pub mod length;
 pub mod limit;
@@ -60,7 +62,9 @@ pub mod u32_match;
 pub mod udp;
 pub(crate) mod x_tables;
 
-use crate::abi::{ALIGN, EXTENSION_NAME_LEN, ExtensionKind, Family, IPT_INV_PROTO, IptIp};
+use crate::abi::{
+    ALIGN, EXTENSION_NAME_LEN, ExtensionKind, Family, IP6T_F_PROTO, IPT_INV_PROTO, IpPart,
+};
 #[cfg(feature = "links")]
 use crate::bytes::c_string;
 use crate::errno::{Errno, Result};
@@ -68,13 +72,34 @@ use crate::ir::Draft;
 use crate::ir::named::Named;
 use crate::target::{Features, Host};
 
+/// The families that an extension is registered for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Families {
+    /// All at once (`NFPROTO_UNSPEC`).
+    All,
+    /// IPv4 and IPv6, each by itself.
+    Each,
+    /// One of them.
+    Only(Family),
+}
+
+impl Families {
+    /// Whether `family` is one of them.
+    pub fn have(self, family: Family) -> bool {
+        match self {
+            Self::All | Self::Each => true,
+            Self::Only(only) => only == family,
+        }
+    }
+}
+
 /// The rule that an extension stands in.
 #[derive(Clone, Copy, Debug)]
 pub struct Rule<'a> {
     /// The kernel that the rule is for.
     pub host: &'a Host,
     /// What the rule asks of the IP header.
-    pub ip: &'a IptIp,
+    pub ip: IpPart<'a>,
     /// Mask of the hooks that reach it: `1 << NF_INET_*`.
     pub hooks: u32,
 }
@@ -106,10 +131,11 @@ pub struct Extension {
     name: &'static str,
     /// Its revision.
     pub revision: u8,
-    /// The only family that the kernel registers it for, `None` for all
-    /// (`NFPROTO_UNSPEC`). It decides what a caller hears who asks REPLACE for a
-    /// revision that does not exist.
-    pub family: Option<Family>,
+    /// The families that the kernel registers it for. They decide also what a
+    /// caller hears who asks REPLACE for a revision that does not exist.
+    pub families: Families,
+    /// It looks at the transport header, whatever its `protocol` is.
+    pub transport: bool,
     /// Bytes of its data, without the padding to a multiple of [`ALIGN`].
     pub size: u16,
     /// Bytes of its data that are given back; the rest reads as zero.
@@ -135,7 +161,8 @@ impl Extension {
             kind: ExtensionKind::Match,
             name,
             revision: 0,
-            family: Some(Family::Ipv4),
+            families: Families::Each,
+            transport: false,
             size: size_of::<T>() as u16,
             user_size: size_of::<T>() as u16,
             hooks: 0,
@@ -162,9 +189,13 @@ impl Extension {
     }
 
     /// Whether the kernel half is asked for it: `host` has a kernel half that
-    /// calls x_tables, which does more for a rule with this data.
-    pub(crate) fn is_left(&self, host: &Host, data: &[u8]) -> bool {
-        host.features.contains(Features::X_TABLES) && (self.leaves)(data)
+    /// calls x_tables, which does more for a rule with this data. Or it looks at
+    /// the transport header for a rule that does not follow the chain of IPv6
+    /// headers: it gets to see the IPv6 header then.
+    pub(crate) fn is_left(&self, host: &Host, ip: IpPart<'_>, data: &[u8]) -> bool {
+        let strays = matches!(ip, IpPart::V6(ip) if ip.flags & IP6T_F_PROTO == 0)
+            && (self.protocol != 0 || self.transport);
+        host.features.contains(Features::X_TABLES) && (strays || (self.leaves)(data))
     }
 
     /// xt_check_match and xt_check_target: whether it may stand in `rule`
@@ -172,7 +203,8 @@ impl Extension {
     pub fn check(&self, rule: &Rule<'_>, data: &[u8]) -> Result<()> {
         let other_hook = self.hooks != 0 && rule.hooks & !u32::from(self.hooks) != 0;
         let other_protocol = self.protocol != 0
-            && (u16::from(self.protocol) != rule.ip.proto || rule.ip.invflags & IPT_INV_PROTO != 0);
+            && (u16::from(self.protocol) != rule.ip.proto()
+                || rule.ip.invflags() & IPT_INV_PROTO != 0);
         if data.len() != usize::from(self.size).next_multiple_of(ALIGN)
             || other_hook
             || other_protocol

@@ -34,6 +34,7 @@ pub const EITHER: u8 = 2;
 const PROTOCOLS: [u16; 5] = [6, 17, 136, 132, 33];
 
 pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
+    transport: true,
     revision: 1,
     check,
     lower,
@@ -42,8 +43,8 @@ pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
 
 fn check(rule: &Rule<'_>, data: &[u8]) -> Result<()> {
     let multiport = refer::<Multiport>(data)?;
-    if !PROTOCOLS.contains(&rule.ip.proto)
-        || rule.ip.invflags & IPT_INV_PROTO != 0
+    if !PROTOCOLS.contains(&rule.ip.proto())
+        || rule.ip.invflags() & IPT_INV_PROTO != 0
         || multiport.side > EITHER
         || usize::from(multiport.count) > multiport.ports.len()
         || !ranges_are_whole(multiport)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! pkttype: unicast, broadcast, multicast (xt_pkttype.c).
 
-use super::Extension;
+use super::{Extension, Families};
 use crate::abi::layout;
 use crate::bytes::refer;
 use crate::errno::Result;
@@ -18,7 +18,7 @@ layout! {
 }
 
 pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
-    family: None,
+    families: Families::All,
     lower,
     ..Extension::matching::<PktType>("pkttype")
 }];

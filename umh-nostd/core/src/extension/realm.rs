@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! realm: the realm of the packet's route (xt_realm.c).
 
-use super::Extension;
-use crate::abi::layout;
+use super::{Extension, Families};
+use crate::abi::{Family, layout};
 use crate::bytes::refer;
 use crate::errno::Result;
 use crate::ir::{Draft, Field, Test};
@@ -23,6 +23,7 @@ layout! {
 }
 
 pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
+    families: Families::Only(Family::Ipv4),
     needs: Features::REALMS,
     lower,
     ..Extension::matching::<Realm>("realm")

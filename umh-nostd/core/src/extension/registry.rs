@@ -7,9 +7,9 @@
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use super::{
-    Extension, comment, connmark, conntrack, cpu, dccp, devgroup, dscp, ecn, error, esp, icmp,
-    iprange, length, limit, mac, mark, multiport, pkttype, quota, realm, sctp, standard, state,
-    statistic, tcp, tcpmss, time, tos, ttl, u32_match, udp, x_tables,
+    Extension, Families, comment, connmark, conntrack, cpu, dccp, devgroup, dscp, ecn, error, esp,
+    hl, icmp, icmp6, iprange, length, limit, mac, mark, multiport, pkttype, quota, realm, sctp,
+    standard, state, statistic, tcp, tcpmss, time, tos, ttl, u32_match, udp, x_tables,
 };
 #[cfg(feature = "links")]
 use super::{connbytes, hashlimit, helper, owner, recent};
@@ -37,7 +37,9 @@ const FILES: &[&[Extension]] = &[
     &esp::EXTENSIONS,
     #[cfg(feature = "links")]
     &helper::EXTENSIONS,
+    &hl::EXTENSIONS,
     &icmp::EXTENSIONS,
+    &icmp6::EXTENSIONS,
     &iprange::EXTENSIONS,
     &length::EXTENSIONS,
     &limit::EXTENSIONS,
@@ -90,9 +92,10 @@ static REGISTRY: [Extension; REGISTERED] = {
     registry
 };
 
-/// Every extension that `host` can enforce, with its index.
+/// Every extension that `host` can enforce for a family, with its index.
 fn enforced(
     host: &Host,
+    family: Family,
     kind: ExtensionKind,
 ) -> impl Iterator<Item = (RegistryIndex, &'static Extension)> + use<> {
     let features = host.features;
@@ -100,6 +103,7 @@ fn enforced(
         .map(RegistryIndex)
         .zip(&REGISTRY)
         .filter(move |(_, found)| found.kind == kind && features.contains(found.needs))
+        .filter(move |(_, found)| found.families.have(family))
 }
 
 /// Tells the name of each extension that `host` cannot enforce. With a kernel
@@ -141,22 +145,22 @@ const _: () = assert!(REGISTERED <= RegistryIndex::X_TABLES.0 as usize);
 enum Found {
     /// The revision that was asked for.
     Exactly(RegistryIndex, &'static Extension),
-    /// Another revision, and the only family that has it.
-    Other(Option<Family>),
+    /// Another revision, and the families that have it.
+    Other(Families),
     /// None of that name.
     Nothing,
 }
 
-fn search(host: &Host, kind: ExtensionKind, name: &[u8], revision: u8) -> Found {
+fn search(host: &Host, family: Family, kind: ExtensionKind, name: &[u8], revision: u8) -> Found {
     let mut found = Found::Nothing;
-    for (index, extension) in enforced(host, kind) {
+    for (index, extension) in enforced(host, family, kind) {
         if extension.name() != name {
             continue;
         }
         if extension.revision == revision {
             return Found::Exactly(index, extension);
         }
-        found = Found::Other(extension.family);
+        found = Found::Other(extension.families);
     }
     found
 }
@@ -164,16 +168,17 @@ fn search(host: &Host, kind: ExtensionKind, name: &[u8], revision: u8) -> Found 
 /// xt_find_match and xt_find_target: the extension that a rule names.
 pub(crate) fn find(
     host: &Host,
+    family: Family,
     kind: ExtensionKind,
     name: &[u8; EXTENSION_NAME_LEN],
     revision: u8,
 ) -> Result<(RegistryIndex, &'static Extension)> {
     let name = c_string(name).ok_or(Errno::EINVAL)?;
-    match search(host, kind, name, revision) {
+    match search(host, family, kind, name, revision) {
         Found::Exactly(index, extension) => Ok((index, extension)),
-        // The kernel looks among IPv4's own first, and forgets what it saw.
-        Found::Other(None) => Err(Errno::EPROTOTYPE),
-        Found::Other(Some(_)) | Found::Nothing => Err(Errno::ENOENT),
+        // The kernel looks among the family's own first, and forgets what it saw.
+        Found::Other(Families::All) => Err(Errno::EPROTOTYPE),
+        Found::Other(_) | Found::Nothing => Err(Errno::ENOENT),
     }
 }
 
@@ -181,24 +186,30 @@ pub(crate) fn find(
 /// revision. The last byte of `name` is taken for a NUL, as the kernel does.
 pub fn check_revision(
     host: &Host,
+    family: Family,
     kind: ExtensionKind,
     name: &[u8; EXTENSION_NAME_LEN],
     revision: u8,
 ) -> Result<()> {
     let name = name.split_last().map_or(&[][..], |(_, name)| name);
     let name = c_string(name).unwrap_or(name);
-    match search(host, kind, name, revision) {
+    match search(host, family, kind, name, revision) {
         Found::Exactly(..) => Ok(()),
         Found::Other(_) => Err(Errno::EPROTONOSUPPORT),
         Found::Nothing => Err(Errno::ENOENT),
     }
 }
 
-/// What /proc/net/ip_tables_matches or _targets prints: a line for each
+/// What /proc/net/ip_tables_matches, ip6_tables_targets and so on print: a line for each
 /// revision of each extension that has a name. Whole lines, as many as fit.
-pub fn write_names<'b>(host: &Host, kind: ExtensionKind, text: &'b mut [u8]) -> &'b [u8] {
+pub fn write_names<'b>(
+    host: &Host,
+    family: Family,
+    kind: ExtensionKind,
+    text: &'b mut [u8],
+) -> &'b [u8] {
     let mut used = 0;
-    for (_, extension) in enforced(host, kind) {
+    for (_, extension) in enforced(host, family, kind) {
         let name = extension.name();
         // The standard target has no name.
         if name.is_empty() {
@@ -229,6 +240,7 @@ mod tests {
         features: Features::ALL,
         hz: 250,
     };
+    const V4: Family = Family::Ipv4;
     const NONE: Host = Host {
         features: Features::NONE,
         ..ALL
@@ -243,16 +255,34 @@ mod tests {
     }
 
     #[test]
+    fn families_have_their_own() {
+        let is = |family, text| {
+            check_revision(&ALL, family, ExtensionKind::Match, &name(text), 0).is_ok()
+        };
+        for (text, v4, v6) in [
+            ("icmp", true, false),
+            ("icmp6", false, true),
+            ("ttl", true, false),
+            ("hl", false, true),
+            ("tcp", true, true),
+            ("limit", true, true),
+        ] {
+            assert_eq!(is(V4, text), v4, "{text}");
+            assert_eq!(is(Family::Ipv6, text), v6, "{text}");
+        }
+    }
+
+    #[test]
     fn registrations_differ() {
         for kind in [ExtensionKind::Match, ExtensionKind::Target] {
-            for (_, extension) in enforced(&ALL, kind) {
-                let same = enforced(&ALL, kind)
+            for (_, extension) in enforced(&ALL, V4, kind) {
+                let same = enforced(&ALL, V4, kind)
                     .filter(|(_, other)| other.name == extension.name)
                     .filter(|(_, other)| other.revision == extension.revision);
                 assert_eq!(same.count(), 1, "{extension:?}");
-                let family = enforced(&ALL, kind)
+                let family = enforced(&ALL, V4, kind)
                     .filter(|(_, other)| other.name == extension.name)
-                    .filter(|(_, other)| other.family != extension.family);
+                    .filter(|(_, other)| other.families != extension.families);
                 assert_eq!(family.count(), 0, "{extension:?}");
                 assert!(extension.user_size <= extension.size, "{extension:?}");
             }
@@ -263,16 +293,16 @@ mod tests {
     fn what_is_missing_is_unknown() {
         let state = name("state");
         assert_eq!(
-            check_revision(&ALL, ExtensionKind::Match, &state, 0),
+            check_revision(&ALL, V4, ExtensionKind::Match, &state, 0),
             Ok(())
         );
         assert_eq!(
-            check_revision(&NONE, ExtensionKind::Match, &state, 0),
+            check_revision(&NONE, V4, ExtensionKind::Match, &state, 0),
             Err(Errno::ENOENT)
         );
         let conntrack = name("conntrack");
         let found =
-            |host, revision| find(host, ExtensionKind::Match, &conntrack, revision).map(|_| ());
+            |host, revision| find(host, V4, ExtensionKind::Match, &conntrack, revision).map(|_| ());
         assert_eq!(found(&ALL, 3), Ok(()));
         assert_eq!(found(&ALL, 4), Err(Errno::EPROTOTYPE));
         assert_eq!(found(&NONE, 3), Err(Errno::ENOENT));
@@ -283,10 +313,10 @@ mod tests {
     fn names_are_lines() {
         let mut text = [0; 4096];
         assert_eq!(
-            write_names(&NONE, ExtensionKind::Target, &mut text),
+            write_names(&NONE, V4, ExtensionKind::Target, &mut text),
             b"ERROR\n"
         );
-        let matches = write_names(&ALL, ExtensionKind::Match, &mut text);
+        let matches = write_names(&ALL, V4, ExtensionKind::Match, &mut text);
         let lines = matches.split(|&byte| byte == b'\n');
         let conntrack = lines.filter(|line| line == b"conntrack").count();
         assert_eq!(conntrack, 3, "a line for each revision");
@@ -317,11 +347,11 @@ mod tests {
     fn names_that_do_not_fit_are_left_out() {
         let mut text = [0; 8];
         assert_eq!(
-            write_names(&NONE, ExtensionKind::Target, &mut text[..5]),
+            write_names(&NONE, V4, ExtensionKind::Target, &mut text[..5]),
             b""
         );
         assert_eq!(
-            write_names(&NONE, ExtensionKind::Target, &mut text[..6]),
+            write_names(&NONE, V4, ExtensionKind::Target, &mut text[..6]),
             b"ERROR\n"
         );
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! state: the short form of conntrack (xt_state.c).
 
-use super::Extension;
+use super::{Extension, Families};
 use crate::abi::layout;
 use crate::bytes::refer;
 use crate::errno::Result;
@@ -20,7 +20,7 @@ layout! {
 const UNTRACKED: u32 = 1 << 6;
 
 pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
-    family: None,
+    families: Families::All,
     needs: Features::CONNTRACK,
     lower,
     ..Extension::matching::<State>("state")

@@ -3,7 +3,7 @@
 
 use core::mem::offset_of;
 
-use super::{Extension, Rule};
+use super::{Extension, Families, Rule};
 use crate::abi::layout;
 use crate::bytes::refer;
 use crate::errno::{Errno, Result};
@@ -36,7 +36,7 @@ pub const NTH: u16 = 1;
 pub const INVERT: u16 = 0x1;
 
 pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
-    family: None,
+    families: Families::All,
     user_size: offset_of!(Statistic, master) as u16,
     check,
     lower,

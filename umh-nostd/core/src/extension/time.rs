@@ -6,7 +6,7 @@
 //! rule that asks for it is refused: no program can read it, and if it changed
 //! the rule would go on with the old one.
 
-use super::{Extension, Rule, question};
+use super::{Extension, Families, Rule, question};
 use crate::abi::xt::{TIME_CONTIGUOUS, TIME_LOCAL, Time};
 use crate::bytes::refer;
 use crate::errno::{Errno, Result};
@@ -17,7 +17,7 @@ use crate::target::Features;
 const LAST_SECOND: u32 = 24 * 60 * 60 - 1;
 
 pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
-    family: None,
+    families: Families::All,
     needs: Features::CLOCK,
     check,
     lower: question::<{ kind::TIME }>,

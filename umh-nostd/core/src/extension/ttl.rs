@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! ttl: the time to live (xt_hl.c).
 
-use super::{Extension, Rule};
-use crate::abi::layout;
+use super::{Extension, Families, Rule};
+use crate::abi::{Family, layout};
 use crate::bytes::refer;
 use crate::errno::{Errno, Result};
 use crate::ir::{Draft, Field, Test};
 
 layout! {
-    /// `struct ipt_ttl_info`.
+    /// `struct ipt_ttl_info`, and `struct ip6t_hl_info`.
     Ttl: 2 {
         /// `EQUAL` and the others.
         mode: u8,
@@ -27,12 +27,13 @@ pub const LESS: u8 = 2;
 pub const GREATER: u8 = 3;
 
 pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
+    families: Families::Only(Family::Ipv4),
     check,
     lower,
     ..Extension::matching::<Ttl>("ttl")
 }];
 
-fn check(_: &Rule<'_>, data: &[u8]) -> Result<()> {
+pub(super) fn check(_: &Rule<'_>, data: &[u8]) -> Result<()> {
     let ttl = refer::<Ttl>(data)?;
     if ttl.mode > GREATER {
         return Err(Errno::EINVAL);
@@ -40,8 +41,8 @@ fn check(_: &Rule<'_>, data: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// ttl_mt
-fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
+/// ttl_mt and hl_mt6
+pub(super) fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
     let ttl = refer::<Ttl>(data)?;
     let value = u32::from(ttl.ttl);
     let equal = Test::equal(Field::Ttl, u32::MAX, value);

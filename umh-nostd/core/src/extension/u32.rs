@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! u32: words anywhere in the packet, with a little arithmetic (xt_u32.c).
 
-use super::{Extension, Rule};
+use super::{Extension, Families, Rule};
 use crate::abi::layout;
 use crate::bytes::read;
 use crate::errno::{Errno, Result};
@@ -59,7 +59,7 @@ const COUNTS: usize = 2 * VALUES;
 const TEST: usize = COUNTS + 4;
 
 pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
-    family: None,
+    families: Families::All,
     check,
     lower,
     ..Extension::matching::<[u8; MAX * TEST + 4]>("u32")

@@ -32,7 +32,7 @@ mod test;
 
 #[cfg(feature = "links")]
 pub(crate) use draft::Untracked;
-pub(crate) use draft::{BOTH_PORTS, CutOff, Jump, Packets, Payload};
+pub(crate) use draft::{BOTH_PORTS, CutOff, Jump, Packets, Payload, RECORD_WORD};
 pub use draft::{Draft, Transport};
 pub use op::LONGEST_OP;
 pub(crate) use op::kind;

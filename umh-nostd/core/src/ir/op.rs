@@ -30,6 +30,9 @@ macro_rules! for_each_op {
             TEST = 1: Compares, reads Nothing, payload (), state (), code(TEST);
             /// Is the transport header there? `what`: 0 all of it, 1 the ports.
             GUARD = 2: Holds, reads Nothing, payload (), state (), code(GUARD);
+            /// Can the chain of an IPv6 packet's headers be followed? If not it is
+            /// dropped.
+            CHAIN = 24: Holds, reads Nothing, payload (), state (), code(CHAIN);
             /// A port is in a list. `mask` and `low` are or-ed to the source and
             /// the destination port. The payload is ranges.
             PORTS = 3: Answers, reads Nothing, payload [[u16; 2]; 15], state (), built(ports);

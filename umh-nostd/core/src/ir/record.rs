@@ -5,7 +5,8 @@
 //! word of a packet.
 //!
 //! A program reduces a packet to its *descriptor*, two 64-bit numbers: the
-//! addresses as they stand in the header, and a *class word*. A record is a
+//! addresses as they stand in the header, of IPv6 one word of each, and a *class
+//! word*. A record is a
 //! ternary match over both: where a mask bit is set, the packet's bit must be the
 //! wanted one. That decides most rules, interfaces and inversions included, in
 //! two comparisons. What does not fit into the class word is asked by ops.
@@ -19,7 +20,8 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 #[repr(C)]
 pub struct Record {
     /// Which bits of the addresses count: source in the low half, both as
-    /// they stand in the header.
+    /// they stand in the header. Of IPv6 it is one word of each; ops or predicates
+    /// ask for the others.
     pub addr_mask: u64,
     /// What they must be. A bit that does not count but is set here is one
     /// that no packet has, as with an unmasked source in ip_tables.
@@ -66,7 +68,9 @@ pub mod class {
     /// rule that drops it is the first that asks for the header, so nothing
     /// that stands behind that question in a rule may keep the packet from
     /// being asked. For such a packet only these bits and the predicates of
-    /// rules' IP parts count; all else is asked by ops, in order.
+    /// rules' IP parts count; all else is asked by ops, in order. An IPv6 packet
+    /// whose chain of headers cannot be followed is malformed for rules that follow
+    /// it, and has no protocol: of IPv6 that bit does not count either.
     pub const MALFORMED_KEEPS: u64 = PROTOCOL | FRAGMENT | NEVER;
 }
 

@@ -9,6 +9,7 @@
 use heapless::Vec;
 
 use super::record::{Pattern, class};
+use crate::abi::Family;
 
 /// A number that is known of a packet. The program keeps them in an array
 /// on its stack, in this order.
@@ -291,9 +292,14 @@ impl Predicates {
     }
 
     /// The bits that count for a malformed packet.
-    pub(crate) fn malformed_keeps(&self) -> u64 {
+    pub(crate) fn malformed_keeps(&self, family: Family) -> u64 {
+        let always = match family {
+            Family::Ipv4 => class::MALFORMED_KEEPS,
+            // Where the chain of headers is broken no protocol is known.
+            Family::Ipv6 => class::MALFORMED_KEEPS & !class::PROTOCOL,
+        };
         self.iter()
             .filter(|(_, predicate)| predicate.ip_part)
-            .fold(class::MALFORMED_KEEPS, |bits, (bit, _)| bits | 1 << bit)
+            .fold(always, |bits, (bit, _)| bits | 1 << bit)
     }
 }

@@ -5,6 +5,7 @@
 //! op, if it is no verdict, then the matches, once for well-formed packets and,
 //! where that makes a difference, once for malformed ones.
 
+use crate::abi::{Family, IP6T_F_PROTO};
 use crate::errno::Result;
 use crate::ir::{Action, Draft, Output, Packets, Record};
 use crate::table::{Entry, Target, Verdict};
@@ -30,9 +31,10 @@ pub(super) fn rule(output: &mut Output<'_>, entry: &Entry<'_>, malformed: bool) 
     record.ops = matches(output, entry, &mut record, Packets::WellFormed, state_at)?;
     // What the record asks of malformed packets is the same, and they draw
     // from the state of all others.
+    let family = entry.ip.family();
+    let follows = family == Family::Ipv6 && entry.ip.flags() & IP6T_F_PROTO != 0;
     let differs = malformed
-        && entry.matches().next().is_some()
-        && record.class_mask & !output.predicates.malformed_keeps() != 0;
+        && (follows || record.class_mask & !output.predicates.malformed_keeps(family) != 0);
     record.malformed_ops = if differs {
         let mut ignored = record;
         matches(output, entry, &mut ignored, Packets::Malformed, state_at)?

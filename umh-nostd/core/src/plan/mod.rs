@@ -31,6 +31,7 @@ pub(crate) use key::{Source, place as key_place};
 
 use zerocopy::{FromBytes, IntoBytes};
 
+use crate::abi::Family;
 use crate::bytes::write;
 use crate::errno::{Errno, Result};
 use crate::ir::op::OPS;
@@ -165,7 +166,9 @@ impl<'t> Plan<'t> {
         write(
             head,
             data::MALFORMED_KEEPS,
-            &ruleset.predicates.malformed_keeps(),
+            &ruleset
+                .predicates
+                .malformed_keeps(ruleset.table.spec().family),
         )
         .ok_or(Errno::EINVAL)?;
         for bit in 0..64u8 {
@@ -301,11 +304,16 @@ impl<'t> Ruleset<'t> {
     }
 
     /// A bit for each kind of op that no rule has, but for what the kernel half
-    /// runs.
+    /// runs, and what only IPv6 has.
     pub fn ops_lacking(&self) -> u64 {
+        use crate::ir::kind::{CHAIN, XT_MATCH};
+        let elsewhere = match self.table.spec().family {
+            Family::Ipv4 => [XT_MATCH, CHAIN].as_slice(),
+            Family::Ipv6 => &[XT_MATCH],
+        };
         let lacking = OPS
             .iter()
-            .filter(|op| op.kind != crate::ir::kind::XT_MATCH && !op.is_in(self.uses.kinds));
+            .filter(|op| !elsewhere.contains(&op.kind) && !op.is_in(self.uses.kinds));
         lacking.fold(0, |kinds, op| kinds | 1 << op.kind)
     }
 

@@ -59,7 +59,7 @@ pub use asm::{Insn, Map};
 use bpf_abi::attr::FuncInfo;
 use bpfilter_msgfmt::reads;
 
-use crate::abi::Hook;
+use crate::abi::{Family, Hook};
 use crate::errno::{Errno, Result};
 use crate::ir::op::{Ends, OPS, OpKind, Reads};
 use crate::ir::{Field, kind};
@@ -393,6 +393,7 @@ fn needs(ruleset: &Ruleset<'_>, hook: Hook) -> Needs {
     let compare = has(&|op| op.ends == Ends::Compares);
     let others = [
         (need::TRANSPORT, uses.transport),
+        (need::IPV6, ruleset.table().spec().family == Family::Ipv6),
         (need::OPS, uses.kinds != 0),
         (need::TARGETS, uses.targets),
         (need::CALLS, uses.kinds & 1 << kind::XT_MATCH != 0),

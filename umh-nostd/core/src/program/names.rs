@@ -196,6 +196,8 @@ pub(super) mod need {
         /// The outgoing interface's name.
         #[cfg(feature = "links")]
         OUTGOING
+        /// Addresses of IPv6.
+        IPV6
         /// Ops that are asked before a rule matches.
         OPS
         /// Targets that are no verdicts.

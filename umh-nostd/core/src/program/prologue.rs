@@ -13,6 +13,9 @@ use super::prelude::*;
 use crate::ir::kind;
 use crate::plan::{Bitmaps, Source, key_place};
 
+/// Where in an IPv6 address the word is that records have.
+const RECORD_WORD: i16 = 4 * crate::ir::RECORD_WORD as i16;
+
 /// Where in `struct __sk_buff` the control block is that programs see.
 const CONTROL_BLOCK: i16 = 48;
 
@@ -44,7 +47,16 @@ impl Builder<'_> {
         self.fill();
         self.emit(block![
             load(B4, R7, R6, frame::POSITION),
-            load(B8, R9, R6, frame::ADDRESSES),
+            unless(need::IPV6, &[load(B8, R9, R6, frame::ADDRESSES)]),
+            when(
+                need::IPV6,
+                &[
+                    load(B4, R9, R6, frame::ADDRESSES + RECORD_WORD),
+                    load(B4, R1, R6, frame::ADDRESSES + 16 + RECORD_WORD),
+                    lsh_imm(R1, 32),
+                    or(R9, R1),
+                ]
+            ),
             load(B8, R8, R6, frame::DESCRIPTOR),
             when(
                 need::CALLS,
@@ -84,7 +96,7 @@ impl Builder<'_> {
             need::TRANSPORT,
             &[
                 load(B4, R1, R6, frame::HEADERS),
-                jump_if_imm(R1, Cond::Eq, HEADER_MALFORMED as i32, label::MALFORMED),
+                jump_if_imm(R1, Cond::Ge, HEADER_MALFORMED as i32, label::MALFORMED),
                 store_imm(B8, R6, frame::KEEPS, -1),
             ]
         )]);

@@ -12,6 +12,7 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
+use super::offsets::offset_at;
 use crate::abi::{self, ALIGN, NUM_HOOKS, TableSpec};
 use crate::errno::{Errno, Result};
 use crate::ir::named::{ARRAYS, Named};
@@ -109,6 +110,11 @@ impl<'a> Image<'a> {
         })
     }
 
+    /// Which table it is.
+    pub fn table(&self) -> &'static TableSpec {
+        self.table
+    }
+
     /// The header.
     pub fn header(&self) -> &'a Header {
         self.header
@@ -127,12 +133,12 @@ impl<'a> Image<'a> {
     /// Entry by entry. Ends early at one that does not fit in its place.
     pub fn entries(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let mut rest = self.entries;
+        let layout = self.table.family.entry();
         core::iter::from_fn(move || {
-            let (head, _) = abi::Entry::ref_from_prefix(rest).ok()?;
-            let len = usize::from(head.next_offset);
+            let len = offset_at(rest, layout.next_offset).ok()?;
             let (entry, after) = rest.split_at_checked(len)?;
             rest = after;
-            (len > 0).then_some(entry)
+            (len >= layout.size).then_some(entry)
         })
     }
 

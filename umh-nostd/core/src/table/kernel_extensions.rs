@@ -48,9 +48,9 @@ mod tests {
     use crate::abi::{FILTER, Replace};
     use crate::arena::Arena;
     use crate::ir::named::NamedTables;
-    use crate::table::layout::{ENTRY, NAME};
+    use crate::table::layout::NAME;
     use crate::table::pristine::Pristine;
-    use crate::table::{EntryIndex, Table, Target};
+    use crate::table::{Asked, EntryIndex, Table, Target};
     use crate::target::{Features, Host};
 
     /// Bytes of a policy, and of a rule with a target of four bytes.
@@ -66,7 +66,7 @@ mod tests {
         let bytes = blob.as_mut_bytes();
         bytes[..POLICY].copy_from_slice(&image.bytes()[..POLICY]);
         bytes[POLICY..].copy_from_slice(image.bytes());
-        bytes[ENTRY + NAME..][..3].copy_from_slice(b"XYZ");
+        bytes[FILTER.family.entry().size + NAME..][..3].copy_from_slice(b"XYZ");
         let behind = |offset: u32| offset.checked_add(POLICY as u32).unwrap_or(offset);
         let underflow = old.underflow.map(behind);
         let mut hook_entry = underflow;
@@ -87,8 +87,11 @@ mod tests {
         };
         let mut work = [0u64; 16];
         let table = Table::check(
-            &header,
-            4,
+            &Asked {
+                family: FILTER.family,
+                header: &header,
+                current_entries: 4,
+            },
             &host,
             bytes,
             &mut Arena::new(work.as_mut_bytes()),

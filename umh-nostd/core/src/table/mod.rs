@@ -2,7 +2,8 @@
 //! A table: from untrusted caller data to rules that can be trusted.
 //!
 //! Owns: every check of REPLACE, in the order and with the errno of
-//! `net/ipv4/netfilter/ip_tables.c`:
+//! `net/ipv4/netfilter/ip_tables.c`, or of `net/ipv6/netfilter/ip6_tables.c`, which
+//! are the same but for what an entry starts with:
 //!
 //! ```text
 //! check_header   the numbers in struct ipt_replace       do_replace
@@ -43,6 +44,17 @@ use crate::target::{Features, Host};
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct EntryIndex(pub u32);
 
+/// What a REPLACE asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'r> {
+    /// Whose table.
+    pub family: Family,
+    /// As the caller gave it.
+    pub header: &'r Replace,
+    /// Entries of the table that is to be replaced.
+    pub current_entries: u32,
+}
+
 /// A table that has passed every check of REPLACE.
 ///
 /// Invariants: `offsets` holds the start of each entry of `blob`, ascending;
@@ -63,25 +75,35 @@ pub struct Table<'a> {
 }
 
 impl<'a> Table<'a> {
-    /// Checks what a caller asks to be put in place of a table of
-    /// `current_entries` entries. `blob` is a copy of the `header.size` bytes
+    /// Checks what a caller asks for. `blob` is a copy of the `header.size` bytes
     /// after the header, aligned as an entry is; it is worked on, and garbage
     /// after an error. `named` has the named tables of the rules
     /// before, and room for those of these.
     pub fn check(
-        header: &Replace,
-        current_entries: u32,
+        asked: &Asked<'_>,
         host: &Host,
         blob: &'a mut [u8],
         arena: &mut Arena<'a>,
         mut named: NamedTables<'a>,
         kernel_extensions: KernelExtensions<'_>,
     ) -> Result<Self> {
+        let Asked {
+            family,
+            header,
+            current_entries,
+        } = *asked;
         // An unknown table is an error only after all rules.
-        let spec = TableSpec::named(Family::Ipv4, &header.name);
-        let layout = offsets::check(header, blob, arena)?;
+        let spec = TableSpec::named(family, &header.name);
+        let layout = offsets::check(family, header, blob, arena)?;
         reach::mark_source_chains(&layout, blob)?;
-        let needs = rules::check(host, layout.offsets, blob, &mut named, kernel_extensions)?;
+        let needs = rules::check(
+            family,
+            host,
+            layout.offsets,
+            blob,
+            &mut named,
+            kernel_extensions,
+        )?;
         named.settle();
 
         // Only now does the kernel look at the rest of the header.
@@ -114,9 +136,10 @@ impl<'a> Table<'a> {
     }
 
     /// Bytes of working memory that [`Table::check`] needs for a blob of
-    /// `size` bytes: 4 for each entry that it has room for, and alignment.
+    /// `size` bytes: 4 for each entry that it has room for, of IPv4, which are
+    /// the smaller ones, and alignment.
     pub const fn work_len(size: usize) -> usize {
-        size / offsets::MIN_ENTRY * 4 + 8
+        size / offsets::min_entry(Family::Ipv4) * 4 + 8
     }
 
     /// Which table it is.
@@ -173,7 +196,7 @@ impl<'a> Table<'a> {
     /// One entry; `None` only if there is no such index.
     pub fn entry(&self, index: EntryIndex) -> Option<Entry<'_>> {
         let start = *self.offsets.get(usize::try_from(index.0).ok()?)?;
-        view::entry(self.blob, self.offsets, index, start)
+        view::entry(self.spec.family, self.blob, self.offsets, index, start)
     }
 
     /// Where packets of `hook` start.
@@ -197,7 +220,7 @@ impl<'a> Table<'a> {
     /// with zero counters. Extensions lose what is private to them, so this
     /// comes after everything else.
     pub fn into_entries(self) -> &'a [u8] {
-        view::normalise(self.blob, self.offsets);
+        view::normalise(self.spec.family, self.blob, self.offsets);
         self.blob
     }
 }

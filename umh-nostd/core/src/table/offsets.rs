@@ -7,10 +7,10 @@
 //! Follows do_replace, check_entry_size_and_hooks, xt_check_entry_offsets and
 //! xt_check_table_hooks; every test stands where it stands there.
 
-use super::layout::{ENTRY, ERROR_NAME, ERROR_TARGET, EXTENSION, STANDARD_TARGET};
+use super::layout::{ERROR_NAME, ERROR_TARGET, EXTENSION, STANDARD_TARGET};
 use crate::abi::{
-    ALIGN, Entry, ExtensionHeader, IPT_F_MASK, IPT_INV_MASK, NUM_HOOKS, Replace, VERDICT_ACCEPT,
-    VERDICT_DROP, VERDICT_QUEUE, VERDICT_RETURN,
+    ALIGN, EntryLayout, ExtensionHeader, Family, IPT_INV_MASK, IpPart, NUM_HOOKS, Replace,
+    VERDICT_ACCEPT, VERDICT_DROP, VERDICT_QUEUE, VERDICT_RETURN,
 };
 use crate::arena::Arena;
 use crate::bytes::{c_string, read};
@@ -23,7 +23,9 @@ const TABLE_INFO: u32 = 64;
 /// Counters that xt_counters_alloc finds room for.
 pub(super) const MAX_COUNTERS: u32 = MAX_TABLE_SIZE / 16;
 /// The smallest entry there can be.
-pub(super) const MIN_ENTRY: usize = ENTRY + EXTENSION;
+pub(super) const fn min_entry(family: Family) -> usize {
+    family.entry().size + EXTENSION
+}
 
 /// What the kernel checks before it copies the blob. `optlen` is the length
 /// of the whole request. Returns the number of bytes to copy from behind the
@@ -47,6 +49,8 @@ pub fn check_header(header: &Replace, optlen: u32) -> Result<usize> {
 
 /// What the first pass finds out.
 pub(super) struct Layout<'a> {
+    /// Where things stand in each of them.
+    pub(super) entry: EntryLayout,
     /// The start of each entry.
     pub(super) offsets: &'a [u32],
     /// Offset of each hook's first entry, all ones for other hooks.
@@ -73,6 +77,7 @@ fn valid(hooks: u32) -> impl Iterator<Item = usize> {
 /// Walks over `blob`. Its counters and `comefrom` are garbage until `reach`
 /// has been over it.
 pub(super) fn check<'a>(
+    family: Family,
     header: &Replace,
     blob: &[u8],
     arena: &mut Arena<'a>,
@@ -85,11 +90,12 @@ pub(super) fn check<'a>(
         return Err(Errno::ENOMEM);
     }
     // No more entries than that fit, whatever the header says.
-    let room = blob.len() / MIN_ENTRY;
+    let room = blob.len() / min_entry(family);
     let claimed = usize::try_from(header.num_entries).map_err(|_| Errno::ENOMEM)?;
     let offsets = arena.slice::<u32>(claimed.min(room))?;
 
     let mut layout = Layout {
+        entry: family.entry(),
         offsets: &[],
         hook_entry: [u32::MAX; NUM_HOOKS],
         underflow: [u32::MAX; NUM_HOOKS],
@@ -99,7 +105,7 @@ pub(super) fn check<'a>(
     let mut count = 0;
     let mut at = 0;
     while at < blob.len() {
-        let entry = check_entry(blob, at)?;
+        let entry = check_entry(family, blob, at)?;
         let offset = u32::try_from(at).map_err(|_| Errno::EINVAL)?;
         for hook in valid(header.valid_hooks) {
             if header.hook_entry.get(hook) == Some(&offset) {
@@ -164,23 +170,31 @@ struct Checked {
     chain_head: bool,
 }
 
-fn check_entry(blob: &[u8], at: usize) -> Result<Checked> {
-    if !at.is_multiple_of(ALIGN) || blob.len() - at <= ENTRY {
+/// One of the two offsets in an entry.
+pub(super) fn offset_at(entry: &[u8], at: usize) -> Result<usize> {
+    let offset: u16 = read(entry, at).ok_or(Errno::EINVAL)?;
+    Ok(usize::from(offset))
+}
+
+fn check_entry(family: Family, blob: &[u8], at: usize) -> Result<Checked> {
+    let layout = family.entry();
+    if !at.is_multiple_of(ALIGN) || blob.len() - at <= layout.size {
         return Err(Errno::EINVAL);
     }
-    let entry: Entry = read(blob, at).ok_or(Errno::EINVAL)?;
-    let size = usize::from(entry.next_offset);
+    let head = blob.get(at..).ok_or(Errno::EINVAL)?;
+    let size = offset_at(head, layout.next_offset)?;
     let bytes = blob.get(at..at + size).ok_or(Errno::EINVAL)?;
-    if size < MIN_ENTRY {
+    if size < min_entry(family) {
         return Err(Errno::EINVAL);
     }
-    if entry.ip.flags & !IPT_F_MASK != 0 || entry.ip.invflags & !IPT_INV_MASK != 0 {
+    let ip = IpPart::of(family, bytes).ok_or(Errno::EINVAL)?;
+    if ip.flags() & !layout.flags != 0 || ip.invflags() & !IPT_INV_MASK != 0 {
         return Err(Errno::EINVAL);
     }
 
     // xt_check_entry_offsets
-    let target_at = usize::from(entry.target_offset);
-    if target_at < ENTRY || target_at + EXTENSION > size {
+    let target_at = offset_at(bytes, layout.target_offset)?;
+    if target_at < layout.size || target_at + EXTENSION > size {
         return Err(Errno::EINVAL);
     }
     let target: ExtensionHeader = read(bytes, target_at).ok_or(Errno::EINVAL)?;
@@ -199,7 +213,7 @@ fn check_entry(blob: &[u8], at: usize) -> Result<Checked> {
             if !is_verdict(verdict) {
                 return Err(Errno::EINVAL);
             }
-            policy = is_unconditional(bytes, target_at)
+            policy = is_unconditional(&layout, bytes, target_at)
                 && matches!(verdict, VERDICT_ACCEPT | VERDICT_DROP);
         }
         Some(b"ERROR") => {
@@ -214,7 +228,7 @@ fn check_entry(blob: &[u8], at: usize) -> Result<Checked> {
         }
         _ => {}
     }
-    check_matches(bytes.get(..target_at).ok_or(Errno::EINVAL)?)?;
+    check_matches(bytes.get(..target_at).ok_or(Errno::EINVAL)?, layout.size)?;
     Ok(Checked {
         size,
         policy,
@@ -232,16 +246,15 @@ fn is_verdict(verdict: i32) -> bool {
 }
 
 /// Asks nothing of a packet: no matches, and an `ip` part of zeros.
-pub(super) fn is_unconditional(entry: &[u8], target_at: usize) -> bool {
-    target_at == ENTRY
+pub(super) fn is_unconditional(layout: &EntryLayout, entry: &[u8], target_at: usize) -> bool {
+    target_at == layout.size
         && entry
-            .get(..size_of::<crate::abi::IptIp>())
+            .get(..layout.ip)
             .is_some_and(|ip| ip.iter().all(|&byte| byte == 0))
 }
 
 /// xt_check_entry_match: they end exactly where the target starts.
-fn check_matches(entry: &[u8]) -> Result<()> {
-    let mut at = ENTRY;
+fn check_matches(entry: &[u8], mut at: usize) -> Result<()> {
     while at < entry.len() {
         if !at.is_multiple_of(ALIGN) || entry.len() - at < EXTENSION {
             return Err(Errno::EINVAL);

@@ -10,10 +10,10 @@
 //! is entered once and met again at most once for each jump to it, so the
 //! time is bounded by the number of entries, not by the number of paths.
 
-use super::layout::{COMEFROM, COUNTERS, ENTRY, EXTENSION, NAME, NEXT_OFFSET, TARGET_OFFSET};
+use super::layout::{EXTENSION, NAME};
 use super::offsets::{Layout, is_unconditional};
 use super::view::find;
-use crate::abi::{Counters, NUM_HOOKS};
+use crate::abi::{Counters, EntryLayout, NUM_HOOKS};
 use crate::bytes::{read, write};
 use crate::errno::{Errno, Result};
 
@@ -24,7 +24,10 @@ const ON_PATH: u32 = 1 << NUM_HOOKS;
 ///
 /// `blob` has passed the first pass, which made `layout`.
 pub(super) fn mark_source_chains(layout: &Layout<'_>, blob: &mut [u8]) -> Result<()> {
-    let mut blob = Marks(blob);
+    let mut blob = Marks {
+        blob,
+        layout: layout.entry,
+    };
     for &at in layout.offsets {
         blob.set_comefrom(at, 0)?;
         blob.clear_counters(at)?;
@@ -70,7 +73,7 @@ fn walk(layout: &Layout<'_>, blob: &mut Marks<'_>, hook: u32, start: u32) -> Res
         } else {
             blob.next(at)?
         };
-        if usize::try_from(next).is_ok_and(|next| next >= blob.0.len()) {
+        if usize::try_from(next).is_ok_and(|next| next >= blob.blob.len()) {
             return Err(Errno::ELOOP);
         }
         blob.set_back(next, at)?;
@@ -80,45 +83,48 @@ fn walk(layout: &Layout<'_>, blob: &mut Marks<'_>, hook: u32, start: u32) -> Res
 
 /// A blob of which every offset used here is the start of an entry. The
 /// errors of its methods say that it is not, which the first pass rules out.
-struct Marks<'b>(&'b mut [u8]);
+struct Marks<'b> {
+    blob: &'b mut [u8],
+    layout: EntryLayout,
+}
 
 impl Marks<'_> {
     fn get<T: zerocopy::FromBytes>(&self, at: u32, field: usize) -> Result<T> {
-        read(self.0, at as usize + field).ok_or(Errno::EINVAL)
+        read(self.blob, at as usize + field).ok_or(Errno::EINVAL)
     }
 
     fn set(&mut self, at: u32, field: usize, value: u32) -> Result<()> {
-        write(self.0, at as usize + field, &value).ok_or(Errno::EINVAL)
+        write(self.blob, at as usize + field, &value).ok_or(Errno::EINVAL)
     }
 
     fn comefrom(&self, at: u32) -> Result<u32> {
-        self.get(at, COMEFROM)
+        self.get(at, self.layout.comefrom)
     }
 
     fn set_comefrom(&mut self, at: u32, value: u32) -> Result<()> {
-        self.set(at, COMEFROM, value)
+        self.set(at, self.layout.comefrom, value)
     }
 
     fn back(&self, at: u32) -> Result<u32> {
-        self.get(at, COUNTERS)
+        self.get(at, self.layout.counters)
     }
 
     fn set_back(&mut self, at: u32, value: u32) -> Result<()> {
-        self.set(at, COUNTERS, value)
+        self.set(at, self.layout.counters, value)
     }
 
     fn clear_counters(&mut self, at: u32) -> Result<()> {
         let zero = Counters { pcnt: 0, bcnt: 0 };
-        write(self.0, at as usize + COUNTERS, &zero).ok_or(Errno::EINVAL)
+        write(self.blob, at as usize + self.layout.counters, &zero).ok_or(Errno::EINVAL)
     }
 
     fn next(&self, at: u32) -> Result<u32> {
-        let size: u16 = self.get(at, NEXT_OFFSET)?;
+        let size: u16 = self.get(at, self.layout.next_offset)?;
         at.checked_add(u32::from(size)).ok_or(Errno::EINVAL)
     }
 
     fn target(&self, at: u32) -> Result<usize> {
-        let offset: u16 = self.get(at, TARGET_OFFSET)?;
+        let offset: u16 = self.get(at, self.layout.target_offset)?;
         Ok(usize::from(offset))
     }
 
@@ -135,7 +141,10 @@ impl Marks<'_> {
     fn is_unconditional(&self, at: u32) -> Result<bool> {
         let target = self.target(at)?;
         let at = at as usize;
-        let entry = self.0.get(at..at + ENTRY).ok_or(Errno::EINVAL)?;
-        Ok(is_unconditional(entry, target))
+        let entry = self
+            .blob
+            .get(at..at + self.layout.size)
+            .ok_or(Errno::EINVAL)?;
+        Ok(is_unconditional(&self.layout, entry, target))
     }
 }

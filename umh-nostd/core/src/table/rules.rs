@@ -5,11 +5,12 @@
 //! checked before the next one, the target last. What a check consists of is
 //! `extension`'s.
 
-use zerocopy::{FromBytes, transmute};
+use zerocopy::transmute;
 
 use super::kernel_extensions::{self, KernelExtensions};
-use super::layout::{ENTRY, EXTENSION, NUMBER, REGISTRY_INDEX, TARGET_OFFSET};
-use crate::abi::{Entry, ExtensionHeader, ExtensionKind};
+use super::layout::{EXTENSION, NUMBER, REGISTRY_INDEX};
+use super::offsets::offset_at;
+use crate::abi::{ExtensionHeader, ExtensionKind, Family, IpPart};
 use crate::bytes::{read, write};
 use crate::errno::{Errno, Result};
 use crate::extension::registry::{self, RegistryIndex};
@@ -30,6 +31,7 @@ type Known = Option<(
 
 /// The third pass.
 struct Rules<'a> {
+    family: Family,
     host: &'a Host,
     needs: Features,
     known: [Known; KNOWN],
@@ -39,24 +41,26 @@ struct Rules<'a> {
 /// first two passes, and leaves its index in the registry behind its name.
 /// Returns what they need.
 pub(super) fn check(
+    family: Family,
     host: &Host,
     offsets: &[u32],
     blob: &mut [u8],
     named: &mut NamedTables<'_>,
     kernel_extensions: KernelExtensions<'_>,
 ) -> Result<Features> {
+    let layout = family.entry();
     let mut rules = Rules {
+        family,
         host,
         needs: Features::NONE,
         known: [None; KNOWN],
     };
     for &start in offsets {
         let start = start as usize;
-        let mut at = ENTRY;
+        let mut at = layout.size;
         loop {
             let bytes = blob.get_mut(start..).ok_or(Errno::EINVAL)?;
-            let target_at: u16 = read(bytes, TARGET_OFFSET).ok_or(Errno::EINVAL)?;
-            let is_match = at < usize::from(target_at);
+            let is_match = at < offset_at(bytes, layout.target_offset)?;
             let kind = if is_match {
                 ExtensionKind::Match
             } else {
@@ -66,19 +70,19 @@ pub(super) fn check(
             let end = at + usize::from(header.size);
             let registered = rules.find(kind, &header);
             let data = bytes.get(at + EXTENSION..end).ok_or(Errno::EINVAL)?;
+            let ip = IpPart::of(family, bytes).ok_or(Errno::EINVAL)?;
             // The kernel half is asked only for what is unknown, or left to it.
             let in_kernel = match registered {
-                Ok((_, extension)) if !extension.is_left(host, data) => Err(Errno::ENOPROTOOPT),
+                Ok((_, extension)) if !extension.is_left(host, ip, data) => Err(Errno::ENOPROTOOPT),
                 _ => kernel_extensions::find(kernel_extensions, bytes, at),
             };
             let extension = match in_kernel {
                 Err(Errno::ENOPROTOOPT) => {
                     let (index, extension) = registered?;
-                    let (entry, _) = Entry::ref_from_prefix(bytes).map_err(|_| Errno::EINVAL)?;
                     let rule = Rule {
                         host,
-                        ip: &entry.ip,
-                        hooks: entry.comefrom,
+                        ip: IpPart::of(family, bytes).ok_or(Errno::EINVAL)?,
+                        hooks: read(bytes, layout.comefrom).ok_or(Errno::EINVAL)?,
                     };
                     let data = bytes.get(at + EXTENSION..end).ok_or(Errno::EINVAL)?;
                     extension.check(&rule, data)?;
@@ -118,7 +122,8 @@ impl Rules<'_> {
         {
             return Ok((*index, *extension));
         }
-        let (index, extension) = registry::find(self.host, kind, &header.name, header.revision)?;
+        let (index, extension) =
+            registry::find(self.host, self.family, kind, &header.name, header.revision)?;
         if let Some(known) = known {
             *known = Some((kind, words, index, extension));
         }

@@ -7,14 +7,13 @@
 //! The walks below end early where a check has been broken; on a checked
 //! blob they never do.
 
-use zerocopy::FromBytes;
-
 use super::EntryIndex;
-use super::layout::{ENTRY, EXTENSION, NAME, NUMBER, REGISTRY_INDEX};
+use super::layout::{EXTENSION, NAME, NUMBER, REGISTRY_INDEX};
+use super::offsets::offset_at;
 use crate::abi::{
-    self, Counters, EXTENSION_NAME_LEN, IPT_F_GOTO, IptIp, VERDICT_ACCEPT, VERDICT_RETURN,
+    Counters, EXTENSION_NAME_LEN, EntryLayout, Family, IpPart, VERDICT_ACCEPT, VERDICT_RETURN,
 };
-use crate::bytes::{c_string, read};
+use crate::bytes::{c_string, read, write};
 use crate::extension::registry::RegistryIndex;
 use crate::extension::{self, Extension};
 
@@ -26,7 +25,7 @@ pub struct Entry<'a> {
     /// Where it stands in the blob.
     pub offset: u32,
     /// What it asks of the IP header and the interfaces.
-    pub ip: &'a IptIp,
+    pub ip: IpPart<'a>,
     /// Mask of the hooks that reach it: `1 << NF_INET_*`.
     pub comefrom: u32,
     /// What happens to a packet that it matches.
@@ -112,21 +111,22 @@ pub(super) fn find(offsets: &[u32], offset: u32) -> Option<EntryIndex> {
 
 /// The entry at `offset` of a checked blob.
 pub(super) fn entry<'a>(
+    family: Family,
     blob: &'a [u8],
     offsets: &[u32],
     index: EntryIndex,
     offset: u32,
 ) -> Option<Entry<'a>> {
     let bytes = blob.get(offset as usize..)?;
-    let (head, _) = abi::Entry::ref_from_prefix(bytes).ok()?;
-    let target_at = usize::from(head.target_offset);
-    let matches = bytes.get(ENTRY..target_at)?;
+    let layout = family.entry();
+    let ip = IpPart::of(family, bytes)?;
+    let target_at = offset_at(bytes, layout.target_offset).ok()?;
+    let matches = bytes.get(layout.size..target_at)?;
     let (found, _) = instance(bytes.get(target_at..)?)?;
     let name = found.extension.name();
     let target = if name == extension::standard::NAME.as_bytes() {
         let verdict = read(found.data, 0)?;
-        let goto = head.ip.flags & IPT_F_GOTO != 0;
-        Target::Standard(self::verdict(offsets, verdict, goto))
+        Target::Standard(self::verdict(offsets, verdict, ip.goes()))
     } else if name == extension::error::NAME.as_bytes() {
         let name = c_string(found.data)?;
         Target::Error { name }
@@ -136,8 +136,8 @@ pub(super) fn entry<'a>(
     Some(Entry {
         index,
         offset,
-        ip: &head.ip,
-        comefrom: head.comefrom,
+        ip,
+        comefrom: read(bytes, layout.comefrom)?,
         target,
         matches,
     })
@@ -173,20 +173,21 @@ fn instance(bytes: &[u8]) -> Option<(Instance<'_>, usize)> {
 /// follows the NUL of a name, what extensions keep to themselves, padding and
 /// counters are zero. (The kernel leaves the first and the gap behind a
 /// target as they are in the caller's buffer.)
-pub(super) fn normalise(blob: &mut [u8], offsets: &[u32]) {
+pub(super) fn normalise(family: Family, blob: &mut [u8], offsets: &[u32]) {
+    let layout = family.entry();
     for &offset in offsets {
         if let Some(entry) = blob.get_mut(offset as usize..) {
-            normalise_entry(entry);
+            normalise_entry(&layout, entry);
         }
     }
 }
 
-fn normalise_entry(entry: &mut [u8]) -> Option<()> {
-    let (head, _) = abi::Entry::mut_from_prefix(entry).ok()?;
-    head.counters = Counters { pcnt: 0, bcnt: 0 };
-    let target_at = usize::from(head.target_offset);
-    let end_of_entry = usize::from(head.next_offset);
-    let mut at = ENTRY;
+fn normalise_entry(layout: &EntryLayout, entry: &mut [u8]) -> Option<()> {
+    let zero = Counters { pcnt: 0, bcnt: 0 };
+    write(entry, layout.counters, &zero)?;
+    let target_at = offset_at(entry, layout.target_offset).ok()?;
+    let end_of_entry = offset_at(entry, layout.next_offset).ok()?;
+    let mut at = layout.size;
     while at < target_at {
         at += normalise_extension(entry.get_mut(at..)?)?;
     }

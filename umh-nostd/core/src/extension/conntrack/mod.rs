@@ -8,7 +8,7 @@
 #[cfg(feature = "links")]
 mod details;
 
-use super::{Extension, Rule};
+use super::{Extension, Families, Rule};
 use crate::abi::layout;
 use crate::bytes::{read, refer};
 use crate::errno::{Errno, Result};
@@ -78,7 +78,7 @@ pub(super) const EXTENSIONS: [Extension; 3] =
 const fn revision<const SIZE: usize>(revision: u8) -> Extension {
     Extension {
         revision,
-        family: None,
+        families: Families::All,
         needs: Features::CONNTRACK,
         check,
         lower,

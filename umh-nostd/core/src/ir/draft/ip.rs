@@ -79,7 +79,7 @@ impl Draft<'_, '_> {
         Default::default()
     }
 
-    fn interface(&mut self, out: bool, name: &[u8; 16], mask: &[u8; 16], invert: bool) {
+    pub(super) fn interface(&mut self, out: bool, name: &[u8; 16], mask: &[u8; 16], invert: bool) {
         if *mask == [0; 16] {
             if invert {
                 self.class(class::NEVER, class::NEVER);

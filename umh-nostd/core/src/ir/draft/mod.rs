@@ -12,6 +12,7 @@
 //!
 //! ```text
 //! ip       what ip_packet_match asks
+//! ip6      what ip6_packet_match asks
 //! asks     questions of matches that keep no state
 //! branch   where a match with several questions goes on if one fails
 //! state    questions that keep something from packet to packet
@@ -21,6 +22,7 @@
 mod asks;
 mod branch;
 mod ip;
+mod ip6;
 #[cfg(feature = "links")]
 mod links;
 mod state;
@@ -28,6 +30,7 @@ mod state;
 pub use asks::Transport;
 pub(crate) use asks::{BOTH_PORTS, CutOff, Payload};
 pub(crate) use branch::Jump;
+pub(crate) use ip6::RECORD_WORD;
 #[cfg(feature = "links")]
 pub(crate) use links::Untracked;
 
@@ -35,7 +38,7 @@ use super::op::kind;
 use super::output::{Output, SHARED_GUARD};
 use super::record::{OP, Op, Record, class, flag};
 use super::test::{Field, Predicate, Question, Test};
-use crate::abi::IptIp;
+use crate::abi::IpPart;
 use crate::errno::{Errno, Result};
 use crate::target::Machine;
 
@@ -43,9 +46,10 @@ use crate::target::Machine;
 ///
 /// A malformed packet is one that a match of tcp, udp, icmp or multiport must
 /// drop: its transport header is cut off, or it is a TCP fragment that starts
-/// at byte 8. The rule that drops it is the first that asks for the header, so
-/// for it only bits that are asked before any match count
-/// ([`class::MALFORMED_KEEPS`]); everything else is asked by ops, in order.
+/// at byte 8. So is an IPv6 packet whose chain of headers cannot be followed,
+/// which a rule with `IP6T_F_PROTO` drops. The rule that drops it is the first
+/// that asks for the header, so for it only bits that are asked before any match
+/// count ([`class::MALFORMED_KEEPS`]); everything else is asked by ops, in order.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Packets {
     /// Packets whose transport header is there, or which have none.
@@ -91,12 +95,15 @@ impl<'r, 'a> Draft<'r, 'a> {
     pub(crate) fn rule(
         out: &'r mut Output<'a>,
         record: &'r mut Record,
-        ip: &IptIp,
+        ip: IpPart<'_>,
         packets: Packets,
         state_at: usize,
     ) -> Self {
         let mut draft = Self::new(out, record, packets, Part::Ip, state_at);
-        draft.ip(ip);
+        match ip {
+            IpPart::V4(ip) => draft.ip(ip),
+            IpPart::V6(ip) => draft.ip6(ip),
+        }
         draft.part = Part::Matches;
         draft
     }

@@ -4,6 +4,8 @@
 //! Owns: tests of fields, the guard in front of the transport header, lists of
 //! ports, names of interfaces.
 
+use bpfilter_msgfmt::HEADER_BROKEN;
+
 use super::{LOW, MASK, PAYLOAD, WHAT};
 use crate::ir::{FIELDS, Field, kind};
 use crate::program::prelude::*;
@@ -29,6 +31,13 @@ pub(super) const GUARD: &[Item] = &[
     jump_if_imm(R1, Cond::Eq, 0, label::HOLDS),
     jump_if_imm(R1, Cond::Eq, 1, label::NOT),
     jump(label::DROP),
+];
+
+/// The end of ip6_packet_match.
+pub(super) const CHAIN: &[Item] = &[
+    load(B4, R1, R6, frame::HEADERS),
+    jump_if_imm(R1, Cond::Eq, HEADER_BROKEN as i32, label::DROP),
+    jump(label::HOLDS),
 ];
 
 /// ifname_compare_aligned

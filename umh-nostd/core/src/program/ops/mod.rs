@@ -39,7 +39,7 @@ use connection::{CONNBYTES, CT_EXPIRES, CT_PORT, CT_WORD, HELPER};
 pub(super) use connection::{CONNECTION_PART, EXTRA, EXTRAS, FOLLOWED, STARTS};
 pub(super) use counting::{KEEP_R4, ONCE_MORE, STATE_AT_R5};
 use counting::{LIMIT, NTH, QUOTA, RANDOM};
-use fields::{GUARD, INTERFACE, TEST};
+use fields::{CHAIN, GUARD, INTERFACE, TEST};
 #[cfg(feature = "links")]
 use socket::GROUPS;
 

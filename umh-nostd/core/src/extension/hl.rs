@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! hl: the hop limit (xt_hl.c), which is to IPv6 what the time to live is to IPv4.
+
+use super::ttl::{Ttl, check, lower};
+use super::{Extension, Families};
+use crate::abi::Family;
+
+pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
+    families: Families::Only(Family::Ipv6),
+    check,
+    lower,
+    ..Extension::matching::<Ttl>("hl")
+}];
