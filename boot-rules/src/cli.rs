@@ -6,19 +6,25 @@ use std::fmt::Display;
 use std::path::PathBuf;
 
 use lexopt::prelude::*;
+use umh_core::abi::Family;
 
 /// What `--help` prints.
 pub(crate) const HELP: &str = "\
-boot-rules -4 FILE -o BLOB [--iptables-restore PROGRAM]
+boot-rules [-4 FILE] [-6 FILE] -o BLOB [--iptables-restore PROGRAM]
+           [--ip6tables-restore PROGRAM]
 
-Makes BLOB of FILE, rules as iptables-save writes them. A kernel in which
-CONFIG_BPFILTER_BOOT_RULES names BLOB has them in force before its first packet.
+Makes BLOB of rules as iptables-save and ip6tables-save write them, of either or
+both. A kernel in which CONFIG_BPFILTER_BOOT_RULES names BLOB has them in force
+before its first packet.
 
   -4 FILE   rules of IPv4: the tables that are in it, whole
+  -6 FILE   likewise of IPv6
   -o BLOB   where to write to
   --iptables-restore PROGRAM
             the legacy iptables-restore, dynamically linked; default:
             iptables-legacy-restore
+  --ip6tables-restore PROGRAM
+            likewise for IPv6; default: ip6tables-legacy-restore
   --help    this text
 
 Each table is checked as the kernel will check it. What a rule asks of x_tables is
@@ -39,11 +45,18 @@ pub(crate) enum Invocation {
 
 /// What boot rules are made of.
 pub(crate) struct Arguments {
-    /// The file of iptables-save.
-    pub(crate) rules: PathBuf,
+    /// Of each family at most one.
+    pub(crate) sources: Vec<Source>,
     /// Where to write to.
     pub(crate) output: PathBuf,
-    /// iptables-restore.
+}
+
+/// The rules of a family.
+pub(crate) struct Source {
+    pub(crate) family: Family,
+    /// The file of iptables-save or ip6tables-save.
+    pub(crate) rules: PathBuf,
+    /// iptables-restore or ip6tables-restore.
     pub(crate) restore: OsString,
 }
 
@@ -51,21 +64,35 @@ pub(crate) struct Arguments {
 pub(crate) fn parse() -> Result<Invocation, String> {
     let usage = |e: &dyn Display| format!("{e}; boot-rules --help says how");
     let mut parser = lexopt::Parser::from_env();
-    let (mut rules, mut output, mut restore) = (None, None, None);
+    let (mut rules4, mut rules6, mut output) = (None, None, None);
+    let (mut restore4, mut restore6) = (None, None);
     while let Some(argument) = parser.next().map_err(|e| usage(&e))? {
         let into = match argument {
-            Short('4') => &mut rules,
+            Short('4') => &mut rules4,
+            Short('6') => &mut rules6,
             Short('o') => &mut output,
-            Long("iptables-restore") => &mut restore,
+            Long("iptables-restore") => &mut restore4,
+            Long("ip6tables-restore") => &mut restore6,
             Short('h') | Long("help") => return Ok(Invocation::Help),
             other => return Err(usage(&other.unexpected())),
         };
         *into = Some(parser.value().map_err(|e| usage(&e))?);
     }
-    let missing = |what: &str| usage(&format!("no {what}"));
+    let source = |family, rules: Option<OsString>, restore: Option<OsString>, default: &str| {
+        rules.map(|rules| Source {
+            family,
+            rules: rules.into(),
+            restore: restore.unwrap_or_else(|| default.into()),
+        })
+    };
+    let ipv4 = source(Family::Ipv4, rules4, restore4, "iptables-legacy-restore");
+    let ipv6 = source(Family::Ipv6, rules6, restore6, "ip6tables-legacy-restore");
+    let sources: Vec<_> = ipv4.into_iter().chain(ipv6).collect();
+    if sources.is_empty() {
+        return Err(usage(&"neither -4 FILE nor -6 FILE"));
+    }
     Ok(Invocation::Make(Arguments {
-        rules: rules.ok_or_else(|| missing("-4 FILE"))?.into(),
-        output: output.ok_or_else(|| missing("-o BLOB"))?.into(),
-        restore: restore.unwrap_or_else(|| "iptables-legacy-restore".into()),
+        sources,
+        output: output.ok_or_else(|| usage(&"no -o BLOB"))?.into(),
     }))
 }

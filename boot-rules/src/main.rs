@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! boot-rules: files of iptables-save become boot rules, which a kernel with
+//! boot-rules: files of iptables-save and ip6tables-save become boot rules, which a kernel with
 //! bpfilter has in force before its first packet.
 //!
 //! Boot rules are what iptables-restore would send: it is run, with [`restore`] in
@@ -21,7 +21,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::cli::{Arguments, Invocation};
+use crate::cli::{Arguments, Invocation, Source};
 use crate::restore::{Outcome, Restore, Sent};
 
 /// The rules are refused, or a file cannot be read or written.
@@ -55,10 +55,20 @@ fn log(line: &str) {
 }
 
 fn make(arguments: &Arguments) -> Result<(), String> {
-    let path = &arguments.rules;
+    let mut sent = Vec::new();
+    for source in &arguments.sources {
+        sent.extend(tables_of(source)?);
+    }
+    let output = &arguments.output;
+    fs::write(output, blob::of(&sent)).map_err(|e| format!("{}: {e}", output.display()))
+}
+
+/// What the kernel is to be sent for a file.
+fn tables_of(source: &Source) -> Result<Vec<Sent>, String> {
+    let path = &source.rules;
     let name = path.display();
     let rules = fs::read(path).map_err(|e| format!("{name}: {e}"))?;
-    let restore = Restore::new(&arguments.restore)?;
+    let restore = Restore::new(source.family, &source.restore)?;
     let sent = match restore.run(&rules)? {
         Outcome::Sent(sent) => sent,
         // It has named the line.
@@ -77,8 +87,7 @@ fn make(arguments: &Arguments) -> Result<(), String> {
         return Err(format!("{name}: there is no table in it"));
     }
     tell_needs(path, &sent);
-    let output = &arguments.output;
-    fs::write(output, blob::of(&sent)).map_err(|e| format!("{}: {e}", output.display()))
+    Ok(sent)
 }
 
 /// Nobody knows here whether the kernel that boots will have them.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! iptables-restore, with us in the kernel's place.
+//! iptables-restore or ip6tables-restore, with us in the kernel's place.
 //!
 //! Owns: the process, what is preloaded into it, and the answers to its socket
 //! options: those that the helper would give for tables that nobody has changed.
@@ -12,12 +12,11 @@ use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
 use std::thread;
 
-use bpfilter_msgfmt::{
-    IPT_GET_MAX, IPT_SO_GET_REVISION_MATCH, IPT_SO_SET_ADD_COUNTERS, IPT_SO_SET_REPLACE, Request,
-};
+use bpfilter_msgfmt::{IPT_SO_SET_ADD_COUNTERS, IPT_SO_SET_REPLACE, Request};
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::io::{FdFlags, fcntl_setfd};
 use umh_core::abi::{Family, Replace, TableSpec};
+use umh_core::command::Command as Asked;
 use umh_core::errno::Errno;
 use umh_nostd::handle;
 use zerocopy::{FromBytes, FromZeros, IntoBytes};
@@ -26,15 +25,13 @@ use crate::system::Recorder;
 
 /// preload.c.
 const PRELOAD: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/preload.so"));
-/// Level of the options of iptables; that of ip6tables is 41.
-const SOL_IP: u32 = 0;
 /// The most bytes of a table that ip_tables takes.
 const OPTVAL_MAX: u32 = 512 << 20;
 
 /// A table that iptables-restore has sent, and that is taken.
 pub(crate) struct Sent {
     pub(crate) spec: &'static TableSpec,
-    /// `struct ipt_replace` and its entries.
+    /// `struct ipt_replace` or `ip6t_replace`, and its entries.
     pub(crate) replace: Vec<u8>,
     /// Names of what it asks of x_tables.
     pub(crate) needs: Vec<String>,
@@ -50,28 +47,30 @@ pub(crate) enum Outcome {
     Failed(String),
 }
 
-/// iptables-restore, and what is preloaded into it.
+/// The program of a family, and what is preloaded into it.
 pub(crate) struct Restore {
+    family: Family,
     program: OsString,
     preload: File,
 }
 
 /// What [`serve`] has heard.
-#[derive(Default)]
 struct Heard {
+    family: Family,
     anything: bool,
     sent: Vec<Sent>,
     refused: Option<i32>,
 }
 
 impl Restore {
-    pub(crate) fn new(program: &OsStr) -> Result<Self, String> {
+    pub(crate) fn new(family: Family, program: &OsStr) -> Result<Self, String> {
         let fail = |e: io::Error| format!("cannot keep what is preloaded: {e}");
         // Children inherit it.
         let preload = memfd_create(c"boot-rules", MemfdFlags::empty());
         let mut preload = File::from(preload.map_err(|e| fail(e.into()))?);
         preload.write_all(PRELOAD).map_err(fail)?;
         Ok(Self {
+            family,
             program: program.to_owned(),
             preload,
         })
@@ -123,7 +122,7 @@ impl Restore {
                 stderr.map(|mut stderr| stderr.read_to_end(&mut said));
                 said
             });
-            let heard = serve(&mut ours);
+            let heard = serve(self.family, &mut ours);
             // It must not wait for an answer that does not come.
             drop(ours);
             (heard, said.join().unwrap_or_default())
@@ -131,15 +130,28 @@ impl Restore {
         let status = child.wait()?;
         let mut said = String::from_utf8_lossy(&said).into_owned();
         if said.is_empty() {
-            said = format!("iptables-restore has ended: {status}");
+            said = format!("{} has ended: {status}", self.program.display());
         }
         Ok((status.success(), said, heard?))
     }
 }
 
+/// The level of the options of a family's programs: SOL_IP or SOL_IPV6.
+const fn level_of(family: Family) -> u32 {
+    match family {
+        Family::Ipv4 => 0,
+        Family::Ipv6 => 41,
+    }
+}
+
 /// Answers until the other side is gone.
-fn serve(peer: &mut UnixStream) -> io::Result<Heard> {
-    let mut heard = Heard::default();
+fn serve(family: Family, peer: &mut UnixStream) -> io::Result<Heard> {
+    let mut heard = Heard {
+        family,
+        anything: false,
+        sent: Vec::new(),
+        refused: None,
+    };
     loop {
         let mut question = [0u32; 4];
         match peer.read_exact(question.as_mut_bytes()) {
@@ -159,9 +171,10 @@ fn serve(peer: &mut UnixStream) -> io::Result<Heard> {
             ..Request::new_zeroed()
         };
         heard.anything = true;
-        let (status, bytes) = match level {
-            SOL_IP => heard.answer(&request, optval),
-            _ => (Errno::ENOPROTOOPT.status(), Vec::new()),
+        let (status, bytes) = if level == level_of(family) {
+            heard.answer(&request, optval)
+        } else {
+            (Errno::ENOPROTOOPT.status(), Vec::new())
         };
         let answer = [status.unsigned_abs(), bytes.len() as u32];
         peer.write_all(answer.as_bytes())?;
@@ -178,14 +191,12 @@ impl Heard {
             (1, IPT_SO_SET_REPLACE) => forget_address(&mut optval),
             _ => {}
         }
-        let recorder = Recorder::new(optval);
+        let recorder = Recorder::new(self.family, optval);
         let status = handle::answer(&recorder, request).status;
-        match (request.is_set, request.cmd) {
+        match Asked::parse(self.family, request) {
             // What the helper does not know x_tables may.
-            (0, IPT_SO_GET_REVISION_MATCH..IPT_GET_MAX) if status == Errno::ENOENT.status() => {
-                (0, Vec::new())
-            }
-            (0, _) => (status, recorder.answered.into_inner()),
+            Ok(Asked::GetRevision(_)) if status == Errno::ENOENT.status() => (0, Vec::new()),
+            _ if request.is_set == 0 => (status, recorder.answered.into_inner()),
             _ => {
                 if status == 0 {
                     self.keep(recorder);
@@ -201,7 +212,7 @@ impl Heard {
         let Some(spec) = recorder
             .optval
             .first_chunk()
-            .and_then(|name| TableSpec::named(Family::Ipv4, name))
+            .and_then(|name| TableSpec::named(self.family, name))
         else {
             return;
         };

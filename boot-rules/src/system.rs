@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::sync::atomic::AtomicU64;
 
 use bpf_abi::attr::FuncInfo;
-use umh_core::abi::{ExtensionKind, TableSpec};
+use umh_core::abi::{ExtensionKind, Family, TableSpec};
 use umh_core::errno::{Errno, Result};
 use umh_core::program::Insn;
 use umh_core::target::{Features, Host, Machine, Packets};
@@ -19,6 +19,8 @@ use umh_nostd::system::{Generation, InForce, Maps, System, UserAddr};
 
 /// See the module. One for each request.
 pub(crate) struct Recorder {
+    /// Whose option it is.
+    family: Family,
     /// The caller's optval.
     pub(crate) optval: Vec<u8>,
     /// What the caller's optval becomes.
@@ -28,8 +30,9 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    pub(crate) fn new(optval: Vec<u8>) -> Self {
+    pub(crate) fn new(family: Family, optval: Vec<u8>) -> Self {
         Self {
+            family,
             optval,
             answered: RefCell::default(),
             needs: RefCell::default(),
@@ -61,6 +64,10 @@ impl System for Recorder {
             },
             cpus: 1,
         })
+    }
+
+    fn family(&self) -> Result<Family> {
+        Ok(self.family)
     }
 
     fn optval(&self, offset: usize, into: &mut [u8]) -> Result<()> {
@@ -101,7 +108,7 @@ impl System for Recorder {
         Ok(0)
     }
 
-    fn publish(&self, _: ExtensionKind, _: &[u8]) -> Result<()> {
+    fn publish(&self, _: Family, _: ExtensionKind, _: &[u8]) -> Result<()> {
         Ok(())
     }
 
