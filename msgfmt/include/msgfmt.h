@@ -325,8 +325,9 @@ struct bpfilter_answer {
  * @field: what else is known, indexed by BPFILTER_FIELD_*
  * @time: seconds since 1970: UTC, and in the kernel's time zone
  *
- * @addresses, @descriptor without ports, and @position to @cpu always hold; the
- * rest as far as bpfilter_generation.reads asks. What IPv4 needs of every packet
+ * @addresses, @descriptor without ports, and @position to @cpu always hold, but for
+ * the protocol of IPv6, which is found with the transport header; the rest as far as
+ * bpfilter_generation.reads asks. What IPv4 needs of every packet
  * is in the first 64 bytes. It lies in bpfilter_generation.packets. How many bytes
  * from its start is said in the first 32 bits of the packet's control block that
  * programs see (__sk_buff.cb), as long as the program runs.

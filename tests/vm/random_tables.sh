@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# Random rules in raw, mangle, nat and filter at once do what they do in
+# Random rules of IPv4, and of IPv6, in raw, mangle, nat and filter at once do what they do in
 # ip_tables: the same packets through a router leave the same counters of every rule,
 # the same connections with the same translations, and arrive as the same packets;
 # what one refuses, the other refuses with the same words.
@@ -120,23 +120,27 @@ set -eu
 dmesg -n 1
 . /router
 tables='raw mangle nat filter'
-sets=4
+sets=3
 [ -z "$FULL" ] || sets=60
 seed=1
 while [ $seed -le $sets ]; do
-	awk -v seed=$seed -f /rules.awk >/tmp/rules.$seed
+	for family in 4 6; do
+		awk -v seed=$seed$family -f /rules.awk | to_family >/tmp/rules.$family.$seed
+	done
 	seed=$((seed + 1))
 done
 record() {
-	seed=1
-	while [ $seed -le $sets ]; do
-		echo "== $seed"
-		world
-		at router iptables-restore </tmp/rules.$seed 2>&1 || echo "refused: $?"
-		packets
-		left
-		gone
-		seed=$((seed + 1))
+	for family in 4 6; do
+		seed=1
+		while [ $seed -le $sets ]; do
+			echo "== IPv$family: $seed"
+			world
+			at router $(tables_of -restore) </tmp/rules.$family.$seed 2>&1 || echo "refused: $?"
+			packets
+			left
+			gone
+			seed=$((seed + 1))
+		done
 	done
 }
 
@@ -152,14 +156,17 @@ if ! diff -u /tmp/ip_tables /tmp/bpfilter >/tmp/diff; then
 	head -n 120 /tmp/diff | cut -c1-300
 	exit 1
 fi
-refused=$(grep -c '^refused' /tmp/bpfilter || :)
-echo "figure: $sets rule sets, $refused refused"
-[ $refused -lt $((sets / 3)) ]
-echo "figure: $(grep -c '^\[[1-9][^]]*\] -A' /tmp/bpfilter) of $(grep -c '^\[[^]]*\] -A' /tmp/bpfilter) rules have matched"
+for family in 4 6; do
+	sed -n "/^== IPv$family/,/^== IPv[^$family]/p" /tmp/bpfilter >/tmp/bpfilter.$family
+	refused=$(grep -c '^refused' /tmp/bpfilter.$family || :)
+	echo "figure: IPv$family: $sets rule sets, $refused refused"
+	[ $refused -le $((sets / 3)) ]
+	echo "figure: IPv$family: $(grep -c '^\[[1-9][^]]*\] -A' /tmp/bpfilter.$family) of $(grep -c '^\[[^]]*\] -A' /tmp/bpfilter.$family) rules have matched"
+done
 # The few sets of CI do not have all of it.
 for what in DNAT SNAT MASQUERADE MARK ${FULL:+CONNMARK TOS DSCP TTL CT conntrack mark}; do
 	number=$(grep -c -e "^\[[1-9].* -[jm] $what" /tmp/bpfilter) || { echo "none with $what"; exit 1; }
 	echo "figure: $number rules with $what have matched"
 done
 END
-$BOOT --append "FULL=$FULL" --add tests/vm/router=router --add "$work/rules.awk=rules.awk" "$work/script"
+$BOOT --append "FULL=$FULL" --add tests/vm/router=router --add tests/vm/router.ipv6=router.ipv6 --add "$work/rules.awk=rules.awk" "$work/script"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # All tables at once do what they do in ip_tables: rule sets of routers, firewalld, Docker,
-# kube-proxy, mwan3 and tunnels come back as they were loaded, and the same
+# kube-proxy, mwan3 and tunnels, and of IPv6 those of a router, Docker and ufw, come back as they were loaded, and the same
 # packets through a router leave the same counters of every rule, the same
 # connections with the same translations, and arrive as the same packets; what is
 # translated goes on when rules are replaced and when the helper dies.
@@ -25,12 +25,12 @@ ruleset() { # FILE
 	echo "== $1"
 	tables=$(sed -n 's/^\*//p' $1)
 	world
-	at router iptables-restore <$1
+	at router $(tables_of -restore) <$1
 	save
-	sed 's/--mode random --probability .*-j/--mode nth --every 2 --packet 1 -j/; s/ --random-fully//' $1 | at router iptables-restore
+	sed 's/--mode random --probability .*-j/--mode nth --every 2 --packet 1 -j/; s/ --random-fully//' $1 | at router $(tables_of -restore)
 	packets
 	left
-	for table in $tables; do at router iptables -t $table -F; at router iptables -t $table -X; done
+	for table in $tables; do at router $(tables_of) -t $table -F; at router $(tables_of) -t $table -X; done
 	save
 	gone
 }
@@ -76,6 +76,9 @@ talk() { # DIRECTORY
 record() {
 	for file in /rulesets/*.rules; do ruleset $file; done
 	talk /tmp/$1.talk
+	family=6
+	for file in /rulesets/ipv6/*.rules; do ruleset $file; done
+	family=4
 }
 
 # What ip_tables would ask for while nothing may be loaded.
@@ -97,11 +100,12 @@ fi
 # All of it has been there, and met packets.
 grep -q 'PORT 10,6,0,1,' /tmp/bpfilter
 for what in 'j DNAT' 'j SNAT' 'j MASQUERADE' 'j REDIRECT' 'j NETMAP' 'j MARK' 'j CONNMARK' 'j TOS' 'j DSCP' 'j TTL' \
-	'j TCPMSS' 'j CLASSIFY' 'j CHECKSUM' 'j TCPOPTSTRIP' 'j CT' 'j TPROXY' 'm set' 'm recent' 'm addrtype'; do
+	'j TCPMSS' 'j CLASSIFY' 'j CHECKSUM' 'j TCPOPTSTRIP' 'j CT' 'j TPROXY' 'm set' 'm recent' 'm addrtype' \
+	'p ipv6-icmp' 'j HL' 'j REJECT --reject-with icmp6' 'd fd00:5::2/128 .* -j ACCEPT'; do
 	number=$(grep -c -e "^\[[1-9].* -$what" /tmp/bpfilter) || { echo "none with -$what"; exit 1; }
 	echo "figure: $number rules with '-$what' have matched"
 done
 END
-adds=(--add tests/vm/router=router)
-for file in tests/vm/rulesets/*.rules; do adds+=(--add "$file=rulesets/$(basename "$file")"); done
+adds=(--add tests/vm/router=router --add tests/vm/router.ipv6=router.ipv6)
+for file in $(cd tests/vm && find rulesets -name '*.rules'); do adds+=(--add "tests/vm/$file=$file"); done
 $BOOT "${adds[@]}" "$work/script"

@@ -2,9 +2,9 @@
 /*
  * bpfilter.h - where the network stack meets bpfilter
  *
- * Two sides use this file: net/ipv4/ip_sockglue.c offers every get/setsockopt
- * of level SOL_IP that it does not know itself, and the bpfilter module
- * registers what answers them. net/bpfilter/sockopt.c stands between the two
+ * Two sides use this file: net/ipv4/ip_sockglue.c and net/ipv6/ipv6_sockglue.c offer
+ * every get/setsockopt of levels SOL_IP and SOL_IPV6 that they do not know
+ * themselves, and the bpfilter module registers what answers them. net/bpfilter/sockopt.c stands between the two
  * and is always built in, so that the module may come and go.
  */
 #ifndef _LINUX_BPFILTER_H
@@ -45,6 +45,10 @@ int bpfilter_ip_setsockopt(struct sock *sk, int optname, sockptr_t optval,
 			   unsigned int optlen);
 int bpfilter_ip_getsockopt(struct sock *sk, int optname, char __user *optval,
 			   int __user *optlen);
+int bpfilter_ipv6_setsockopt(struct sock *sk, int optname, sockptr_t optval,
+			     unsigned int optlen);
+int bpfilter_ipv6_getsockopt(struct sock *sk, int optname, char __user *optval,
+			     int __user *optlen);
 void bpfilter_register_ops(const struct bpfilter_ops *ops);
 void bpfilter_unregister_ops(void);
 #else
@@ -57,6 +61,20 @@ static inline int bpfilter_ip_setsockopt(struct sock *sk, int optname,
 static inline int bpfilter_ip_getsockopt(struct sock *sk, int optname,
 					 char __user *optval,
 					 int __user *optlen)
+{
+	return -ENOPROTOOPT;
+}
+
+static inline int bpfilter_ipv6_setsockopt(struct sock *sk, int optname,
+					   sockptr_t optval,
+					   unsigned int optlen)
+{
+	return -ENOPROTOOPT;
+}
+
+static inline int bpfilter_ipv6_getsockopt(struct sock *sk, int optname,
+					   char __user *optval,
+					   int __user *optlen)
 {
 	return -ENOPROTOOPT;
 }

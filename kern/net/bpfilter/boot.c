@@ -25,11 +25,11 @@
 #include <linux/bits.h>
 #include <linux/bpfilter.h>
 #include <linux/completion.h>
-#include <linux/kmod.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter_ipv4/ip_tables.h>
+#include <linux/netfilter_ipv6/ip6_tables.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -40,7 +40,7 @@
 
 static char *policy;
 module_param(policy, charp, 0444);
-MODULE_PARM_DESC(policy, "drop or accept: what becomes of packets while there are no rules");
+MODULE_PARM_DESC(policy, "drop or accept: what becomes of packets, of IPv4 and IPv6, while there are no rules");
 
 static char *policy_input;
 module_param(policy_input, charp, 0444);
@@ -145,34 +145,54 @@ bool bpfilter_boot_locks(const struct bpfilter_call *call)
 
 /* --- the policies as a table ------------------------------------------------- */
 
-/* A policy among the entries, and what comes last. */
-struct policy_entry {
-	struct ipt_entry entry;
-	struct xt_standard_target target;
-};
-
-struct last_entry {
-	struct ipt_entry entry;
-	struct xt_error_target target;
-};
-
-static void put_policy(struct policy_entry *to, unsigned int verdict)
+/* How many bytes an entry has before its target. */
+static u16 entry_len(const struct bpfilter_table_desc *desc)
 {
-	to->entry.target_offset = sizeof(to->entry);
-	to->entry.next_offset = sizeof(*to);
-	to->target.target.u.target_size = sizeof(to->target);
-	to->target.verdict = -verdict - 1;
+	return desc->family == NFPROTO_IPV6 ? sizeof(struct ip6t_entry) :
+					      sizeof(struct ipt_entry);
 }
 
-static void put_last(struct last_entry *to)
+/* An entry that asks nothing, but for its target, which is returned. */
+static void *put_entry(const struct bpfilter_table_desc *desc, void *to,
+		       u16 target_len)
 {
-	to->entry.target_offset = sizeof(to->entry);
-	to->entry.next_offset = sizeof(*to);
-	to->target.target.u.target_size = sizeof(to->target);
-	strscpy(to->target.target.u.user.name, XT_ERROR_TARGET,
-		sizeof(to->target.target.u.user.name));
-	strscpy(to->target.errorname, XT_ERROR_TARGET,
-		sizeof(to->target.errorname));
+	u16 target_offset = entry_len(desc);
+	u16 next_offset = target_offset + target_len;
+	struct xt_entry_target *target = to + target_offset;
+
+	if (desc->family == NFPROTO_IPV6) {
+		struct ip6t_entry *entry = to;
+
+		entry->target_offset = target_offset;
+		entry->next_offset = next_offset;
+	} else {
+		struct ipt_entry *entry = to;
+
+		entry->target_offset = target_offset;
+		entry->next_offset = next_offset;
+	}
+	target->u.target_size = target_len;
+	return target;
+}
+
+static void put_policy(const struct bpfilter_table_desc *desc, void *to,
+		       unsigned int verdict)
+{
+	struct xt_standard_target *target;
+
+	target = put_entry(desc, to, sizeof(*target));
+	target->verdict = -verdict - 1;
+}
+
+static void put_last(const struct bpfilter_table_desc *desc, void *to)
+{
+	struct xt_error_target *target;
+
+	target = put_entry(desc, to, sizeof(*target));
+	strscpy(target->target.u.user.name, XT_ERROR_TARGET,
+		sizeof(target->target.u.user.name));
+	strscpy(target->errorname, XT_ERROR_TARGET,
+		sizeof(target->errorname));
 }
 
 /* What "iptables -P" would send for a table that nobody has changed. */
@@ -180,12 +200,14 @@ static struct bpfilter_replace *
 pristine_replace(struct net *net, const struct bpfilter_table_desc *desc,
 		 unsigned int *len)
 {
+	unsigned int policy_len = entry_len(desc) +
+				  sizeof(struct xt_standard_target);
 	unsigned int policies = hweight32(desc->hooks);
 	struct bpfilter_replace *replace;
 	unsigned int hook, at = 0;
 
-	*len = sizeof(*replace) + policies * sizeof(struct policy_entry) +
-	       sizeof(struct last_entry);
+	*len = sizeof(*replace) + policies * policy_len + entry_len(desc) +
+	       sizeof(struct xt_error_target);
 	replace = kzalloc(*len, GFP_KERNEL_ACCOUNT);
 	if (!replace)
 		return NULL;
@@ -199,16 +221,16 @@ pristine_replace(struct net *net, const struct bpfilter_table_desc *desc,
 			continue;
 		replace->hook_entry[hook] = at;
 		replace->underflow[hook] = at;
-		put_policy((void *)replace->entries + at,
+		put_policy(desc, replace->entries + at,
 			   drops & BIT(hook) ? NF_DROP : NF_ACCEPT);
-		at += sizeof(struct policy_entry);
+		at += policy_len;
 	}
-	put_last((void *)replace->entries + at);
+	put_last(desc, replace->entries + at);
 	return replace;
 }
 
-static struct bpfilter_call *new_replace(struct net *net, const void *optval,
-					 unsigned int len)
+static struct bpfilter_call *new_replace(struct net *net, u8 family,
+					 const void *optval, unsigned int len)
 {
 	/* No address: the old counters are nobody's. */
 	const struct bpfilter_request req = {
@@ -218,7 +240,8 @@ static struct bpfilter_call *new_replace(struct net *net, const void *optval,
 		.pid = task_pid_nr(current),
 	};
 
-	return bpfilter_call_new(net, &req, KERNEL_SOCKPTR((void *)optval));
+	return bpfilter_call_new(net, family, &req,
+				 KERNEL_SOCKPTR((void *)optval));
 }
 
 static struct bpfilter_call *new_policies(struct net *net,
@@ -231,7 +254,7 @@ static struct bpfilter_call *new_policies(struct net *net,
 	replace = pristine_replace(net, desc, &len);
 	if (!replace)
 		return ERR_PTR(-ENOMEM);
-	call = new_replace(net, replace, len);
+	call = new_replace(net, desc->family, replace, len);
 	kfree(replace);
 	return call;
 }
@@ -283,26 +306,20 @@ static int __init make_call(struct bpfilter_call *call)
 	return err;
 }
 
-/* As sockopt.c does it for a client: a module that is not there is loaded. */
 static int __init commit_table(const struct bpfilter_boot_table *table)
 {
 	char module[sizeof_field(struct bpfilter_call, module)] = "";
 	struct bpfilter_call *call;
-	bool load;
 	int err;
 
 	do {
-		call = new_replace(&init_net, table + 1, table->len);
+		call = new_replace(&init_net, table->family, table + 1,
+				   table->len);
 		if (IS_ERR(call))
 			return PTR_ERR(call);
 		memcpy(call->module, module, sizeof(module));
 		err = make_call(call);
-		load = err && call->load;
-		memcpy(module, call->module, sizeof(module));
-		bpfilter_call_put(call);
-		if (load)
-			request_module("ipt_%s", module);
-	} while (load);
+	} while (bpfilter_call_again(call, err, module));
 	return err;
 }
 
@@ -400,10 +417,10 @@ static bool __init commit_rules(void)
 	return true;
 }
 
-static void __init commit_policies(void)
+static void __init commit_policies(u8 family)
 {
 	const struct bpfilter_table_desc *desc =
-		bpfilter_table_desc(NFPROTO_IPV4, BPFILTER_TABLE_FILTER);
+		bpfilter_table_desc(family, BPFILTER_TABLE_FILTER);
 	struct bpfilter_call *call;
 	int err;
 
@@ -442,7 +459,8 @@ bool __init bpfilter_boot_commit(int err)
 		       -err);
 	if (!err) {
 		rules = commit_rules();
-		commit_policies();
+		commit_policies(NFPROTO_IPV4);
+		commit_policies(NFPROTO_IPV6);
 	}
 	if (lock && (rules || drops)) {
 		WRITE_ONCE(locked, true);

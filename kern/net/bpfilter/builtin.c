@@ -2,8 +2,8 @@
 /*
  * builtin.c - targets that many rules need, where x_tables does not have them
  *
- * Owns: REJECT, LOG and MARK, each to the letter that of the ipt_*.c or xt_*.c
- * it is named after, and the check of a rule that uses one. Those of the table nat are
+ * Owns: REJECT, LOG and MARK, each to the letter that of the ipt_*.c, ip6t_*.c or
+ * xt_*.c it is named after, and the check of a rule that uses one. Those of the table nat are
  * in builtin_nat.c.
  *
  * Promises: the same rules are refused, with the same errno, and the same becomes
@@ -13,15 +13,19 @@
  * instance (extensions.c).
  */
 #include <linux/icmp.h>
+#include <linux/icmpv6.h>
 #include <linux/kmod.h>
 #include <linux/netfilter/x_tables.h>
 #include <linux/netfilter/xt_LOG.h>
 #include <linux/netfilter/xt_mark.h>
 #include <linux/netfilter_ipv4/ip_tables.h>
 #include <linux/netfilter_ipv4/ipt_REJECT.h>
+#include <linux/netfilter_ipv6/ip6_tables.h>
+#include <linux/netfilter_ipv6/ip6t_REJECT.h>
 #include <linux/seq_file.h>
 #include <linux/string.h>
 #include <net/netfilter/ipv4/nf_reject.h>
+#include <net/netfilter/ipv6/nf_reject.h>
 #include <net/netfilter/nf_log.h>
 #include "internal.h"
 
@@ -78,6 +82,65 @@ static int reject_check(const struct xt_tgchk_param *par)
 		return -EINVAL;
 	return 0;
 }
+
+/* --- REJECT of IPv6: ip6t_REJECT.c ------------------------------------------- */
+
+/* Where IPv6 is a module, and this is not, x_tables' own is the only one. */
+#if IS_REACHABLE(CONFIG_NF_REJECT_IPV6)
+static unsigned int reject6(struct sk_buff *skb,
+			    const struct xt_action_param *par)
+{
+	const struct ip6t_reject_info *info = par->targinfo;
+	int hook = xt_hooknum(par);
+	struct net *net = xt_net(par);
+
+	switch (info->with) {
+	case IP6T_ICMP6_NO_ROUTE:
+		nf_send_unreach6(net, skb, ICMPV6_NOROUTE, hook);
+		break;
+	case IP6T_ICMP6_ADM_PROHIBITED:
+		nf_send_unreach6(net, skb, ICMPV6_ADM_PROHIBITED, hook);
+		break;
+	case IP6T_ICMP6_NOT_NEIGHBOUR:
+		nf_send_unreach6(net, skb, ICMPV6_NOT_NEIGHBOUR, hook);
+		break;
+	case IP6T_ICMP6_ADDR_UNREACH:
+		nf_send_unreach6(net, skb, ICMPV6_ADDR_UNREACH, hook);
+		break;
+	case IP6T_ICMP6_PORT_UNREACH:
+		nf_send_unreach6(net, skb, ICMPV6_PORT_UNREACH, hook);
+		break;
+	case IP6T_TCP_RESET:
+		nf_send_reset6(net, par->state->sk, skb, hook);
+		break;
+	case IP6T_ICMP6_POLICY_FAIL:
+		nf_send_unreach6(net, skb, ICMPV6_POLICY_FAIL, hook);
+		break;
+	case IP6T_ICMP6_REJECT_ROUTE:
+		nf_send_unreach6(net, skb, ICMPV6_REJECT_ROUTE, hook);
+		break;
+	case IP6T_ICMP6_ECHOREPLY:
+		/* Refused with the rule. */
+		break;
+	}
+	return NF_DROP;
+}
+
+static int reject6_check(const struct xt_tgchk_param *par)
+{
+	const struct ip6t_reject_info *info = par->targinfo;
+	const struct ip6t_entry *e = par->entryinfo;
+
+	if (info->with == IP6T_ICMP6_ECHOREPLY)
+		return -EINVAL;
+	if (info->with == IP6T_TCP_RESET &&
+	    (!(e->ipv6.flags & IP6T_F_PROTO) ||
+	     e->ipv6.proto != IPPROTO_TCP ||
+	     (e->ipv6.invflags & XT_INV_PROTO)))
+		return -EINVAL;
+	return 0;
+}
+#endif
 
 /* --- LOG: xt_LOG.c ---------------------------------------------------------- */
 
@@ -140,9 +203,21 @@ static struct xt_target builtin[] = {
 			 BIT(NF_INET_LOCAL_OUT),
 		.checkentry = reject_check,
 	},
+#if IS_REACHABLE(CONFIG_NF_REJECT_IPV6)
+	{
+		.name = "REJECT",
+		.family = NFPROTO_IPV6,
+		.target = reject6,
+		.targetsize = sizeof(struct ip6t_reject_info),
+		.table = "filter",
+		.hooks = BIT(NF_INET_LOCAL_IN) | BIT(NF_INET_FORWARD) |
+			 BIT(NF_INET_LOCAL_OUT),
+		.checkentry = reject6_check,
+	},
+#endif
+	/* For both families. */
 	{
 		.name = "LOG",
-		.family = NFPROTO_IPV4,
 		.target = log_packet,
 		.targetsize = sizeof(struct xt_log_info),
 		.checkentry = log_check,
@@ -151,7 +226,6 @@ static struct xt_target builtin[] = {
 	{
 		.name = "MARK",
 		.revision = 2,
-		.family = NFPROTO_IPV4,
 		.target = mark,
 		.targetsize = sizeof(struct xt_mark_tginfo2),
 	},
@@ -220,16 +294,17 @@ int bpfilter_builtin_check(struct xt_tgchk_param *par, unsigned int size)
 }
 
 /**
- * bpfilter_builtin_show() - print the names of the targets for IPv4
+ * bpfilter_builtin_show() - print the names of the targets for a family
  * @seq: where to
+ * @family: NFPROTO_*
  */
-void bpfilter_builtin_show(struct seq_file *seq)
+void bpfilter_builtin_show(struct seq_file *seq, u8 family)
 {
 	const struct xt_target *target;
 	unsigned int i;
 
 	for (i = 0; (target = at(i)); i++) {
-		if (is_for(target, NFPROTO_IPV4))
+		if (is_for(target, family))
 			seq_printf(seq, "%s\n", target->name);
 	}
 }

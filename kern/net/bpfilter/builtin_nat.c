@@ -135,6 +135,26 @@ static unsigned int masquerade(struct sk_buff *skb,
 				      xt_out(par));
 }
 
+#if IS_ENABLED(CONFIG_IPV6)
+static int masquerade6_check(const struct xt_tgchk_param *par)
+{
+	const struct nf_nat_range *range = par->targinfo;
+
+	if (range->flags & NF_NAT_RANGE_MAP_IPS)
+		return -EINVAL;
+	return check(par);
+}
+
+static unsigned int masquerade6(struct sk_buff *skb,
+				const struct xt_action_param *par)
+{
+	struct nf_nat_range2 range = {};
+
+	memcpy(&range, par->targinfo, sizeof(struct nf_nat_range));
+	return nf_nat_masquerade_ipv6(skb, &range, xt_out(par));
+}
+#endif
+
 /* --- all of them ------------------------------------------------------------ */
 
 #define SNAT_HOOKS	(BIT(NF_INET_POST_ROUTING) | BIT(NF_INET_LOCAL_IN))
@@ -213,6 +233,18 @@ struct xt_target bpfilter_builtin_nat[BPFILTER_BUILTIN_NAT] = {
 		.checkentry = masquerade_check,
 		.destroy = destroy,
 	},
+#if IS_ENABLED(CONFIG_IPV6)
+	{
+		.name = "MASQUERADE",
+		.family = NFPROTO_IPV6,
+		.target = masquerade6,
+		.targetsize = sizeof(struct nf_nat_range),
+		.table = "nat",
+		.hooks = BIT(NF_INET_POST_ROUTING),
+		.checkentry = masquerade6_check,
+		.destroy = destroy,
+	},
+#endif
 };
 
 /**

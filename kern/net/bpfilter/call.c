@@ -22,6 +22,7 @@
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/highmem.h>
+#include <linux/kmod.h>
 #include <linux/memcontrol.h>
 #include <linux/netfilter/x_tables.h>
 #include <linux/nsproxy.h>
@@ -142,7 +143,6 @@ static void copy_optval(struct bpfilter_call *call, sockptr_t optval)
 	unsigned int head = min(head_len(&call->req), len);
 
 	call->optval.file = -1;
-	call->optval.family = NFPROTO_IPV4;
 	call->optval.error = -EFAULT;
 	if (copy_from_sockptr(call->optval.head, optval, head))
 		return;
@@ -248,13 +248,14 @@ EXPORT_SYMBOL_GPL(bpfilter_call_answer);
 /**
  * bpfilter_call_new() - a call of a client
  * @net: the namespace of the client's socket
+ * @family: NFPROTO_* of the option
  * @req: what it asks
  * @optval: the memory that @req is about
  *
  * Context: the client's process; waits for its memory.
  * Return: the call, to be put; or -ENOMEM; or -EINTR, killed while waiting.
  */
-struct bpfilter_call *bpfilter_call_new(struct net *net,
+struct bpfilter_call *bpfilter_call_new(struct net *net, u8 family,
 					const struct bpfilter_request *req,
 					sockptr_t optval)
 {
@@ -267,6 +268,7 @@ struct bpfilter_call *bpfilter_call_new(struct net *net,
 	atomic_set(&call->state, BPFILTER_CALL_OPEN);
 	init_completion(&call->done);
 	call->req = *req;
+	call->optval.family = family;
 	call->net = get_net(net);
 	call->cred = get_current_cred();
 	call->cgroup_ns = current->nsproxy->cgroup_ns;
@@ -282,6 +284,51 @@ struct bpfilter_call *bpfilter_call_new(struct net *net,
 	return call;
 }
 EXPORT_SYMBOL_GPL(bpfilter_call_new);
+
+/**
+ * bpfilter_call_asks_revision() - whether a call is about an extension, not about a
+ *	table
+ * @call: the call
+ *
+ * Return: true for GET_REVISION_MATCH and GET_REVISION_TARGET.
+ */
+bool bpfilter_call_asks_revision(const struct bpfilter_call *call)
+{
+	/* Those of IPv6 have higher numbers. */
+	BUILD_BUG_ON(BPFILTER_IP6T_SO_GET_REVISION_MATCH <
+		     BPFILTER_IPT_SO_GET_REVISION_MATCH);
+	return !call->req.is_set &&
+	       call->req.cmd >= BPFILTER_IPT_SO_GET_REVISION_MATCH;
+}
+EXPORT_SYMBOL_GPL(bpfilter_call_asks_revision);
+
+/**
+ * bpfilter_call_again() - whether a call that has ended is to be made anew
+ * @call: the call, which is put
+ * @err: its errno or 0
+ * @module: the match or target that was loaded for it before; receives that which
+ *	is loaded now, as x_tables names its module
+ *
+ * Where a match or target is not there its module is loaded here, when nothing is
+ * in progress: nobody else waits for modprobe.
+ *
+ * Context: process context, no locks held, sleeps.
+ * Return: true if a module was to be loaded.
+ */
+bool bpfilter_call_again(struct bpfilter_call *call, int err, char *module)
+{
+	/* One that was left may still be in progress. */
+	bool load = err && err != -EINTR && call->load;
+	bool ipv6 = call->optval.family == NFPROTO_IPV6;
+
+	if (load)
+		memcpy(module, call->module, sizeof(call->module));
+	bpfilter_call_put(call);
+	if (load)
+		request_module("%st_%s", ipv6 ? "ip6" : "ip", module);
+	return load;
+}
+EXPORT_SYMBOL_GPL(bpfilter_call_again);
 
 /**
  * bpfilter_call_wait() - wait for the answer to a call

@@ -19,6 +19,7 @@
 
 #include <linux/bpfilter.h>
 #include <linux/ip.h>
+#include <linux/ipv6.h>
 #include <linux/list.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
@@ -27,12 +28,14 @@
 #include <linux/netfilter/xt_cgroup.h>
 #include <linux/netfilter/xt_tcpudp.h>
 #include <linux/netfilter_ipv4/ip_tables.h>
+#include <linux/netfilter_ipv6/ip6_tables.h>
 #include <linux/nsproxy.h>
 #include <linux/sched.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <net/ip.h>
+#include <net/ipv6.h>
 #include "internal.h"
 
 /**
@@ -40,6 +43,8 @@
  * @match: its registration, whose module is held
  * @target: likewise
  * @is_target: which of them it is
+ * @follows: the rule is of IPv6 and asks for the protocol: so it is told where the
+ *	chain of headers ends
  * @data: the rule's data, private parts of the extension included
  */
 struct extension {
@@ -48,6 +53,7 @@ struct extension {
 		struct xt_target *target;
 	};
 	bool is_target;
+	bool follows;
 	u8 data[] __aligned(__alignof__(struct _xt_align));
 };
 
@@ -70,6 +76,30 @@ struct bpfilter_extensions {
 	struct extension **list;
 };
 
+/**
+ * struct rule - a rule as the helper has sent it, and what is read of it here
+ * @entry: struct ipt_entry or ip6t_entry, with its matches and its target
+ * @ip: its first part, struct ipt_ip or ip6t_ip6
+ * @len: bytes of the entry without its matches and its target
+ * @target_offset: where the target is
+ * @next_offset: where it ends
+ * @comefrom: the hooks that reach it
+ * @proto: the protocol that it asks for
+ * @inv_proto: or for any but that
+ * @follows: see struct extension
+ */
+struct rule {
+	void *entry;
+	const void *ip;
+	u32 len;
+	u32 target_offset;
+	u32 next_offset;
+	unsigned int comefrom;
+	u16 proto;
+	bool inv_proto;
+	bool follows;
+};
+
 /* The longest name with its NUL that leaves the helper room for a number. */
 #define NAME_MAX_LEN	24
 
@@ -88,17 +118,15 @@ static struct xt_target *request_target(u8 family, const char *name,
 }
 
 static int check_match_par(struct xt_mtchk_param *par, unsigned int size,
-			   const struct ipt_ip *ip)
+			   const struct rule *rule)
 {
-	return xt_check_match(par, size, ip->proto,
-			      ip->invflags & IPT_INV_PROTO);
+	return xt_check_match(par, size, rule->proto, rule->inv_proto);
 }
 
 static int check_target_par(struct xt_tgchk_param *par, unsigned int size,
-			    const struct ipt_ip *ip)
+			    const struct rule *rule)
 {
-	return xt_check_target(par, size, ip->proto,
-			       ip->invflags & IPT_INV_PROTO);
+	return xt_check_target(par, size, rule->proto, rule->inv_proto);
 }
 
 /* 0, or the errno of GET_REVISION_*; does not load a module. */
@@ -123,13 +151,13 @@ static struct xt_target *request_target(u8 family, const char *name,
 }
 
 static int check_match_par(struct xt_mtchk_param *par, unsigned int size,
-			   const struct ipt_ip *ip)
+			   const struct rule *rule)
 {
 	return -ENOENT;
 }
 
 static int check_target_par(struct xt_tgchk_param *par, unsigned int size,
-			    const struct ipt_ip *ip)
+			    const struct rule *rule)
 {
 	return -ENOENT;
 }
@@ -196,20 +224,21 @@ unlock:
 
 /**
  * bpfilter_extensions_show() - print the names of targets that are always there,
- *	and of what rules of IPv4 have found in x_tables, as long as it has them
+ *	and of what rules of a family have found in x_tables, as long as it has them
  * @seq: where to
+ * @family: NFPROTO_*
  * @targets: targets, not matches
  */
-void bpfilter_extensions_show(struct seq_file *seq, bool targets)
+void bpfilter_extensions_show(struct seq_file *seq, u8 family, bool targets)
 {
 	struct known *one;
 	bool named;
 
 	if (targets)
-		bpfilter_builtin_show(seq);
+		bpfilter_builtin_show(seq, family);
 	mutex_lock(&known_lock);
 	list_for_each_entry(one, &known, list) {
-		if (one->family != NFPROTO_IPV4 || one->is_target != targets)
+		if (one->family != family || one->is_target != targets)
 			continue;
 		if (targets && bpfilter_builtin_find(one->family, one->name,
 						     one->revision, &named))
@@ -264,15 +293,17 @@ static int find(struct bpfilter_call *call, u8 family, const char *name,
 }
 
 /**
- * bpfilter_extensions_revision() - GET_REVISION_MATCH and _TARGET of IPv4
+ * bpfilter_extensions_revision() - GET_REVISION_MATCH and _TARGET
  * @call: the call, which the helper has answered with -ENOENT
  *
  * Return: 0 or the negative errno that ip_tables gives, if @call.load is not set.
  */
 int bpfilter_extensions_revision(struct bpfilter_call *call)
 {
-	bool is_target = call->req.cmd == BPFILTER_IPT_SO_GET_REVISION_TARGET;
-	const u8 family = NFPROTO_IPV4;
+	const u8 family = call->optval.family;
+	bool is_target = call->req.cmd == (family == NFPROTO_IPV6 ?
+					   BPFILTER_IP6T_SO_GET_REVISION_TARGET :
+					   BPFILTER_IPT_SO_GET_REVISION_TARGET);
 	struct xt_get_revision rev;
 	bool named = false;
 	int err;
@@ -345,16 +376,16 @@ static void free_target(struct extension *ext,
 
 static int check_match(struct extension *ext, struct bpfilter_call *call,
 		       const struct bpfilter_extensions *all,
-		       const struct ipt_entry *e,
+		       const struct rule *rule,
 		       const struct xt_entry_match *m)
 {
 	unsigned int size = m->u.user.match_size - sizeof(*m);
 	struct xt_mtchk_param par = {
 		.net = all->net,
 		.table = all->desc->name,
-		.entryinfo = &e->ip,
+		.entryinfo = rule->ip,
 		.matchinfo = ext->data,
-		.hook_mask = e->comefrom,
+		.hook_mask = rule->comefrom,
 		.family = all->desc->family,
 	};
 	int err;
@@ -371,7 +402,7 @@ static int check_match(struct extension *ext, struct bpfilter_call *call,
 			 current->nsproxy->cgroup_ns))
 		err = -ENOENT;
 	else
-		err = check_match_par(&par, size, &e->ip);
+		err = check_match_par(&par, size, rule);
 	if (err)
 		module_put(ext->match->me);
 	return err;
@@ -381,19 +412,19 @@ static int check_match(struct extension *ext, struct bpfilter_call *call,
  * A target may look at the matches before it, in the form that they have in the
  * kernel. TCPMSS does, for one that is called tcp.
  */
-static int translate_matches(struct ipt_entry *e)
+static int translate_matches(const struct rule *rule)
 {
 	static struct xt_match tcp = { .name = "tcp" };
 	static struct xt_match other = { .name = "" };
 	struct xt_entry_match *m;
 	unsigned int at;
 
-	for (at = sizeof(*e); at < e->target_offset; at += m->u.match_size) {
-		m = (void *)e + at;
+	for (at = rule->len; at < rule->target_offset; at += m->u.match_size) {
+		m = rule->entry + at;
 		if (!IS_ALIGNED(at, XT_ALIGN(1)) ||
-		    sizeof(*m) > e->target_offset - at ||
+		    sizeof(*m) > rule->target_offset - at ||
 		    m->u.match_size < sizeof(*m) ||
-		    m->u.match_size > e->target_offset - at)
+		    m->u.match_size > rule->target_offset - at)
 			return -EINVAL;
 		if (!strncmp(m->u.user.name, "tcp", sizeof(m->u.user.name)) &&
 		    m->u.match_size >= sizeof(*m) + sizeof(struct xt_tcp))
@@ -406,7 +437,7 @@ static int translate_matches(struct ipt_entry *e)
 
 static int check_target(struct extension *ext, struct bpfilter_call *call,
 			const struct bpfilter_extensions *all,
-			struct ipt_entry *e, const struct xt_entry_match *t)
+			const struct rule *rule, const struct xt_entry_match *t)
 {
 	unsigned int size = t->u.user.match_size - sizeof(*t);
 	u8 revision = t->u.user.revision;
@@ -414,14 +445,14 @@ static int check_target(struct extension *ext, struct bpfilter_call *call,
 	struct xt_tgchk_param par = {
 		.net = all->net,
 		.table = all->desc->name,
-		.entryinfo = e,
+		.entryinfo = rule->entry,
 		.targinfo = ext->data,
-		.hook_mask = e->comefrom,
+		.hook_mask = rule->comefrom,
 		.family = all->desc->family,
 	};
 	int err;
 
-	err = translate_matches(e);
+	err = translate_matches(rule);
 	if (err)
 		return err;
 	/* Nobody would say which rules a packet meets. */
@@ -440,7 +471,7 @@ static int check_target(struct extension *ext, struct bpfilter_call *call,
 	if (IS_ERR(ext->target))
 		return PTR_ERR(ext->target);
 	par.target = ext->target;
-	err = check_target_par(&par, size, &e->ip);
+	err = check_target_par(&par, size, rule);
 	if (err)
 		module_put(ext->target->me);
 	return err;
@@ -517,29 +548,72 @@ static int make_room(struct bpfilter_extensions **all, struct net *net,
 	return 0;
 }
 
-/* A copy of the whole entry; the helper's memory may change meanwhile. */
-static struct ipt_entry *copy_entry(const void __user *from, u64 offset)
+/* What is read of an entry, of which the first bytes are there. */
+static void read_rule(struct rule *rule, u8 family, void *entry)
 {
-	struct ipt_entry head, *e;
-	struct xt_entry_match *m;
-	u32 len;
+	if (family == NFPROTO_IPV6) {
+		const struct ip6t_entry *e = entry;
 
-	if (copy_from_user(&head, from, sizeof(head)))
-		return ERR_PTR(-EFAULT);
-	len = head.next_offset;
-	if (offset < sizeof(*e) || !IS_ALIGNED(offset, XT_ALIGN(1)) ||
-	    len < sizeof(*m) || offset > len - sizeof(*m))
-		return ERR_PTR(-EINVAL);
-	e = vmemdup_user(from, len);
-	if (IS_ERR(e))
-		return e;
-	m = (void *)e + offset;
-	if (m->u.user.match_size < sizeof(*m) ||
-	    m->u.user.match_size > len - offset) {
-		kvfree(e);
-		return ERR_PTR(-EINVAL);
+		*rule = (struct rule){
+			.ip = &e->ipv6,
+			.len = sizeof(*e),
+			.target_offset = e->target_offset,
+			.next_offset = e->next_offset,
+			.comefrom = e->comefrom,
+			.proto = e->ipv6.proto,
+			.inv_proto = e->ipv6.invflags & IP6T_INV_PROTO,
+			.follows = e->ipv6.flags & IP6T_F_PROTO,
+		};
+	} else {
+		const struct ipt_entry *e = entry;
+
+		*rule = (struct rule){
+			.ip = &e->ip,
+			.len = sizeof(*e),
+			.target_offset = e->target_offset,
+			.next_offset = e->next_offset,
+			.comefrom = e->comefrom,
+			.proto = e->ip.proto,
+			.inv_proto = e->ip.invflags & IPT_INV_PROTO,
+		};
 	}
-	return e;
+	rule->entry = entry;
+}
+
+/*
+ * A copy of the whole entry, to be freed; the helper's memory may change meanwhile.
+ * @offset is where the match or target is that is asked for.
+ */
+static int copy_rule(struct rule *rule, u8 family, const void __user *from,
+		     u64 offset)
+{
+	union {
+		struct ipt_entry ipv4;
+		struct ip6t_entry ipv6;
+	} head;
+	struct xt_entry_match *m;
+	u32 len, size;
+	void *entry;
+
+	size = family == NFPROTO_IPV6 ? sizeof(head.ipv6) : sizeof(head.ipv4);
+	if (copy_from_user(&head, from, size))
+		return -EFAULT;
+	read_rule(rule, family, &head);
+	len = rule->next_offset;
+	if (offset < size || !IS_ALIGNED(offset, XT_ALIGN(1)) ||
+	    len < sizeof(*m) || offset > len - sizeof(*m))
+		return -EINVAL;
+	entry = vmemdup_user(from, len);
+	if (IS_ERR(entry))
+		return PTR_ERR(entry);
+	read_rule(rule, family, entry);
+	m = entry + offset;
+	if (rule->next_offset != len || m->u.user.match_size < sizeof(*m) ||
+	    m->u.user.match_size > len - offset) {
+		kvfree(entry);
+		return -EINVAL;
+	}
+	return 0;
 }
 
 /* What GET_ENTRIES gives back: not what the extension keeps to itself. */
@@ -581,7 +655,7 @@ int bpfilter_extensions_add(struct bpfilter_extensions **all,
 	const struct bpfilter_table_desc *desc;
 	const struct xt_entry_match *m;
 	struct extension *ext;
-	struct ipt_entry *e;
+	struct rule rule;
 	u8 __user *data;
 	u32 size;
 	int err;
@@ -589,10 +663,11 @@ int bpfilter_extensions_add(struct bpfilter_extensions **all,
 	desc = bpfilter_table_desc(asked->family, asked->table);
 	if (!desc)
 		return -EINVAL;
-	e = copy_entry(u64_to_user_ptr(asked->entry), asked->offset);
-	if (IS_ERR(e))
-		return PTR_ERR(e);
-	m = (void *)e + asked->offset;
+	err = copy_rule(&rule, desc->family, u64_to_user_ptr(asked->entry),
+			asked->offset);
+	if (err)
+		return err;
+	m = rule.entry + asked->offset;
 	data = u64_to_user_ptr(asked->entry + asked->offset + sizeof(*m));
 	/* The helper keeps the number behind the name. */
 	err = -ENOENT;
@@ -609,11 +684,12 @@ int bpfilter_extensions_add(struct bpfilter_extensions **all,
 		goto free_entry;
 	}
 	memcpy(ext->data, m->data, size);
-	ext->is_target = asked->offset == e->target_offset;
+	ext->is_target = asked->offset == rule.target_offset;
+	ext->follows = rule.follows;
 	if (ext->is_target)
-		err = check_target(ext, call, *all, e, m);
+		err = check_target(ext, call, *all, &rule, m);
 	else
-		err = check_match(ext, call, *all, e, m);
+		err = check_match(ext, call, *all, &rule, m);
 	if (err)
 		goto free_ext;
 	if (give_data(ext, data)) {
@@ -629,7 +705,7 @@ int bpfilter_extensions_add(struct bpfilter_extensions **all,
 free_ext:
 	kvfree(ext);
 free_entry:
-	kvfree(e);
+	kvfree(rule.entry);
 	return err;
 }
 
@@ -649,12 +725,34 @@ void bpfilter_extensions_describe(struct xt_action_param *par,
 				  const struct nf_hook_state *state)
 {
 	par->state = state;
-	switch (state->pf) {
-	case NFPROTO_IPV4:
+	par->thoff = 0;
+	par->fragoff = 0;
+	/* Of IPv6 it is a matter of the rule. */
+	if (state->pf == NFPROTO_IPV4) {
 		par->thoff = ip_hdrlen(skb);
 		par->fragoff = ntohs(ip_hdr(skb)->frag_off) & IP_OFFSET;
-		break;
 	}
+}
+
+/*
+ * ip6_packet_match(): where the chain of headers ends is told to rules that ask for
+ * the protocol. It can be followed, or the rule would have dropped the packet.
+ *
+ * ip6_tables tells a fragment's offset to the rules behind them, too. No match or
+ * target looks at it that does not look at the header, and none of these takes a
+ * rule without a protocol. A rule that has one and yet does not ask for it, as no
+ * ip6tables makes it, is told 0.
+ */
+static void follow_chain(const struct extension *ext, const struct sk_buff *skb,
+			 struct xt_action_param *par)
+{
+	unsigned short fragoff = 0;
+	unsigned int thoff = 0;
+
+	if (ext->follows)
+		ipv6_find_hdr(skb, &thoff, -1, &fragoff, NULL);
+	par->thoff = thoff;
+	par->fragoff = fragoff;
 }
 
 /**
@@ -689,6 +787,8 @@ bpfilter_extensions_call(const struct bpfilter_extensions *all,
 		return BPFILTER_CALLED_VERDICT;
 	}
 	ext = all->list[call];
+	if (par->state->pf == NFPROTO_IPV6)
+		follow_chain(ext, skb, par);
 	if (ext->is_target) {
 		par->hotdrop = false;
 		par->target = ext->target;

@@ -13,13 +13,16 @@
  *	mailbox.c	one request at a time, and who is served next; a worker
  *	compat.h	what differs from kernel to kernel
  *	transaction.c	the request in progress and its private options
- *	tables.c	which tables there are, and their hooks in each namespace
+ *	desc.c		which tables there are, and which are served
+ *	tables.c	the tables of each namespace, and their hooks
  *	generation.c	the rules of a table, and how they replace each other
  *	packet.c	the packet hooks: what programs are told, and their runs
+ *	record.c	what few of them are told; record.h: what both need
+ *	record_ipv6.c	likewise of IPv6
  *	extensions.c	x_tables' matches and targets
  *	builtin.c	targets for kernels where x_tables has none of the name
  *	builtin_nat.c	those of them that are for the table nat
- *	procfs.c	/proc/net/ip_tables_*
+ *	procfs.c	/proc/net/ip_tables_* and ip6_tables_*
  *	boot.c		policies and rules from the first packet on
  *
  * The worker and the helper take the transaction's lock, and within it procfs's.
@@ -139,24 +142,26 @@ struct bpfilter_call {
 };
 
 /* sockopt.c */
-int bpfilter_setsockopt(struct sock *sk, int optname, sockptr_t optval,
-			unsigned int optlen);
-int bpfilter_getsockopt(struct sock *sk, int optname, char __user *optval,
-			int *len);
+int bpfilter_setsockopt(struct sock *sk, u8 family, int optname,
+			sockptr_t optval, unsigned int optlen);
+int bpfilter_getsockopt(struct sock *sk, u8 family, int optname,
+			char __user *optval, int *len);
 
-/* In the tree IP's options come before netfilter's, which are to be asked then. */
+/* In the tree IP's options come before netfilter's, which are to be asked then. The
+ * numbers of families are the same there.
+ */
 #ifdef BPFILTER_STOCK
 int bpfilter_stock_init(void);
 int bpfilter_stock_serve(void);
 void bpfilter_stock_exit(void);
 
-static inline int bpfilter_others_set(struct sock *sk, int optname,
+static inline int bpfilter_others_set(struct sock *sk, u8 family, int optname,
 				      sockptr_t optval, unsigned int optlen)
 {
 	return -ENOPROTOOPT;
 }
 
-static inline int bpfilter_others_get(struct sock *sk, int optname,
+static inline int bpfilter_others_get(struct sock *sk, u8 family, int optname,
 				      char __user *optval, int *len)
 {
 	return -ENOPROTOOPT;
@@ -176,23 +181,25 @@ static inline void bpfilter_stock_exit(void)
 {
 }
 
-static inline int bpfilter_others_set(struct sock *sk, int optname,
+static inline int bpfilter_others_set(struct sock *sk, u8 family, int optname,
 				      sockptr_t optval, unsigned int optlen)
 {
-	return nf_setsockopt(sk, PF_INET, optname, optval, optlen);
+	return nf_setsockopt(sk, family, optname, optval, optlen);
 }
 
-static inline int bpfilter_others_get(struct sock *sk, int optname,
+static inline int bpfilter_others_get(struct sock *sk, u8 family, int optname,
 				      char __user *optval, int *len)
 {
-	return nf_getsockopt(sk, PF_INET, optname, optval, len);
+	return nf_getsockopt(sk, family, optname, optval, len);
 }
 #endif
 
 /* call.c */
-struct bpfilter_call *bpfilter_call_new(struct net *net,
+struct bpfilter_call *bpfilter_call_new(struct net *net, u8 family,
 					const struct bpfilter_request *req,
 					sockptr_t optval);
+bool bpfilter_call_asks_revision(const struct bpfilter_call *call);
+bool bpfilter_call_again(struct bpfilter_call *call, int err, char *module);
 int bpfilter_call_wait(struct bpfilter_call *call);
 bool bpfilter_call_left(const struct bpfilter_call *call);
 bool bpfilter_call_end(struct bpfilter_call *call, int status);
@@ -370,12 +377,23 @@ struct bpfilter_table {
 	unsigned int drops;
 };
 
-/* tables.c */
-int bpfilter_tables_init(void);
-void bpfilter_tables_exit(void);
+/* Two families have the tables. */
+#define BPFILTER_DESCS	(2 * BPFILTER_TABLES)
+
+/* desc.c */
+int bpfilter_descs_init(void);
+const struct bpfilter_table_desc *bpfilter_desc_at(unsigned int i);
+unsigned int bpfilter_desc_index(const struct bpfilter_table_desc *desc);
+bool bpfilter_desc_served(const struct bpfilter_table_desc *desc);
+int bpfilter_desc_priority(const struct bpfilter_table_desc *desc,
+			   unsigned int hook);
 const struct bpfilter_table_desc *bpfilter_table_desc(u32 family, u32 table);
 const struct bpfilter_table_desc *
 bpfilter_table_asked(const struct bpfilter_call *call);
+
+/* tables.c */
+int bpfilter_tables_init(void);
+void bpfilter_tables_exit(void);
 struct bpfilter_table *bpfilter_table_of(const struct net *net,
 					 const struct bpfilter_table_desc *desc);
 int bpfilter_table_hook(struct net *net,
@@ -386,7 +404,7 @@ void bpfilter_table_reset(struct net *net,
 			  const struct bpfilter_table_desc *desc);
 void bpfilter_table_used(const struct bpfilter_call *call);
 void bpfilter_table_audit(const struct bpfilter_call *call);
-void bpfilter_tables_show(struct seq_file *seq, struct net *net);
+void bpfilter_tables_show(struct seq_file *seq, struct net *net, u8 family);
 
 /* generation.c */
 struct generation *
@@ -405,12 +423,13 @@ void bpfilter_generation_release(struct net *net,
 				 const struct generation *gen);
 int bpfilter_generation_recover(struct net *net, char __user *optval);
 
-/* packet.c */
+/* record.c */
 u64 bpfilter_packet_reads(void);
+
+/* packet.c */
 unsigned int bpfilter_packet_hook(void *priv, struct sk_buff *skb,
 				  const struct nf_hook_state *state);
-unsigned int bpfilter_packet_hook_reroute(void *priv, struct sk_buff *skb,
-					  const struct nf_hook_state *state);
+nf_hookfn *bpfilter_packet_hook_reroute(u8 family);
 void bpfilter_packets_wait(void);
 
 /* procfs.c */
@@ -434,7 +453,7 @@ int bpfilter_extensions_add(struct bpfilter_extensions **all,
 void bpfilter_extensions_free(struct bpfilter_extensions *all);
 const struct bpfilter_table_desc *
 bpfilter_extensions_table(const struct bpfilter_extensions *all);
-void bpfilter_extensions_show(struct seq_file *seq, bool targets);
+void bpfilter_extensions_show(struct seq_file *seq, u8 family, bool targets);
 void bpfilter_extensions_forget(void);
 int bpfilter_extensions_revision(struct bpfilter_call *call);
 
@@ -454,7 +473,7 @@ bpfilter_extensions_call(const struct bpfilter_extensions *all,
 
 /* builtin_nat.c */
 #if defined(CONFIG_BPFILTER_TARGETS) && IS_ENABLED(CONFIG_NF_NAT)
-#define BPFILTER_BUILTIN_NAT	7
+#define BPFILTER_BUILTIN_NAT	(7 + IS_ENABLED(CONFIG_IPV6))
 extern struct xt_target bpfilter_builtin_nat[BPFILTER_BUILTIN_NAT];
 int bpfilter_builtin_nat_init(void);
 void bpfilter_builtin_nat_exit(void);
@@ -474,7 +493,7 @@ static inline void bpfilter_builtin_nat_exit(void)
 struct xt_target *bpfilter_builtin_find(u8 family, const char *name,
 					u8 revision, bool *named);
 int bpfilter_builtin_check(struct xt_tgchk_param *par, unsigned int size);
-void bpfilter_builtin_show(struct seq_file *seq);
+void bpfilter_builtin_show(struct seq_file *seq, u8 family);
 #else
 static inline struct xt_target *
 bpfilter_builtin_find(u8 family, const char *name, u8 revision, bool *named)
@@ -489,7 +508,7 @@ static inline int bpfilter_builtin_check(struct xt_tgchk_param *par,
 	return -ENOENT;
 }
 
-static inline void bpfilter_builtin_show(struct seq_file *seq)
+static inline void bpfilter_builtin_show(struct seq_file *seq, u8 family)
 {
 }
 #endif

@@ -2,10 +2,10 @@
 /*
  * packet.c - a packet at a hook: what its program is told, and the run
  *
- * Owns: struct bpfilter_packet, filled as far as a program reads it; the memory
- * of each CPU in which it lies; the loop that runs a program, what it calls, and
- * the program again; and the count by which who swaps a generation knows that
- * no packet is in the old one any more.
+ * Owns: struct bpfilter_packet, filled as far as a program reads it (record.h says
+ * where); the memory of each CPU in which it lies; the loop that runs a program,
+ * what it calls, and the program again; and the count by which who swaps a
+ * generation knows that no packet is in the old one any more.
  *
  * Promises: a program is told what the match of x_tables would see that asks for
  * it. A packet sees one generation at a hook from its first rule to its verdict.
@@ -25,52 +25,31 @@
 
 #include <linux/bits.h>
 #include <linux/bottom_half.h>
-#include <linux/etherdevice.h>
 #include <linux/filter.h>
 #include <linux/icmp.h>
-#include <linux/if_arp.h>
-#include <linux/if_packet.h>
 #include <linux/in.h>
 #include <linux/ip.h>
+#include <linux/ipv6.h>
 #include <linux/local_lock.h>
 #include <linux/netdevice.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/x_tables.h>
-#include <linux/netfilter/xt_conntrack.h>
 #include <linux/netfilter_ipv4.h>
+#include <linux/netfilter_ipv6.h>
 #include <linux/percpu.h>
 #include <linux/preempt.h>
 #include <linux/rtnetlink.h>
 #include <linux/sched.h>
 #include <linux/skbuff.h>
-#include <linux/swab.h>
 #include <linux/tcp.h>
-#include <linux/time.h>
-#include <linux/timekeeping.h>
 #include <linux/udp.h>
-#include <linux/unaligned.h>
-#include <net/dst.h>
 #include <net/ip.h>
-#include <net/netfilter/nf_conntrack.h>
-#include "internal.h"
+#include <net/ipv6.h>
+#include "record.h"
 
-#define FIELD(name)	BIT_ULL(BPFILTER_FIELD_##name)
+/* --- the record: what IPv4 needs ---------------------------------------------- */
 
-/* What needs a look at the transport header, and at nothing else. */
-#define READS_HEADER_FIELDS (FIELD(SPORT) | FIELD(DPORT) | FIELD(TCP_FLAGS))
-#define READS_TRANSPORT	(BPFILTER_READS_TRANSPORT | READS_HEADER_FIELDS)
-#define READS_DEVICES	(BPFILTER_READS_IN | BPFILTER_READS_OUT)
-/* All others, which few rules ask for. */
-#define READS_RARE	((BPFILTER_READS_FIELDS | BPFILTER_READS_TIME) & \
-			 ~READS_TRANSPORT)
-
-/* --- the transport header --------------------------------------------------- */
-
-/*
- * How much of the transport header the match for a protocol looks at: a packet
- * that has less is dropped by the rule. 0 where there is no such match. Of UDP-Lite
- * multiport alone asks, for the ports.
- */
+/* As fill_header() has it. Of UDP-Lite multiport alone asks, for the ports. */
 static const u8 header_len[256] = {
 	[IPPROTO_ICMP] = sizeof(struct icmphdr),
 	[IPPROTO_TCP] = sizeof(struct tcphdr),
@@ -81,64 +60,6 @@ static const u8 header_len[256] = {
 	[IPPROTO_SCTP] = 12,
 	[IPPROTO_UDPLITE] = 4,
 };
-
-/* How every transport header starts, and where TCP has its flags. */
-struct header {
-	__be16 source;
-	__be16 dest;
-	u8 others[9];
-	u8 tcp_flags;
-};
-
-/* Fields that few rules ask for, as the descriptor has the ports. */
-static void set_fields(struct bpfilter_packet *packet, u16 source, u16 dest,
-		       u8 tcp_flags)
-{
-	packet->field[BPFILTER_FIELD_SPORT] = source;
-	packet->field[BPFILTER_FIELD_DPORT] = dest;
-	packet->field[BPFILTER_FIELD_TCP_FLAGS] = tcp_flags;
-}
-
-/* Both at once: what is the higher half in the header is the lower one there. */
-static u64 ports_of(const struct header *header)
-{
-	BUILD_BUG_ON(BPFILTER_PACKET_SPORT + 16 != BPFILTER_PACKET_DPORT);
-	return (u64)swahw32(get_unaligned_be32(header)) <<
-	       BPFILTER_PACKET_SPORT;
-}
-
-/*
- * A header that is cut off, not in the linear part of the packet, or of no protocol
- * that a match asks for. What there is of it, as the descriptor has it; see struct
- * bpfilter_packet.
- */
-static noinline u64 fill_rare_header(struct bpfilter_packet *packet,
-				     const struct sk_buff *skb, u8 protocol,
-				     unsigned int thoff)
-{
-	bool whole = (int)(skb->len - thoff) >= header_len[protocol];
-	bool tcp = whole && protocol == IPPROTO_TCP;
-	const struct header *header;
-	struct header copy;
-
-	set_fields(packet, 0, 0, 0);
-	packet->header = BPFILTER_HEADER_PRESENT;
-	packet->ports = BPFILTER_HEADER_PRESENT;
-	if (!header_len[protocol])
-		return 0;
-	if (!whole)
-		packet->header = BPFILTER_HEADER_MALFORMED;
-	header = skb_header_pointer(skb, thoff, tcp ? sizeof(copy) :
-				    offsetof(struct header, others), &copy);
-	if (!header) {
-		packet->header = BPFILTER_HEADER_MALFORMED;
-		packet->ports = BPFILTER_HEADER_MALFORMED;
-		return 0;
-	}
-	set_fields(packet, ntohs(header->source), ntohs(header->dest),
-		   tcp ? header->tcp_flags : 0);
-	return ports_of(header) | (whole ? BPFILTER_PACKET_TRANSPORT : 0);
-}
 
 /* A later fragment has no header, but tcp drops one that starts at byte 8. */
 static noinline u64 fill_fragment(struct bpfilter_packet *packet,
@@ -152,179 +73,6 @@ static noinline u64 fill_fragment(struct bpfilter_packet *packet,
 	set_fields(packet, 0, 0, 0);
 	return 0;
 }
-
-/* The same for a header that is there, as it nearly always is. */
-static __always_inline u64 fill_header(struct bpfilter_packet *packet,
-				       const struct sk_buff *skb, u8 protocol,
-				       unsigned int thoff, u64 reads)
-{
-	const struct header *header = (const void *)skb->data + thoff;
-	int there = skb_headlen(skb) - thoff;
-	int asked = header_len[protocol];
-
-	if (unlikely(!asked || there < asked))
-		return fill_rare_header(packet, skb, protocol, thoff);
-	packet->header = BPFILTER_HEADER_PRESENT;
-	packet->ports = BPFILTER_HEADER_PRESENT;
-	if (reads & READS_HEADER_FIELDS)
-		set_fields(packet, ntohs(header->source), ntohs(header->dest),
-			   protocol == IPPROTO_TCP ? header->tcp_flags : 0);
-	return ports_of(header) | BPFILTER_PACKET_TRANSPORT;
-}
-
-/* --- devices ---------------------------------------------------------------- */
-
-static void fill_name(u8 *name, const struct net_device *dev)
-{
-	BUILD_BUG_ON(sizeof_field(struct bpfilter_packet, input) != IFNAMSIZ);
-	if (dev)
-		memcpy(name, dev->name, IFNAMSIZ);
-	else
-		memset(name, 0, IFNAMSIZ);
-}
-
-static void fill_devices(struct bpfilter_packet *packet,
-			 const struct nf_hook_state *state)
-{
-	fill_name(packet->input, state->in);
-	fill_name(packet->output, state->out);
-}
-
-/* --- what few rules ask for ------------------------------------------------- */
-
-/* pkttype_mt(): a packet over the loopback interface is never unicast. */
-static u32 packet_type(const struct sk_buff *skb)
-{
-	if (skb->pkt_type != PACKET_LOOPBACK)
-		return skb->pkt_type;
-	return ipv4_is_multicast(ip_hdr(skb)->daddr) ? PACKET_MULTICAST :
-						       PACKET_BROADCAST;
-}
-
-/* mac_mt(); a program compares what is there. */
-static void fill_mac(struct bpfilter_packet *packet, const struct sk_buff *skb)
-{
-	const u8 *source;
-	u16 last;
-
-	packet->field[BPFILTER_FIELD_MAC_FIRST] = 0;
-	packet->field[BPFILTER_FIELD_MAC_LAST] = 0;
-	if (!skb->dev || skb->dev->type != ARPHRD_ETHER ||
-	    !skb_mac_header_was_set(skb) ||
-	    skb_mac_header(skb) + ETH_HLEN > skb->data)
-		return;
-	source = eth_hdr(skb)->h_source;
-	memcpy(&packet->field[BPFILTER_FIELD_MAC_FIRST], source, 4);
-	memcpy(&last, source + 4, sizeof(last));
-	packet->field[BPFILTER_FIELD_MAC_LAST] = last | BPFILTER_MAC_PRESENT;
-}
-
-#if IS_ENABLED(CONFIG_NF_CONNTRACK)
-/* What conntrack_mt() and state_mt() compare. */
-static u32 connection(const struct sk_buff *skb)
-{
-	enum ip_conntrack_info ctinfo;
-	const struct nf_conn *ct = nf_ct_get(skb, &ctinfo);
-	unsigned long status;
-	u32 bits;
-
-	if (!ct)
-		return ctinfo == IP_CT_UNTRACKED ? XT_CONNTRACK_STATE_UNTRACKED :
-						   XT_CONNTRACK_STATE_INVALID;
-
-	bits = BPFILTER_CT_PRESENT | XT_CONNTRACK_STATE_BIT(ctinfo);
-	if (CTINFO2DIR(ctinfo) == IP_CT_DIR_ORIGINAL)
-		bits |= BPFILTER_CT_ORIGINAL;
-	status = READ_ONCE(ct->status);
-	if (status & IPS_SRC_NAT)
-		bits |= XT_CONNTRACK_STATE_SNAT;
-	if (status & IPS_DST_NAT)
-		bits |= XT_CONNTRACK_STATE_DNAT;
-	return bits;
-}
-#else
-static u32 connection(const struct sk_buff *skb)
-{
-	return 0;
-}
-#endif
-
-static u32 connection_mark(const struct sk_buff *skb)
-{
-#ifdef CONFIG_NF_CONNTRACK_MARK
-	enum ip_conntrack_info ctinfo;
-	const struct nf_conn *ct = nf_ct_get(skb, &ctinfo);
-
-	if (ct)
-		return READ_ONCE(ct->mark);
-#endif
-	return 0;
-}
-
-static u32 realm(const struct sk_buff *skb)
-{
-#ifdef CONFIG_IP_ROUTE_CLASSID
-	const struct dst_entry *dst = skb_dst(skb);
-
-	if (dst)
-		return dst->tclassid;
-#endif
-	return 0;
-}
-
-static u32 group(const struct net_device *dev)
-{
-	return dev ? READ_ONCE(dev->group) : 0;
-}
-
-/* time_mt() */
-static void fill_time(struct bpfilter_packet *packet)
-{
-	s64 now = ktime_get_real_seconds();
-
-	packet->time[0] = now;
-	packet->time[1] = now - 60 * sys_tz.tz_minuteswest;
-}
-
-/*
- * Each costs little once one of them is asked for, but out of line: most tables
- * ask for none.
- */
-static noinline void fill_rare(struct bpfilter_packet *packet,
-			       const struct sk_buff *skb,
-			       const struct nf_hook_state *state, u64 reads)
-{
-	const struct iphdr *iph = ip_hdr(skb);
-	u32 *field = packet->field;
-
-	field[BPFILTER_FIELD_SADDR] = ntohl(iph->saddr);
-	field[BPFILTER_FIELD_DADDR] = ntohl(iph->daddr);
-	field[BPFILTER_FIELD_PROTOCOL] = iph->protocol;
-	field[BPFILTER_FIELD_MARK] = skb->mark;
-	field[BPFILTER_FIELD_TTL] = iph->ttl;
-	field[BPFILTER_FIELD_TOS] = iph->tos;
-	field[BPFILTER_FIELD_CPU] = packet->cpu;
-	if (reads & FIELD(LENGTH))
-		field[BPFILTER_FIELD_LENGTH] = iph_totlen(skb, iph);
-	if (reads & FIELD(PKTTYPE))
-		field[BPFILTER_FIELD_PKTTYPE] = packet_type(skb);
-	if (reads & FIELD(CONNECTION))
-		field[BPFILTER_FIELD_CONNECTION] = connection(skb);
-	if (reads & FIELD(CONNMARK))
-		field[BPFILTER_FIELD_CONNMARK] = connection_mark(skb);
-	if (reads & (FIELD(MAC_FIRST) | FIELD(MAC_LAST)))
-		fill_mac(packet, skb);
-	if (reads & FIELD(IN_GROUP))
-		field[BPFILTER_FIELD_IN_GROUP] = group(state->in);
-	if (reads & FIELD(OUT_GROUP))
-		field[BPFILTER_FIELD_OUT_GROUP] = group(state->out);
-	if (reads & FIELD(REALM))
-		field[BPFILTER_FIELD_REALM] = realm(skb);
-	if (reads & BPFILTER_READS_TIME)
-		fill_time(packet);
-}
-
-/* --- the record ------------------------------------------------------------- */
 
 static __always_inline void fill_ipv4(struct bpfilter_packet *packet,
 				      const struct sk_buff *skb,
@@ -346,14 +94,15 @@ static __always_inline void fill_ipv4(struct bpfilter_packet *packet,
 		if (unlikely(fragment))
 			descriptor |= fill_fragment(packet, iph);
 		else
-			descriptor |= fill_header(packet, skb, protocol, thoff,
+			descriptor |= fill_header(packet, skb, protocol,
+						  header_len[protocol], thoff,
 						  reads);
 	}
 	packet->descriptor = descriptor;
 	if (reads & READS_DEVICES)
 		fill_devices(packet, state);
 	if (reads & READS_RARE)
-		fill_rare(packet, skb, state, reads);
+		bpfilter_record_rare_ipv4(packet, skb, state, reads);
 }
 
 /* All that rules ask for, and a target may have changed. */
@@ -365,26 +114,10 @@ static __always_inline void fill(struct bpfilter_packet *packet,
 	case NFPROTO_IPV4:
 		fill_ipv4(packet, skb, state, reads);
 		break;
+	case NFPROTO_IPV6:
+		bpfilter_record_ipv6(packet, skb, state, reads);
+		break;
 	}
-}
-
-/**
- * bpfilter_packet_reads() - what this kernel can tell a program of a packet
- *
- * Return: BPFILTER_READS_*.
- */
-u64 bpfilter_packet_reads(void)
-{
-	u64 known = BPFILTER_READS_FIELDS | READS_DEVICES |
-		    BPFILTER_READS_TRANSPORT | BPFILTER_READS_TIME;
-
-	if (!IS_ENABLED(CONFIG_NF_CONNTRACK))
-		known &= ~FIELD(CONNECTION);
-	if (!IS_ENABLED(CONFIG_NF_CONNTRACK_MARK))
-		known &= ~FIELD(CONNMARK);
-	if (!IS_ENABLED(CONFIG_IP_ROUTE_CLASSID))
-		known &= ~FIELD(REALM);
-	return known;
 }
 
 /* --- the run ---------------------------------------------------------------- */
@@ -614,31 +347,30 @@ unsigned int bpfilter_packet_hook(void *priv, struct sk_buff *skb,
 	return verdict;
 }
 
-/**
- * bpfilter_packet_hook_reroute() - likewise, where what the rules change decides
- *	where a packet goes that was made here
- * @priv: the struct bpfilter_table
- * @skb: the packet
- * @state: the hook
- *
- * To the letter ipt_mangle_out().
- *
- * Return: the verdict.
+/*
+ * Likewise, where what the rules change decides where a packet goes that was made
+ * here: to the letter ipt_mangle_out() and ip6t_mangle_out().
  */
-unsigned int bpfilter_packet_hook_reroute(void *priv, struct sk_buff *skb,
-					  const struct nf_hook_state *state)
+static bool may_go(unsigned int ret)
+{
+	unsigned int verdict = ret & NF_VERDICT_MASK;
+
+	return verdict != NF_DROP && verdict != NF_STOLEN;
+}
+
+static unsigned int reroute_ipv4(void *priv, struct sk_buff *skb,
+				 const struct nf_hook_state *state)
 {
 	const struct iphdr *iph = ip_hdr(skb);
-	unsigned int verdict, ret;
 	__be32 saddr = iph->saddr;
 	__be32 daddr = iph->daddr;
 	u32 mark = skb->mark;
 	u8 tos = iph->tos;
+	unsigned int ret;
 	int err;
 
 	ret = bpfilter_packet_hook(priv, skb, state);
-	verdict = ret & NF_VERDICT_MASK;
-	if (verdict == NF_DROP || verdict == NF_STOLEN)
+	if (!may_go(ret))
 		return ret;
 	iph = ip_hdr(skb);
 	if (iph->saddr == saddr && iph->daddr == daddr && skb->mark == mark &&
@@ -646,6 +378,46 @@ unsigned int bpfilter_packet_hook_reroute(void *priv, struct sk_buff *skb,
 		return ret;
 	err = ip_route_me_harder(state->net, state->sk, skb, RTN_UNSPEC);
 	return err < 0 ? NF_DROP_ERR(err) : ret;
+}
+
+/* Version, traffic class and flow label. */
+static __be32 first_word(const struct ipv6hdr *iph)
+{
+	return *(const __be32 *)iph;
+}
+
+static unsigned int reroute_ipv6(void *priv, struct sk_buff *skb,
+				 const struct nf_hook_state *state)
+{
+	const struct ipv6hdr before = *ipv6_hdr(skb);
+	const struct ipv6hdr *iph;
+	u32 mark = skb->mark;
+	unsigned int ret;
+	int err;
+
+	ret = bpfilter_packet_hook(priv, skb, state);
+	if (!may_go(ret))
+		return ret;
+	iph = ipv6_hdr(skb);
+	if (ipv6_addr_equal(&iph->saddr, &before.saddr) &&
+	    ipv6_addr_equal(&iph->daddr, &before.daddr) &&
+	    skb->mark == mark && iph->hop_limit == before.hop_limit &&
+	    first_word(iph) == first_word(&before))
+		return ret;
+	err = nf_ip6_route_me_harder(state->net, state->sk, skb);
+	return err < 0 ? NF_DROP_ERR(err) : ret;
+}
+
+/**
+ * bpfilter_packet_hook_reroute() - where the rules may change where a packet goes
+ *	that was made here
+ * @family: NFPROTO_*
+ *
+ * Return: the function to hook in the place of bpfilter_packet_hook().
+ */
+nf_hookfn *bpfilter_packet_hook_reroute(u8 family)
+{
+	return family == NFPROTO_IPV6 ? reroute_ipv6 : reroute_ipv4;
 }
 
 /* What its CPU has done before it changed the sequence comes before this. */

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * procfs.c - /proc/net/ip_tables_names, ip_tables_matches, ip_tables_targets
+ * procfs.c - /proc/net/ip_tables_names, ip_tables_matches, ip_tables_targets, and
+ *	ip6_tables_* for IPv6
  *
- * Owns: these files, where the kernel has no ip_tables that would make them.
- * iptables-save finds the tables of a namespace in ip_tables_names.
+ * Owns: these files, where the kernel has no ip_tables or ip6_tables that would make
+ * them. iptables-save finds the tables of a namespace in ip_tables_names.
  *
  * Promises: the modes, owners and format of ip_tables'. A table is listed once
  * the namespace has used it.
@@ -16,24 +17,30 @@
 #include <net/net_namespace.h>
 #include "internal.h"
 
-/* Where ip_tables may be there beside bpfilter they are its own. */
+/* Where ip_tables or ip6_tables may be there beside bpfilter they are its own. */
 #ifdef BPFILTER_STOCK
-#define PROC_FILES_OURS	IS_ENABLED(CONFIG_PROC_FS)
+#define IPV4_FILES_OURS	IS_ENABLED(CONFIG_PROC_FS)
+#define IPV6_FILES_OURS	(IS_ENABLED(CONFIG_PROC_FS) && IS_ENABLED(CONFIG_IPV6))
 #else
-#define PROC_FILES_OURS	(IS_ENABLED(CONFIG_PROC_FS) && \
+#define IPV4_FILES_OURS	(IS_ENABLED(CONFIG_PROC_FS) && \
 			 !IS_ENABLED(CONFIG_IP_NF_IPTABLES_LEGACY))
+#define IPV6_FILES_OURS	(IS_ENABLED(CONFIG_PROC_FS) && \
+			 IS_ENABLED(CONFIG_IPV6) && \
+			 !IS_ENABLED(CONFIG_IP6_NF_IPTABLES_LEGACY))
 #endif
 
-/* The text of the last two files, as the helper gave it; under @names_lock. */
-static char *matches;
-static char *targets;
-static DEFINE_MUTEX(names_lock);
+/**
+ * struct names - what two files of a family print, as the helper gave it
+ * @matches: NULL for nothing; this and @targets under names_lock
+ * @targets: likewise
+ */
+struct names {
+	char *matches;
+	char *targets;
+};
 
-static int tables_show(struct seq_file *seq, void *unused)
-{
-	bpfilter_tables_show(seq, seq_file_single_net(seq));
-	return 0;
-}
+static struct names ipv4, ipv6;
+static DEFINE_MUTEX(names_lock);
 
 static void names_show(struct seq_file *seq, char **text)
 {
@@ -43,33 +50,65 @@ static void names_show(struct seq_file *seq, char **text)
 	mutex_unlock(&names_lock);
 }
 
+static int tables_show(struct seq_file *seq, void *unused)
+{
+	bpfilter_tables_show(seq, seq_file_single_net(seq), NFPROTO_IPV4);
+	return 0;
+}
+
 static int matches_show(struct seq_file *seq, void *unused)
 {
-	names_show(seq, &matches);
-	bpfilter_extensions_show(seq, false);
+	names_show(seq, &ipv4.matches);
+	bpfilter_extensions_show(seq, NFPROTO_IPV4, false);
 	return 0;
 }
 
 static int targets_show(struct seq_file *seq, void *unused)
 {
-	names_show(seq, &targets);
-	bpfilter_extensions_show(seq, true);
+	names_show(seq, &ipv4.targets);
+	bpfilter_extensions_show(seq, NFPROTO_IPV4, true);
+	return 0;
+}
+
+static int tables6_show(struct seq_file *seq, void *unused)
+{
+	bpfilter_tables_show(seq, seq_file_single_net(seq), NFPROTO_IPV6);
+	return 0;
+}
+
+static int matches6_show(struct seq_file *seq, void *unused)
+{
+	names_show(seq, &ipv6.matches);
+	bpfilter_extensions_show(seq, NFPROTO_IPV6, false);
+	return 0;
+}
+
+static int targets6_show(struct seq_file *seq, void *unused)
+{
+	names_show(seq, &ipv6.targets);
+	bpfilter_extensions_show(seq, NFPROTO_IPV6, true);
 	return 0;
 }
 
 static const struct {
+	bool ours;
 	const char *name;
 	int (*show)(struct seq_file *seq, void *unused);
 } proc_files[] = {
-	{ "ip_tables_names", tables_show },
-	{ "ip_tables_matches", matches_show },
-	{ "ip_tables_targets", targets_show },
+	{ IPV4_FILES_OURS, "ip_tables_names", tables_show },
+	{ IPV4_FILES_OURS, "ip_tables_matches", matches_show },
+	{ IPV4_FILES_OURS, "ip_tables_targets", targets_show },
+	{ IPV6_FILES_OURS, "ip6_tables_names", tables6_show },
+	{ IPV6_FILES_OURS, "ip6_tables_matches", matches6_show },
+	{ IPV6_FILES_OURS, "ip6_tables_targets", targets6_show },
 };
 
 static void remove_files(struct net *net, int n)
 {
-	while (n--)
-		remove_proc_entry(proc_files[n].name, net->proc_net);
+	while (n--) {
+		if (proc_files[n].ours)
+			remove_proc_entry(proc_files[n].name, net->proc_net);
+	}
 }
 
 /**
@@ -85,10 +124,9 @@ int bpfilter_proc_net_init(struct net *net)
 	struct proc_dir_entry *proc;
 	int i;
 
-	if (!PROC_FILES_OURS)
-		return 0;
-
 	for (i = 0; i < ARRAY_SIZE(proc_files); i++) {
+		if (!proc_files[i].ours)
+			continue;
 		proc = proc_create_net_single(proc_files[i].name, 0440,
 					      net->proc_net,
 					      proc_files[i].show, NULL);
@@ -108,8 +146,22 @@ int bpfilter_proc_net_init(struct net *net)
  */
 void bpfilter_proc_net_exit(struct net *net)
 {
-	if (PROC_FILES_OURS)
-		remove_files(net, ARRAY_SIZE(proc_files));
+	remove_files(net, ARRAY_SIZE(proc_files));
+}
+
+/* Where the text of an option is kept. */
+static char **place_of(int optname)
+{
+	switch (optname) {
+	case BPFILTER_SO_MATCHES:
+		return &ipv4.matches;
+	case BPFILTER_SO_TARGETS:
+		return &ipv4.targets;
+	case BPFILTER_SO_MATCHES6:
+		return &ipv6.matches;
+	default:
+		return &ipv6.targets;
+	}
 }
 
 static bool is_text(const char *text, size_t len)
@@ -125,7 +177,7 @@ static bool is_text(const char *text, size_t len)
 
 /**
  * bpfilter_proc_set() - the text of a file, from the helper
- * @optname: BPFILTER_SO_MATCHES or BPFILTER_SO_TARGETS
+ * @optname: BPFILTER_SO_MATCHES, BPFILTER_SO_TARGETS, or those of IPv6
  * @optval: the text
  * @optlen: its length, without a NUL
  *
@@ -150,7 +202,7 @@ int bpfilter_proc_set(int optname, sockptr_t optval, unsigned int optlen)
 	}
 
 	mutex_lock(&names_lock);
-	swap(*(optname == BPFILTER_SO_MATCHES ? &matches : &targets), text);
+	swap(*place_of(optname), text);
 	mutex_unlock(&names_lock);
 	kfree(text);
 	return 0;
@@ -161,6 +213,8 @@ int bpfilter_proc_set(int optname, sockptr_t optval, unsigned int optlen)
  */
 void bpfilter_proc_exit(void)
 {
-	kfree(matches);
-	kfree(targets);
+	kfree(ipv4.matches);
+	kfree(ipv4.targets);
+	kfree(ipv6.matches);
+	kfree(ipv6.targets);
 }

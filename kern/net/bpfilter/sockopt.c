@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * sockopt.c - the hook point: socket options of level SOL_IP
+ * sockopt.c - the hook point: socket options of levels SOL_IP and SOL_IPV6
  *
  * Owns: which options are bpfilter's, who may use them, and the way from the
  * system call to the module, which it loads on first use. Always built in.
@@ -10,8 +10,8 @@
  * namespace reaches the module; the module is never unloaded under a caller.
  *
  * Leaves to others: everything that an option means. -ENOPROTOOPT lets
- * ip_sockglue.c go on to ip_tables; a table that the module does not serve and
- * ip_tables is not there to serve does not exist.
+ * ip_sockglue.c and ipv6_sockglue.c go on to ip_tables and ip6_tables; a table that the module does not serve and
+ * these are not there to serve does not exist.
  *
  * A module outside of the tree has all of this in it, and stock.c calls it.
  */
@@ -48,9 +48,10 @@ DEFINE_STATIC_SRCU(bpfilter_srcu);
 static DEFINE_MUTEX(load_lock); /* protects load_again */
 static u64 load_again;
 
-static bool is_private(int optname)
+/* They are of level SOL_IP. */
+static bool is_private(u8 family, int optname)
 {
-	return optname >= BPFILTER_SO_BASE && optname < BPFILTER_SO_MAX;
+	return family == NFPROTO_IPV4 && optname >= BPFILTER_SO_BASE && optname < BPFILTER_SO_MAX;
 }
 
 /*
@@ -154,8 +155,7 @@ static int carry_out(struct bpfilter_call *call)
 {
 	int err = module_request(call);
 
-	if (err == -ENOENT && !call->req.is_set &&
-	    call->req.cmd >= BPFILTER_IPT_SO_GET_REVISION_MATCH)
+	if (err == -ENOENT && bpfilter_call_asks_revision(call))
 		err = ask_x_tables(call);
 	if (!err)
 		err = bpfilter_call_give(call);
@@ -167,11 +167,10 @@ static int carry_out(struct bpfilter_call *call)
  * module ip_tables is to answer, also what the helper would misread: 32-bit
  * layouts. @served says whether there is a module.
  *
- * Where a match or target is not there its module is loaded here, when nothing is
- * in progress: nobody else waits for modprobe. The client's memory is read anew
- * then, as the helper has changed the copy.
+ * Where a module was to be loaded for it the client's memory is read anew, as the
+ * helper has changed the copy.
  */
-static int client_call(struct sock *sk, int cmd, bool is_set,
+static int client_call(struct sock *sk, u8 family, int cmd, bool is_set,
 		       sockptr_t optval, unsigned int optlen, bool *served)
 {
 	struct bpfilter_request req = {
@@ -185,7 +184,6 @@ static int client_call(struct sock *sk, int cmd, bool is_set,
 	};
 	char module[sizeof_field(struct bpfilter_call, module)] = "";
 	struct bpfilter_call *call;
-	bool load;
 	int err;
 
 	err = ensure_loaded();
@@ -196,19 +194,12 @@ static int client_call(struct sock *sk, int cmd, bool is_set,
 		return -EOPNOTSUPP;
 
 	do {
-		call = bpfilter_call_new(sock_net(sk), &req, optval);
+		call = bpfilter_call_new(sock_net(sk), family, &req, optval);
 		if (IS_ERR(call))
 			return PTR_ERR(call);
 		memcpy(call->module, module, sizeof(module));
 		err = carry_out(call);
-		/* One that was left may still be in progress. */
-		load = err && err != -EINTR && call->load;
-		if (load)
-			memcpy(module, call->module, sizeof(module));
-		bpfilter_call_put(call);
-		if (load)
-			request_module("ipt_%s", module);
-	} while (load);
+	} while (bpfilter_call_again(call, err, module));
 	return err;
 }
 
@@ -230,8 +221,9 @@ static bool permitted(const struct sock *sk)
 }
 
 /**
- * bpfilter_setsockopt() - a setsockopt of level SOL_IP
+ * bpfilter_setsockopt() - a setsockopt of level SOL_IP or SOL_IPV6
  * @sk: the socket, whose network namespace is the one that counts
+ * @family: NFPROTO_* of the level
  * @optname: the option
  * @optval: the caller's data
  * @optlen: the length of it
@@ -239,15 +231,15 @@ static bool permitted(const struct sock *sk)
  * Context: process context, no locks held, sleeps.
  * Return: 0, a negative errno, or -ENOPROTOOPT where ip_tables is to answer.
  */
-int bpfilter_setsockopt(struct sock *sk, int optname, sockptr_t optval,
-			unsigned int optlen)
+int bpfilter_setsockopt(struct sock *sk, u8 family, int optname,
+			sockptr_t optval, unsigned int optlen)
 {
 	const struct bpfilter_ops *ops;
 	int err = -ENOPROTOOPT;
 	bool served;
 	int idx;
 
-	if (is_private(optname)) {
+	if (is_private(family, optname)) {
 		idx = srcu_read_lock(&bpfilter_srcu);
 		ops = srcu_dereference(bpfilter_ops, &bpfilter_srcu);
 		if (ops)
@@ -258,17 +250,19 @@ int bpfilter_setsockopt(struct sock *sk, int optname, sockptr_t optval,
 
 	if (!permitted(sk))
 		return -EPERM;
-	err = client_call(sk, optname, true, optval, optlen, &served);
+	err = client_call(sk, family, optname, true, optval, optlen,
+			  &served);
 	if (err == -ENOPROTOOPT && served)
 		err = unknown_table(optname, true,
-				    bpfilter_others_set(sk, optname, optval,
-							optlen));
+				    bpfilter_others_set(sk, family, optname,
+							optval, optlen));
 	return err;
 }
 
 /**
- * bpfilter_getsockopt() - a getsockopt of level SOL_IP
+ * bpfilter_getsockopt() - a getsockopt of level SOL_IP or SOL_IPV6
  * @sk: the socket, whose network namespace is the one that counts
+ * @family: NFPROTO_* of the level
  * @optname: the option
  * @optval: where the caller wants the answer
  * @len: the length of it
@@ -276,15 +270,15 @@ int bpfilter_setsockopt(struct sock *sk, int optname, sockptr_t optval,
  * Context: process context, no locks held, sleeps.
  * Return: 0, a negative errno, or -ENOPROTOOPT where ip_tables is to answer.
  */
-int bpfilter_getsockopt(struct sock *sk, int optname, char __user *optval,
-			int *len)
+int bpfilter_getsockopt(struct sock *sk, u8 family, int optname,
+			char __user *optval, int *len)
 {
 	const struct bpfilter_ops *ops;
 	int err = -ENOPROTOOPT;
 	bool served;
 	int idx;
 
-	if (is_private(optname)) {
+	if (is_private(family, optname)) {
 		idx = srcu_read_lock(&bpfilter_srcu);
 		ops = srcu_dereference(bpfilter_ops, &bpfilter_srcu);
 		if (ops)
@@ -295,16 +289,35 @@ int bpfilter_getsockopt(struct sock *sk, int optname, char __user *optval,
 
 	if (!permitted(sk))
 		return -EPERM;
-	err = client_call(sk, optname, false, USER_SOCKPTR(optval), *len,
-			  &served);
+	err = client_call(sk, family, optname, false, USER_SOCKPTR(optval),
+			  *len, &served);
 	if (err == -ENOPROTOOPT && served)
 		err = unknown_table(optname, false,
-				    bpfilter_others_get(sk, optname, optval,
-							len));
+				    bpfilter_others_get(sk, family, optname,
+							optval, len));
 	return err;
 }
 
 #ifndef BPFILTER_STOCK
+static int get(struct sock *sk, u8 family, int optname, char __user *optval,
+	       int __user *optlen)
+{
+	int err, len;
+
+	if (get_user(len, optlen))
+		return -EFAULT;
+	err = bpfilter_getsockopt(sk, family, optname, optval, &len);
+	if (!err && put_user(len, optlen))
+		return -EFAULT;
+	return err;
+}
+
+static bool is_set_option(int optname)
+{
+	return optname >= BPFILTER_IPT_SO_SET_REPLACE &&
+	       optname < BPFILTER_IPT_SET_MAX;
+}
+
 /**
  * bpfilter_ip_setsockopt() - offer a setsockopt of level SOL_IP to bpfilter
  * @sk: the socket
@@ -317,11 +330,9 @@ int bpfilter_getsockopt(struct sock *sk, int optname, char __user *optval,
 int bpfilter_ip_setsockopt(struct sock *sk, int optname, sockptr_t optval,
 			   unsigned int optlen)
 {
-	if (!is_private(optname) &&
-	    (optname < BPFILTER_IPT_SO_SET_REPLACE ||
-	     optname >= BPFILTER_IPT_SET_MAX))
+	if (!is_private(NFPROTO_IPV4, optname) && !is_set_option(optname))
 		return -ENOPROTOOPT;
-	return bpfilter_setsockopt(sk, optname, optval, optlen);
+	return bpfilter_setsockopt(sk, NFPROTO_IPV4, optname, optval, optlen);
 }
 
 /**
@@ -336,19 +347,56 @@ int bpfilter_ip_setsockopt(struct sock *sk, int optname, sockptr_t optval,
 int bpfilter_ip_getsockopt(struct sock *sk, int optname, char __user *optval,
 			   int __user *optlen)
 {
-	int err, len;
-
-	if (!is_private(optname) &&
+	if (!is_private(NFPROTO_IPV4, optname) &&
 	    (optname < BPFILTER_IPT_SO_GET_INFO ||
 	     optname >= BPFILTER_IPT_GET_MAX))
 		return -ENOPROTOOPT;
-	if (get_user(len, optlen))
-		return -EFAULT;
-	err = bpfilter_getsockopt(sk, optname, optval, &len);
-	if (!err && put_user(len, optlen))
-		return -EFAULT;
-	return err;
+	return get(sk, NFPROTO_IPV4, optname, optval, optlen);
 }
+
+#if IS_ENABLED(CONFIG_IPV6)
+/**
+ * bpfilter_ipv6_setsockopt() - offer a setsockopt of level SOL_IPV6 to bpfilter
+ * @sk: the socket
+ * @optname: the option
+ * @optval: the caller's data
+ * @optlen: the length of it
+ *
+ * Return: as bpfilter_setsockopt().
+ */
+int bpfilter_ipv6_setsockopt(struct sock *sk, int optname, sockptr_t optval,
+			     unsigned int optlen)
+{
+	if (!is_set_option(optname))
+		return -ENOPROTOOPT;
+	return bpfilter_setsockopt(sk, NFPROTO_IPV6, optname, optval, optlen);
+}
+EXPORT_SYMBOL_GPL(bpfilter_ipv6_setsockopt);
+
+/**
+ * bpfilter_ipv6_getsockopt() - offer a getsockopt of level SOL_IPV6 to bpfilter
+ * @sk: the socket
+ * @optname: the option
+ * @optval: where the caller wants the answer
+ * @optlen: the length of it; written back as it is on success
+ *
+ * Return: as bpfilter_getsockopt().
+ */
+int bpfilter_ipv6_getsockopt(struct sock *sk, int optname, char __user *optval,
+			     int __user *optlen)
+{
+	switch (optname) {
+	case BPFILTER_IPT_SO_GET_INFO:
+	case BPFILTER_IPT_SO_GET_ENTRIES:
+	case BPFILTER_IP6T_SO_GET_REVISION_MATCH:
+	case BPFILTER_IP6T_SO_GET_REVISION_TARGET:
+		return get(sk, NFPROTO_IPV6, optname, optval, optlen);
+	default:
+		return -ENOPROTOOPT;
+	}
+}
+EXPORT_SYMBOL_GPL(bpfilter_ipv6_getsockopt);
+#endif
 #endif
 
 /**

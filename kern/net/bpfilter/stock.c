@@ -11,8 +11,8 @@
  *
  * Leaves to others: what the options mean, and who may use them (sockopt.c).
  *
- * Only one module can have these options. So it is either bpfilter or ip_tables,
- * with all tables.
+ * Only one module can have these options. So it is either bpfilter or ip_tables and
+ * ip6_tables, with all tables.
  */
 #define pr_fmt(fmt) "bpfilter: " fmt
 
@@ -21,9 +21,26 @@
 #include <linux/netfilter.h>
 #include "internal.h"
 
-static int get(struct sock *sk, int optname, void __user *optval, int *len)
+static int set_ipv4(struct sock *sk, int optname, sockptr_t optval,
+		    unsigned int optlen)
 {
-	return bpfilter_getsockopt(sk, optname, optval, len);
+	return bpfilter_setsockopt(sk, NFPROTO_IPV4, optname, optval, optlen);
+}
+
+static int get_ipv4(struct sock *sk, int optname, void __user *optval, int *len)
+{
+	return bpfilter_getsockopt(sk, NFPROTO_IPV4, optname, optval, len);
+}
+
+static int set_ipv6(struct sock *sk, int optname, sockptr_t optval,
+		    unsigned int optlen)
+{
+	return bpfilter_setsockopt(sk, NFPROTO_IPV6, optname, optval, optlen);
+}
+
+static int get_ipv6(struct sock *sk, int optname, void __user *optval, int *len)
+{
+	return bpfilter_getsockopt(sk, NFPROTO_IPV6, optname, optval, len);
 }
 
 /* The helper's own, from its first request on. */
@@ -31,35 +48,72 @@ static struct nf_sockopt_ops private_options = {
 	.pf = PF_INET,
 	.set_optmin = BPFILTER_SO_BASE,
 	.set_optmax = BPFILTER_SO_MAX,
-	.set = bpfilter_setsockopt,
+	.set = set_ipv4,
 	.get_optmin = BPFILTER_SO_BASE,
 	.get_optmax = BPFILTER_SO_MAX,
-	.get = get,
+	.get = get_ipv4,
 	.owner = THIS_MODULE,
 };
 
-static struct nf_sockopt_ops iptables_options = {
-	.pf = PF_INET,
-	.set_optmin = BPFILTER_IPT_SO_SET_REPLACE,
-	.set_optmax = BPFILTER_IPT_SET_MAX,
-	.set = bpfilter_setsockopt,
-	.get_optmin = BPFILTER_IPT_SO_GET_INFO,
-	.get_optmax = BPFILTER_IPT_GET_MAX,
-	.get = get,
-	.owner = THIS_MODULE,
+/* Those of iptables and of ip6tables. */
+static struct nf_sockopt_ops client_options[] = {
+	{
+		.pf = PF_INET,
+		.set_optmin = BPFILTER_IPT_SO_SET_REPLACE,
+		.set_optmax = BPFILTER_IPT_SET_MAX,
+		.set = set_ipv4,
+		.get_optmin = BPFILTER_IPT_SO_GET_INFO,
+		.get_optmax = BPFILTER_IPT_GET_MAX,
+		.get = get_ipv4,
+		.owner = THIS_MODULE,
+	},
+#if IS_ENABLED(CONFIG_IPV6)
+	{
+		.pf = PF_INET6,
+		.set_optmin = BPFILTER_IPT_SO_SET_REPLACE,
+		.set_optmax = BPFILTER_IPT_SET_MAX,
+		.set = set_ipv6,
+		.get_optmin = BPFILTER_IPT_SO_GET_INFO,
+		.get_optmax = BPFILTER_IP6T_GET_MAX,
+		.get = get_ipv6,
+		.owner = THIS_MODULE,
+	},
+#endif
 };
 
-/* Which of them are registered; init's and exit's. */
-static bool has_private, has_iptables;
+/* Whether the helper's, and how many of the clients', are registered. */
+static bool has_private;
+static unsigned int clients;
+
+static void leave_clients(void)
+{
+	while (clients)
+		nf_unregister_sockopt(&client_options[--clients]);
+}
+
+static void tell_busy(u8 pf)
+{
+	if (pf == PF_INET)
+		pr_err("ip_tables is loaded, or what answers in its place, and only one can answer iptables: remove it with its tables (rmmod iptable_nat iptable_mangle iptable_raw iptable_security iptable_filter ip_tables), then load bpfilter again\n");
+	else
+		pr_err("ip6_tables is loaded, or what answers in its place, and only one can answer ip6tables: remove it with its tables (rmmod ip6table_nat ip6table_mangle ip6table_raw ip6table_security ip6table_filter ip6_tables), then load bpfilter again\n");
+}
 
 static int serve(void)
 {
-	int err = nf_register_sockopt(&iptables_options);
+	int err;
 
-	if (err == -EBUSY)
-		pr_err("ip_tables is loaded, or what answers in its place, and only one can answer iptables: remove it with its tables (rmmod iptable_nat iptable_mangle iptable_raw iptable_security iptable_filter ip_tables), then load bpfilter again\n");
-	has_iptables = !err;
-	return err;
+	while (clients < ARRAY_SIZE(client_options)) {
+		err = nf_register_sockopt(&client_options[clients]);
+		if (err == -EBUSY)
+			tell_busy(client_options[clients].pf);
+		if (err) {
+			leave_clients();
+			return err;
+		}
+		clients++;
+	}
+	return 0;
 }
 
 /**
@@ -67,7 +121,7 @@ static int serve(void)
  *
  * Also sees whether bpfilter_stock_serve() can succeed, before anything else is done.
  *
- * Return: 0 or a negative errno; -EBUSY where ip_tables is loaded.
+ * Return: 0 or a negative errno; -EBUSY where ip_tables or ip6_tables is loaded.
  */
 int bpfilter_stock_init(void)
 {
@@ -76,8 +130,7 @@ int bpfilter_stock_init(void)
 	err = serve();
 	if (err)
 		return err;
-	nf_unregister_sockopt(&iptables_options);
-	has_iptables = false;
+	leave_clients();
 
 	err = nf_register_sockopt(&private_options);
 	if (err)
@@ -88,9 +141,9 @@ int bpfilter_stock_init(void)
 }
 
 /**
- * bpfilter_stock_serve() - answer iptables
+ * bpfilter_stock_serve() - answer iptables and ip6tables
  *
- * Return: 0, or -EBUSY where ip_tables has been loaded meanwhile.
+ * Return: 0, or -EBUSY where one of these has been loaded meanwhile.
  */
 int bpfilter_stock_serve(void)
 {
@@ -102,11 +155,11 @@ int bpfilter_stock_serve(void)
  */
 void bpfilter_stock_exit(void)
 {
-	if (has_iptables)
-		nf_unregister_sockopt(&iptables_options);
+	leave_clients();
 	if (has_private)
 		nf_unregister_sockopt(&private_options);
 }
 
 /* iptables asks for ip_tables; a kernel without it has this module loaded. */
 MODULE_ALIAS("ip_tables");
+MODULE_ALIAS("ip6_tables");

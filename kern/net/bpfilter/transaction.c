@@ -338,6 +338,8 @@ int bpfilter_private_set(int optname, sockptr_t optval, unsigned int optlen)
 			break;
 		case BPFILTER_SO_MATCHES:
 		case BPFILTER_SO_TARGETS:
+		case BPFILTER_SO_MATCHES6:
+		case BPFILTER_SO_TARGETS6:
 			err = bpfilter_proc_set(optname, optval, optlen);
 			break;
 		}

@@ -187,6 +187,25 @@ pub fn many(rng: &mut Rng, count: usize) -> String {
     text
 }
 
+/// Hosts of one network, so many, of which packets come from the first few: that
+/// differ where a record has room for it only if it knows that they do.
+pub fn hosts(rng: &mut Rng, count: usize) -> String {
+    let mut hosts: Vec<usize> = (0..count).collect();
+    rng.shuffle(&mut hosts);
+    let mut text = String::from("*filter\n");
+    for host in hosts {
+        let (high, low) = (host >> 16, host & 0xffff);
+        let target = pick(rng, &["ACCEPT", "DROP"]);
+        writeln!(
+            text,
+            "-A OUTPUT -s 2001:db8::{high:x}:{low:x}/128 -j {target}"
+        )
+        .expect("memory");
+    }
+    text.push_str("COMMIT\n");
+    text
+}
+
 /// The transport header of a protocol, of at most `len` bytes.
 fn transport(rng: &mut Rng, protocol: u8) -> Vec<u8> {
     let mut bytes = vec![0; 24];

@@ -2,6 +2,8 @@
 /*
  * probe - raw get/setsockopt calls about a table, right and wrong ones
  *
+ * probe [-6] SEED COUNT TABLE...	-6: tables of IPv6
+ *
  * Takes the rules that the table has, and makes calls that are right but for a
  * word or two. Prints what each call gave, so that two kernels can be compared;
  * the same seed makes the same calls. The table is as it was when this ends.
@@ -18,8 +20,14 @@
 #define ADD_COUNTERS	65
 #define GET_INFO	64
 #define GET_ENTRIES	65
-#define GET_REV_MATCH	66
-#define GET_REV_TARGET	67
+
+/* What differs between the families. */
+static struct {
+	int domain;
+	int level;
+	int get_rev_match;
+	int get_rev_target;
+} family = { AF_INET, SOL_IP, 66, 67 };
 
 struct info {
 	char name[32];
@@ -72,12 +80,12 @@ static uint32_t below(uint32_t end)
 
 static int get(int option, void *optval, socklen_t len)
 {
-	return getsockopt(sock, SOL_IP, option, optval, &len) ? errno : 0;
+	return getsockopt(sock, family.level, option, optval, &len) ? errno : 0;
 }
 
 static int set(int option, const void *optval, socklen_t len)
 {
-	return setsockopt(sock, SOL_IP, option, optval, len) ? errno : 0;
+	return setsockopt(sock, family.level, option, optval, len) ? errno : 0;
 }
 
 static struct info info_of(const char *table)
@@ -130,8 +138,8 @@ static struct replace *replace_of(const char *table, size_t *len)
 static void mutate(struct replace *replace, size_t len)
 {
 	static const uint32_t words[] = {
-		0, 1, 2, 3, 4, 5, 7, 8, 16, 40, 64, 112, 128, 151, 152, 153, 304,
-		456, 0x7f, 0x80, 0xff, 0xffff, 0x7fffffff, 0x80000000, -1, -2, -3,
+		0, 1, 2, 3, 4, 5, 7, 8, 16, 40, 58, 64, 112, 128, 151, 152, 153, 168,
+		207, 208, 209, 304, 416, 456, 0x7f, 0x80, 0xff, 0xffff, 0x7fffffff, 0x80000000, -1, -2, -3,
 		-5, -6, -1000,
 	};
 	uint32_t word = words[below(sizeof(words) / sizeof(*words))];
@@ -249,7 +257,9 @@ static void revisions(void)
 		"CONNMARK", "TCPMSS", "TOS", "DSCP", "TTL", "ECN", "CLASSIFY",
 		"CHECKSUM", "TPROXY", "TCPOPTSTRIP", "CT", "NOTRACK", "REJECT",
 		"LOG", "NFLOG", "NFQUEUE", "SET", "TEE", "rpfilter", "socket",
-		"tcp", "nosuch",
+		"tcp", "nosuch", "HL", "hl", "ttl", "icmp", "icmp6", "frag", "rt",
+		"hbh", "dst", "ipv6header", "eui64", "ah", "mh", "srh", "SNPT",
+		"DNPT", "SYNPROXY",
 	};
 	char asked[30];
 	unsigned int i;
@@ -261,8 +271,8 @@ static void revisions(void)
 			strcpy(asked, names[i]);
 			asked[29] = revision;
 			printf("revision %s %d: %d %d\n", names[i], revision,
-			       get(GET_REV_MATCH, asked, 30),
-			       get(GET_REV_TARGET, asked, 30));
+			       get(family.get_rev_match, asked, 30),
+			       get(family.get_rev_target, asked, 30));
 		}
 	}
 }
@@ -271,11 +281,19 @@ int main(int argc, char **argv)
 {
 	int i;
 
+	if (argc > 1 && !strcmp(argv[1], "-6")) {
+		family.domain = AF_INET6;
+		family.level = SOL_IPV6;
+		family.get_rev_match = 68;
+		family.get_rev_target = 69;
+		argc--;
+		argv++;
+	}
 	if (argc < 4) {
-		fprintf(stderr, "usage: probe SEED COUNT TABLE...\n");
+		fprintf(stderr, "usage: probe [-6] SEED COUNT TABLE...\n");
 		return 2;
 	}
-	sock = socket(AF_INET, SOCK_RAW, IPPROTO_RAW);
+	sock = socket(family.domain, SOCK_RAW, IPPROTO_RAW);
 	if (sock < 0)
 		die("socket");
 	state = strtoull(argv[1], NULL, 0) * 0x9e3779b97f4a7c15 + 1;

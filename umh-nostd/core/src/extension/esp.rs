@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! esp and ah: the security parameter index of IPsec (xt_esp.c, ipt_ah.c).
 
-use super::{Extension, Rule};
-use crate::abi::layout;
+use super::{Extension, Families, Rule};
+use crate::abi::{Family, layout};
 use crate::bytes::refer;
 use crate::errno::{Errno, Result};
 use crate::ir::{CutOff, Draft, Field, Payload, Test, Transport};
@@ -30,6 +30,8 @@ pub(super) const EXTENSIONS: [Extension; 2] = [
         ..Extension::matching::<Spi>("esp")
     },
     Extension {
+        // That of IPv6 asks for more.
+        families: Families::Only(Family::Ipv4),
         protocol: 51,
         check,
         lower: ah,

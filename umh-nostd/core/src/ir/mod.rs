@@ -29,10 +29,11 @@ mod record;
 #[cfg(feature = "links")]
 mod table_ops;
 mod test;
+mod words;
 
 #[cfg(feature = "links")]
 pub(crate) use draft::Untracked;
-pub(crate) use draft::{BOTH_PORTS, CutOff, Jump, Packets, Payload, RECORD_WORD};
+pub(crate) use draft::{BOTH_PORTS, CutOff, Jump, Packets, Payload};
 pub use draft::{Draft, Transport};
 pub use op::LONGEST_OP;
 pub(crate) use op::kind;
@@ -51,3 +52,4 @@ pub use test::{
     CT_INVALID, CT_NAT, CT_ORIGINAL, CT_PRESENT, CT_UNTRACKED, FIELDS, Field, MAC_PRESENT,
     Predicate, Predicates, Question, SOCKET_FILE, SOCKET_PRESENT, Test,
 };
+pub(crate) use words::Words;

@@ -11,6 +11,7 @@ use super::named::Named;
 use super::op::kind;
 use super::record::{OP, Op, flag};
 use super::test::Predicates;
+use super::words::Words;
 use crate::bytes::write;
 use crate::target::Machine;
 
@@ -77,6 +78,8 @@ pub(crate) struct Output<'a> {
     /// The table is long enough for rule bitmaps, see `plan::index`: a range
     /// that one rule asks for gets no predicate, because bitmaps tell as much.
     pub(crate) bitmaps: bool,
+    /// Which words of IPv6 addresses stand in records.
+    pub(crate) words: Words,
     /// The ops of all rules.
     pub(crate) ops: Sink<'a>,
     /// What matches keep from packet to packet, at its start.

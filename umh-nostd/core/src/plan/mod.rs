@@ -31,12 +31,12 @@ pub(crate) use key::{Source, place as key_place};
 
 use zerocopy::{FromBytes, IntoBytes};
 
-use crate::abi::Family;
+use crate::abi::{Family, IpPart};
 use crate::bytes::write;
 use crate::errno::{Errno, Result};
 use crate::ir::op::OPS;
 use crate::ir::{
-    Action, BUCKET, Context, LONGEST_OP, Output, Predicates, RECORD, Record, Sink, Uses,
+    Action, BUCKET, Context, LONGEST_OP, Output, Predicates, RECORD, Record, Sink, Uses, Words,
 };
 use crate::table::Table;
 use crate::target::Machine;
@@ -115,9 +115,18 @@ pub struct Ruleset<'t> {
     machine: &'t Machine,
     predicates: Predicates,
     uses: Uses,
+    words: Words,
     ops_len: usize,
     state_len: usize,
     index: Index,
+}
+
+/// Which words of addresses the records of a table have, if it is one of IPv6.
+fn words_of(table: &Table<'_>) -> Words {
+    Words::choose(table.entries().filter_map(|entry| match entry.ip {
+        IpPart::V4(_) => None,
+        IpPart::V6(ip) => Some(ip),
+    }))
 }
 
 impl<'t> Plan<'t> {
@@ -134,6 +143,7 @@ impl<'t> Plan<'t> {
             machine,
             predicates: Predicates::default(),
             uses: Uses::default(),
+            words: words_of(table),
             ops_len: 0,
             state_len: 0,
             index: Index::default(),
@@ -244,6 +254,7 @@ impl<'t> Ruleset<'t> {
             #[cfg(feature = "links")]
             named: self.table.named(),
             bitmaps: self.table.num_entries() as usize >= LONG,
+            words: self.words,
             ops: Sink::new(ops),
             state: Sink::new(state),
             predicates: &mut self.predicates,
@@ -346,6 +357,11 @@ impl<'t> Ruleset<'t> {
 
     pub(crate) fn uses(&self) -> &Uses {
         &self.uses
+    }
+
+    /// Which words of IPv6 addresses stand in records.
+    pub(crate) fn words(&self) -> Words {
+        self.words
     }
 
     pub(crate) fn predicates(&self) -> &Predicates {

@@ -13,9 +13,6 @@ use super::prelude::*;
 use crate::ir::kind;
 use crate::plan::{Bitmaps, Source, key_place};
 
-/// Where in an IPv6 address the word is that records have.
-const RECORD_WORD: i16 = 4 * crate::ir::RECORD_WORD as i16;
-
 /// Where in `struct __sk_buff` the control block is that programs see.
 const CONTROL_BLOCK: i16 = 48;
 
@@ -48,15 +45,22 @@ impl Builder<'_> {
         self.emit(block![
             load(B4, R7, R6, frame::POSITION),
             unless(need::IPV6, &[load(B8, R9, R6, frame::ADDRESSES)]),
-            when(
+        ]);
+        let words = self.ruleset.words().0;
+        let place = |word| i32::from(frame::ADDRESSES) + 4 * i32::from(word);
+        self.emit_with(
+            block![when(
                 need::IPV6,
                 &[
-                    load(B4, R9, R6, frame::ADDRESSES + RECORD_WORD),
-                    load(B4, R1, R6, frame::ADDRESSES + 16 + RECORD_WORD),
+                    load(B4, R9, R6, 0).at(Param::arg(0)),
+                    load(B4, R1, R6, 0).at(Param::arg(1)),
                     lsh_imm(R1, 32),
                     or(R9, R1),
                 ]
-            ),
+            )],
+            &words.map(place),
+        );
+        self.emit(block![
             load(B8, R8, R6, frame::DESCRIPTOR),
             when(
                 need::CALLS,

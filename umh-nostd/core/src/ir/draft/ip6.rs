@@ -1,51 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! What ip6_packet_match asks: the part of an IPv6 rule before its matches.
 //!
-//! Owns: how a test of 128 bits becomes tests of 32 bits each, of which one of
-//! each address has room in the record; and when the chain of headers matters.
+//! Owns: how a test of 128 bits becomes tests of 32 bits each, of which the record
+//! has room for those that [`words`] names; and when the chain of headers matters.
 
 use super::{Draft, Part};
 use crate::abi::{
     IP6T_F_PROTO, IPT_INV_DSTIP, IPT_INV_PROTO, IPT_INV_SRCIP, IPT_INV_VIA_IN, IPT_INV_VIA_OUT,
     Ip6tIp6,
 };
-use crate::bytes::read;
 use crate::ir::kind;
 use crate::ir::record::{Op, class};
 use crate::ir::test::{Field, Test};
-
-/// The fields of an address, from its first word on.
-const SOURCE: [Field; 4] = [
-    Field::Source,
-    Field::Source1,
-    Field::Source2,
-    Field::Source3,
-];
-const DESTINATION: [Field; 4] = [
-    Field::Destination,
-    Field::Destination1,
-    Field::Destination2,
-    Field::Destination3,
-];
-
-/// The word of each address that a record has: that of the networks of a site.
-/// [`crate::program`] reads it where the record of a packet has it.
-pub(crate) const RECORD_WORD: usize = 1;
-
-/// The words of an address, which stand in it in network order.
-fn words(address: &[u8; 16]) -> [u32; 4] {
-    [0, 4, 8, 12].map(|at| read(address, at).map_or(0, u32::from_be_bytes))
-}
+use crate::ir::words;
 
 impl Draft<'_, '_> {
     /// ip6_packet_match
     pub(super) fn ip6(&mut self, ip: &Ip6tIp6) {
         let inverted = |flag| ip.invflags & flag != 0;
-        let source = self.address6(SOURCE, &ip.src, &ip.smsk, inverted(IPT_INV_SRCIP));
-        let destination = self.address6(DESTINATION, &ip.dst, &ip.dmsk, inverted(IPT_INV_DSTIP));
-        let half = |low: u32, high: u32| u64::from(low.to_be()) | u64::from(high.to_be()) << 32;
-        self.record.addr_mask = half(source.mask, destination.mask);
-        self.record.addr = half(source.low, destination.low);
+        self.address6(false, &ip.src, &ip.smsk, inverted(IPT_INV_SRCIP));
+        self.address6(true, &ip.dst, &ip.dmsk, inverted(IPT_INV_DSTIP));
         self.interface(
             false,
             &ip.iniface,
@@ -82,39 +56,33 @@ impl Draft<'_, '_> {
         }
     }
 
-    /// Asks for an address, but for the word that is returned, for the record.
-    fn address6(
-        &mut self,
-        fields: [Field; 4],
-        address: &[u8; 16],
-        mask: &[u8; 16],
-        invert: bool,
-    ) -> Test {
-        let (address, mask) = (words(address), words(mask));
-        let mut tests = fields.map(|field| Test::equal(field, 0, 0));
-        for (test, (address, mask)) in tests.iter_mut().zip(address.into_iter().zip(mask)) {
-            // Bits outside of the mask are not compared.
-            *test = Test::equal(test.field, mask, address & mask);
-        }
-        let asked = || tests.into_iter().filter(|test| test.mask != 0);
-        let nothing = Test::equal(Field::Source, 0, 0);
-        match (invert, asked().count()) {
+    /// Asks for an address: in the record for the words that it has.
+    fn address6(&mut self, destination: bool, address: &[u8; 16], mask: &[u8; 16], invert: bool) {
+        let asked = words::fields(destination)
+            .into_iter()
+            .zip(words::address(address, mask))
+            .filter(|(_, word)| word.mask != 0)
+            .map(|(field, word)| Test::equal(field, word.mask, word.value));
+        match (invert, asked.clone().count()) {
             (true, 0) => self.class(class::NEVER, class::NEVER),
-            (true, 1) => asked().for_each(|test| self.word(test.invert_if(true))),
+            (true, 1) => asked.for_each(|test| self.word(test.invert_if(true))),
             (true, _) => self.not_all(|draft| {
-                asked().for_each(|test| draft.detail_field(test));
+                asked.for_each(|test| draft.detail_field(test));
             }),
             (false, _) => {
-                let [first, in_record, third, fourth] = tests;
-                for test in [first, third, fourth] {
-                    if test.mask != 0 {
-                        self.word(test);
+                for test in asked {
+                    match self.out.words.half(test.field) {
+                        // As it stands in the header.
+                        Some(half) => {
+                            let place = |word: u32| u64::from(word.to_be()) << (32 * half);
+                            self.record.addr_mask |= place(test.mask);
+                            self.record.addr |= place(test.low);
+                        }
+                        None => self.word(test),
                     }
                 }
-                return in_record;
             }
         }
-        nothing
     }
 
     /// The rule holds only if a word of an address passes the test. In a long table

@@ -30,7 +30,6 @@ mod state;
 pub use asks::Transport;
 pub(crate) use asks::{BOTH_PORTS, CutOff, Payload};
 pub(crate) use branch::Jump;
-pub(crate) use ip6::RECORD_WORD;
 #[cfg(feature = "links")]
 pub(crate) use links::Untracked;
 
