@@ -20,9 +20,9 @@ KLOG ?=
 
 CARGO ?= cargo
 cargo_target = $(or $(CARGO_TARGET_DIR),target)
-helper = $(CARGO) rustc --quiet --profile umh -p umh-nostd --bin bpfilter_umh
-# Fixed addresses: nothing is relocated when the helper starts.
-umh_flags = -Crelocation-model=static
+
+# The CPU that `make umh` builds for, by the kernel's name; this machine's if not given.
+ARCH ?=
 
 # $(call install,BUILT,NAME): a file that cargo has built, as target/NAME.
 install = mkdir -p $(dir target/$(2)) && \
@@ -39,7 +39,7 @@ FUZZ_SECONDS ?= 600
 # `make bench`: three minutes, or all rounds and a new docs/bench.
 LONG ?=
 
-.PHONY: help setup run test test-all soak vm umh tools module deb boot-rules bench fuzz
+.PHONY: help setup run test test-all soak vm umh umh-all tools module deb boot-rules bench fuzz
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1#\2/p' $(MAKEFILE_LIST) | column -t -s '#'
@@ -47,16 +47,16 @@ help: ## this list
 setup: ## installs what is missing (Debian packages; Rust if there is none)
 	@tools/setup
 
-umh: setup ## builds the helper, target/bpfilter_umh
-	@$(helper) -- $(umh_flags)
-	@$(call install,umh/bpfilter_umh,bpfilter_umh)
+umh: setup ## builds the helper, target/bpfilter_umh [ARCH=arm64|arm: target/ARCH/bpfilter_umh]
+	@CARGO="$(CARGO)" tools/umh $(ARCH)
 
-# The helper's other build, for netfilter links, has a target folder of its own:
-# both are files of the same name.
+# The tests' helpers: that of this machine's CPU and those of all others.
+umh-all: umh
+	@for arch in arm64 arm; do CARGO="$(CARGO)" tools/umh $$arch || exit; done
+
 tools: setup ## builds target/bpfilter-run, bpfilter on the kernel of this machine, and its helper
-	@$(helper) --target-dir $(cargo_target)/links --features links -- $(umh_flags)
+	@CARGO="$(CARGO)" tools/umh --links
 	@$(CARGO) build --quiet --release -p bpfilter-run --bin bpfilter-run
-	@$(call install,links/umh/bpfilter_umh,links/bpfilter_umh)
 	@$(call install,release/bpfilter-run,bpfilter-run)
 
 module: umh ## builds bpfilter.ko for a kernel as it is: KDIR=/lib/modules/.../build [OUT=target/module]
@@ -78,13 +78,13 @@ vm: umh boot-rules ## runs SCRIPT=path in the guest [MODE=y|m|... ADD='FILE=PATH
 	@case "$(ICOUNT)" in '' | 1) ;; *) echo "ICOUNT is 1 or not given, not '$(ICOUNT)'" >&2; exit 2 ;; esac
 	@vm/boot --kernel "$(MODE)" --timeout "$(VM_TIMEOUT)" $(if $(KLOG),--klog "$(KLOG)") $(if $(ICOUNT),--icount) $(foreach add,$(ADD),--add "$(add)") "$(SCRIPT)"
 
-test: umh tools boot-rules ## what CI runs
+test: umh-all tools boot-rules ## what CI runs
 	@tests/all
 
-test-all: umh tools boot-rules ## that, and every kernel and test that is too slow or rare for it; hours
+test-all: umh-all tools boot-rules ## that, and every kernel and test that is too slow or rare for it; hours
 	@tests/all --all
 
-soak: umh tools boot-rules ## make test with CASES=100000 for each property; takes hours
+soak: umh-all tools boot-rules ## make test with CASES=100000 for each property; takes hours
 	@BPFILTER_CASES=$(CASES) tests/all
 
 fuzz: setup ## the fuzz targets, each for FUZZ_SECONDS=600

@@ -11,7 +11,8 @@
 //! helper panic, exit or keep anything.
 #![cfg_attr(not(any(test, feature = "fake")), no_std)]
 
-mod arch;
+#[doc(hidden)]
+pub mod arch;
 #[cfg(any(test, feature = "fake"))]
 pub mod fake;
 pub mod handle;

@@ -12,14 +12,19 @@
 
 umh_nostd::runtime!(main);
 
-extern "C" fn main() -> ! {
+/// # Safety
+///
+/// To be called once, by `_start`, with the stack pointer that the kernel has left.
+unsafe extern "C" fn main(stack: *const usize) -> ! {
     // The linker script's names for the text that may be dropped while the
     // helper waits.
     unsafe extern "C" {
-        static __text_start: u8;
+        static __wait_end: u8;
         static __text_end: u8;
     }
-    umh_nostd::linux::main((&raw const __text_start).addr()..(&raw const __text_end).addr())
+    let text = (&raw const __wait_end).addr()..(&raw const __text_end).addr();
+    // SAFETY: promised by `_start`.
+    unsafe { umh_nostd::linux::main(stack, text) }
 }
 
 #[panic_handler]

@@ -27,7 +27,7 @@ fn built(variable: &str, name: &str) -> PathBuf {
     );
     assert!(
         path.exists(),
-        "{} is not there: `make umh tools` builds it, or set {variable}",
+        "{} is not there: `make umh-all tools` builds it, or set {variable}",
         path.display()
     );
     path
@@ -41,6 +41,18 @@ pub fn umh_path() -> PathBuf {
 /// The helper that goes into a kernel image.
 pub fn image_umh_path() -> PathBuf {
     built("BPFILTER_IMAGE_UMH", "bpfilter_umh")
+}
+
+/// Other CPUs that there is a helper for, and what of QEMU runs it.
+pub const OTHER_CPUS: [[&str; 2]; 2] =
+    [["arm64", "qemu-aarch64-static"], ["arm", "qemu-arm-static"]];
+
+/// The helper that goes into a kernel image of another CPU.
+pub fn other_umh_path(arch: &str) -> PathBuf {
+    built(
+        &format!("BPFILTER_UMH_{arch}"),
+        &format!("{arch}/bpfilter_umh"),
+    )
 }
 
 /// The kernel half in user space.

@@ -15,6 +15,7 @@ mod links;
 mod log;
 mod memory;
 mod raw;
+mod spare;
 
 use core::cell::Cell;
 use core::ops::Range;
@@ -45,6 +46,7 @@ use links as way;
 use log::Line;
 use log::Log;
 use memory::{CounterMap, Draft, Image, Memory};
+use spare::Spare;
 
 /// Why rules cannot run here, in words for the log.
 enum Missing {
@@ -238,8 +240,8 @@ impl System for Linux {
 
 /// fd 0 for requests, fd 1 for replies.
 struct Pipes {
-    /// The pages of the program that are dropped when no request comes.
-    text: Range<usize>,
+    /// The memory that is given back when no request comes.
+    spare: Spare,
 }
 
 /// How long the helper waits for a request before it makes itself small: long
@@ -255,7 +257,7 @@ impl Mailbox for Pipes {
         let requests = unsafe { BorrowedFd::borrow_raw(0) };
         let mut ready = [PollFd::from_borrowed_fd(requests, PollFlags::IN)];
         match poll(&mut ready, Some(&PATIENCE)) {
-            Ok(0) => raw::read_small(&self.text, into),
+            Ok(0) => self.spare.read(into),
             _ => io::read(requests, into).map_err(errno),
         }
     }
@@ -266,9 +268,17 @@ impl Mailbox for Pipes {
     }
 }
 
-/// Lives the helper's whole life. Nothing in it closes fd 0 or 1. `text` is
-/// where the program's text is, see `linker.ld`.
-pub fn main(text: Range<usize>) -> ! {
+/// Lives the helper's whole life. Nothing in it closes fd 0 or 1.
+///
+/// # Safety
+///
+/// `stack` must be the stack pointer with which the kernel has started this
+/// program, `text` its text and constants, without what lies before `__wait_end`
+/// in `linker.ld`.
+pub unsafe fn main(stack: *const usize, text: Range<usize>) -> ! {
+    // SAFETY: promised by the caller; writable data is on other pages
+    // (`linker.ld`).
+    let spare = unsafe { Spare::new(stack, text) };
     raw::ignore_sigpipe();
     let log = Log::open();
     log.notice("Started bpfilter");
@@ -285,7 +295,7 @@ pub fn main(text: Range<usize>) -> ! {
         machine: Cell::new(None),
     };
     let log = &linux.log;
-    match serve(&Pipes { text }, &linux) {
+    match serve(&Pipes { spare }, &linux) {
         End::Closed => raw::exit(0),
         End::Invalid(len) => log.error(|line| line.text("invalid request of length ").number(len)),
         End::Broken(errno) => log.error(|line| line.text("mailbox failed").errno(errno)),

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The system calls that rustix does not have, and those that open descriptors.
 //!
-//! Owns: every call that this program makes by number, each as a safe
+//! Owns: every call that this program makes by number (but for the wait, `spare`), each as a safe
 //! function whose types rule out what would make it unsound.
 
 use core::ffi::CStr;
-use core::ops::Range;
 use core::ptr;
 
 use bpf_abi::Command;
@@ -24,14 +23,14 @@ use umh_core::errno::{Errno, Result};
 use zerocopy::{FromBytes, IntoBytes};
 
 use super::fd::Fd;
-use crate::arch::{self, syscall6};
+use crate::arch::{Cpu, Native};
 use crate::system::UserAddr;
 
 /// The level of all socket options here.
 const SOL_IP: usize = 0;
 
 /// A result as the kernel returns it: a count, or a negative errno.
-fn result(ret: isize) -> Result<usize> {
+pub(super) fn result(ret: isize) -> Result<usize> {
     match Errno::from_raw(ret) {
         Some(errno) => Err(errno),
         None => Ok(ret.unsigned_abs()),
@@ -53,14 +52,14 @@ unsafe fn opened(ret: isize) -> Result<Fd> {
 pub(super) fn fsopen(name: &CStr) -> Result<Fd> {
     let args = [address(name), FSOPEN_CLOEXEC as usize, 0, 0, 0, 0];
     // SAFETY: `name` ends with a NUL and is read only.
-    unsafe { opened(syscall6(__NR_fsopen, args)) }
+    unsafe { opened(Native::syscall(__NR_fsopen, args)) }
 }
 
 /// A mount of `context` that is attached nowhere.
 pub(super) fn fsmount(context: &Fd) -> Result<Fd> {
     let args = [context.number(), FSMOUNT_CLOEXEC as usize, 0, 0, 0, 0];
     // SAFETY: no memory is passed.
-    unsafe { opened(syscall6(__NR_fsmount, args)) }
+    unsafe { opened(Native::syscall(__NR_fsmount, args)) }
 }
 
 /// Makes a character device node called `path` in `directory`.
@@ -75,7 +74,7 @@ pub(super) fn mknodat_char(directory: &Fd, path: &CStr, device: usize) -> Result
         0,
     ];
     // SAFETY: `path` ends with a NUL and is read only.
-    result(unsafe { syscall6(__NR_mknodat, args) }).map(drop)
+    result(unsafe { Native::syscall(__NR_mknodat, args) }).map(drop)
 }
 
 /// Opens `path` below `directory` for writing.
@@ -83,7 +82,7 @@ pub(super) fn openat_wronly(directory: &Fd, path: &CStr) -> Result<Fd> {
     let flags = O_WRONLY | O_CLOEXEC;
     let args = [directory.number(), address(path), flags as usize, 0, 0, 0];
     // SAFETY: `path` ends with a NUL and is read only.
-    unsafe { opened(syscall6(__NR_openat, args)) }
+    unsafe { opened(Native::syscall(__NR_openat, args)) }
 }
 
 /// A file in memory that can be sealed, and never run.
@@ -91,7 +90,7 @@ pub(super) fn memfd_create(name: &CStr) -> Result<Fd> {
     let flags = MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL;
     let args = [address(name), flags as usize, 0, 0, 0, 0];
     // SAFETY: `name` ends with a NUL and is read only.
-    unsafe { opened(syscall6(__NR_memfd_create, args)) }
+    unsafe { opened(Native::syscall(__NR_memfd_create, args)) }
 }
 
 /// A socket that is good for socket options and nothing else is done with.
@@ -99,7 +98,7 @@ pub(super) fn datagram_socket() -> Result<Fd> {
     const SOCK_DGRAM_CLOEXEC: usize = 2 | O_CLOEXEC as usize;
     let args = [AF_INET as usize, SOCK_DGRAM_CLOEXEC, 0, 0, 0, 0];
     // SAFETY: no memory is passed.
-    unsafe { opened(syscall6(__NR_socket, args)) }
+    unsafe { opened(Native::syscall(__NR_socket, args)) }
 }
 
 /// `getsockopt(SOL_IP, option)`, which reads `value` and fills all of it.
@@ -119,7 +118,7 @@ pub(super) fn get_option<T: FromBytes + IntoBytes>(
     ];
     // SAFETY: `len` says how many bytes may be written to `value`, of which
     // all values are valid; both are live and borrowed by nothing else.
-    result(unsafe { syscall6(__NR_getsockopt, args) })?;
+    result(unsafe { Native::syscall(__NR_getsockopt, args) })?;
     if len as usize == size_of::<T>() {
         Ok(())
     } else {
@@ -167,7 +166,7 @@ pub(super) fn set_option(socket: &Fd, option: u32, value: &[u8]) -> Result<usize
     ];
     // SAFETY: `value` is read only, within its length. What it names is for its
     // caller to answer for.
-    result(unsafe { syscall6(__NR_setsockopt, args) })
+    result(unsafe { Native::syscall(__NR_setsockopt, args) })
 }
 
 #[cfg(feature = "links")]
@@ -207,7 +206,7 @@ unsafe fn bpf_call<T: FromBytes + IntoBytes>(command: Command, attr: &mut T) -> 
     // SAFETY: `attr` is live, as long as it is said to be, and of a type that
     // takes any bytes which the command may write; the rest is promised by
     // the caller of this function.
-    unsafe { syscall6(__NR_bpf, args) }
+    unsafe { Native::syscall(__NR_bpf, args) }
 }
 
 fn address(text: &CStr) -> usize {
@@ -223,7 +222,7 @@ pub(super) fn total_memory() -> u64 {
     let args = [info.as_mut_ptr().expose_provenance(), 0, 0, 0, 0, 0];
     // SAFETY: `info` is as long as the kernel's structure, which is all that
     // the call writes.
-    unsafe { syscall6(__NR_sysinfo, args) };
+    unsafe { Native::syscall(__NR_sysinfo, args) };
     let [_, _, _, _, total, ..] = info;
     total
 }
@@ -232,28 +231,20 @@ pub(super) fn total_memory() -> u64 {
 pub(super) fn exit(status: i32) -> ! {
     loop {
         // SAFETY: no memory is passed; the call does not return.
-        unsafe { syscall6(__NR_exit_group, [status as usize, 0, 0, 0, 0, 0]) };
+        unsafe { Native::syscall(__NR_exit_group, [status as usize, 0, 0, 0, 0, 0]) };
     }
-}
-
-/// Reads from fd 0 with as little memory as can be: see [`arch::read_small`].
-pub(super) fn read_small(text: &Range<usize>, into: &mut [u8]) -> Result<usize> {
-    // SAFETY: `text` is from the linker script, which leaves out the page of
-    // the function itself; all of it is mapped from the helper's own file,
-    // read only. The call writes at most `into.len()` bytes to `into`. Below
-    // the stack pointer nothing is kept.
-    result(unsafe { arch::read_small(text.start, text.len(), into.as_mut_ptr(), into.len()) })
 }
 
 /// A reply into a closed pipe shall be an error, not the end by a signal.
 pub(super) fn ignore_sigpipe() {
     const SIG_IGN: usize = 1;
-    // The kernel's `struct sigaction`: handler, flags, restorer, mask.
-    let action = [SIG_IGN, 0, 0, 0];
-    // SAFETY: `action` is as long as the kernel's structure with a mask of 8
-    // bytes; it is read only, and names no function.
+    // The kernel's `struct sigaction`: handler, flags, restorer, and a mask of
+    // one word or two.
+    let action = [SIG_IGN, 0, 0, 0, 0];
+    // SAFETY: `action` is at least as long as the kernel's structure with a mask
+    // of 8 bytes; it is read only, and names no function.
     unsafe {
-        syscall6(
+        Native::syscall(
             __NR_rt_sigaction,
             [SIGPIPE as usize, action.as_ptr().addr(), 0, 8, 0, 0],
         );

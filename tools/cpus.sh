@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash disable=SC2034
+# The CPUs that the helper is built for. Sourced.
+#
+# Owns: the names that each of them has elsewhere. They are called as the kernel
+# calls them (ARCH) where that has a name for one of them alone.
+
+# All of them.
+cpus=(x86_64 arm64 arm)
+
+# cpu_of_machine: the one of this machine.
+cpu_of_machine() {
+	case $(uname -m) in
+	x86_64) echo x86_64 ;;
+	aarch64) echo arm64 ;;
+	armv7l | armv8l) echo arm ;;
+	*)
+		echo "error: no helper for the CPU of this machine, $(uname -m), yet: see docs/adding.md" >&2
+		return 1
+		;;
+	esac
+}
+
+# cpu NAME: sets
+#   rust     Rust's name of the target. With an operating system, as Rust has
+#            no finished core of these CPUs without one for everybody; nothing
+#            of that is linked
+#   gnu      GNU's, with which the names of cross compilers and binutils start
+#   debian   Debian's name of the architecture
+#   qemu     QEMU's
+#   machine  readelf's, a pattern
+#   xz       how scripts/xz_wrap.sh of the kernel compresses its images
+cpu() {
+	case $1 in
+	x86_64)
+		rust=x86_64-unknown-linux-gnu gnu=x86_64-linux-gnu debian=amd64 qemu=x86_64 machine='.*X86-64'
+		xz=(--x86 --lzma2=dict=128MiB)
+		;;
+	arm64)
+		rust=aarch64-unknown-linux-gnu gnu=aarch64-linux-gnu debian=arm64 qemu=aarch64 machine=AArch64
+		xz=(--arm64 --lzma2=lp=2,lc=2,dict=128MiB)
+		;;
+	arm)
+		rust=armv7-unknown-linux-gnueabihf gnu=arm-linux-gnueabihf debian=armhf qemu=arm machine=ARM
+		xz=(--arm --lzma2=lp=2,lc=2,dict=128MiB)
+		;;
+	*)
+		echo "error: no helper for the CPU '$1': there are ${cpus[*]}" >&2
+		return 1
+		;;
+	esac
+}
