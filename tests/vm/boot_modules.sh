@@ -48,13 +48,18 @@ all_pass
 # The rules in force are those of the file.
 load $rules/router.ko
 none_passes
-said 'boot rules in force: 3 tables'
+said 'boot rules in force: 5 tables'
 for table in mangle nat filter; do
 	section $table $rules/router.rules >/tmp/wanted
 	iptables-save -t $table >/tmp/got
 	section $table /tmp/got | diff /tmp/wanted -
 done
 if iptables-save -t raw | grep '^-A'; then exit 1; fi
+for table in mangle filter; do
+	section $table ${rules}/router.rules6 >/tmp/wanted
+	ip6tables-save -t $table >/tmp/got
+	section $table /tmp/got | diff /tmp/wanted -
+done
 # They count, and go as others do.
 iptables -L INPUT -n -v -x | awk '/^Chain INPUT/ { found = $5 >= 20 } END { exit !found }'
 iptables -P INPUT ACCEPT

@@ -2,10 +2,11 @@
 /*
  * bpfilter.h - where the network stack meets bpfilter
  *
- * Two sides use this file: net/ipv4/ip_sockglue.c and net/ipv6/ipv6_sockglue.c offer
- * every get/setsockopt of levels SOL_IP and SOL_IPV6 that they do not know
- * themselves, and the bpfilter module registers what answers them. net/bpfilter/sockopt.c stands between the two
- * and is always built in, so that the module may come and go.
+ * Two sides use this file: net/ipv4/ip_sockglue.c and net/ipv6/ipv6_sockglue.c
+ * offer every get/setsockopt of levels SOL_IP and SOL_IPV6 that they do not know
+ * themselves, and the bpfilter module registers what answers them.
+ * net/bpfilter/sockopt.c stands between the two and is always built in, so that the
+ * module may come and go.
  */
 #ifndef _LINUX_BPFILTER_H
 #define _LINUX_BPFILTER_H
