@@ -48,20 +48,20 @@ setup: ## installs what is missing (Debian packages; Rust if there is none)
 	@tools/setup
 
 umh: setup ## builds the helper, target/bpfilter_umh [ARCH=arm64|arm: target/ARCH/bpfilter_umh]
-	@CARGO="$(CARGO)" tools/umh $(ARCH)
+	@CARGO="$(CARGO)" tools/umh $(ARCH) >/dev/null
 
 # The tests' helpers: that of this machine's CPU and those of all others.
 umh-all: umh
-	@for arch in arm64 arm; do CARGO="$(CARGO)" tools/umh $$arch || exit; done
+	@for arch in arm64 arm; do CARGO="$(CARGO)" tools/umh $$arch >/dev/null || exit; done
 
 tools: setup ## builds target/bpfilter-run, bpfilter on the kernel of this machine, and its helper
-	@CARGO="$(CARGO)" tools/umh --links
+	@CARGO="$(CARGO)" tools/umh --links >/dev/null
 	@$(CARGO) build --quiet --release -p bpfilter-run --bin bpfilter-run
 	@$(call install,release/bpfilter-run,bpfilter-run)
 
-module: umh ## builds bpfilter.ko for a kernel as it is: KDIR=/lib/modules/.../build [OUT=target/module]
+module: setup ## builds bpfilter.ko for a kernel as it is: KDIR=/lib/modules/.../build [OUT=target/module ARCH=arm64|arm]
 	@test -n "$(KDIR)" || { echo "usage: make module KDIR=/lib/modules/\$$(uname -r)/build [OUT=target/module]" >&2; exit 2; }
-	@tools/module "$(KDIR)" target/bpfilter_umh "$(OUT)"
+	@umh=$$(CARGO="$(CARGO)" tools/umh $(ARCH)) && tools/module "$(KDIR)" "$$umh" "$(OUT)"
 
 boot-rules: setup ## builds target/boot-rules, which makes rules for a kernel image of iptables-save's
 	@$(CARGO) build --quiet --release -p boot-rules

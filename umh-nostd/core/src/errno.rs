@@ -59,6 +59,17 @@ errnos! {
     EOPNOTSUPP = 95;
 }
 
+// Those above EAGAIN, but for a few, have other numbers on these.
+#[cfg(any(
+    target_arch = "mips",
+    target_arch = "mips32r6",
+    target_arch = "mips64",
+    target_arch = "mips64r6",
+    target_arch = "sparc",
+    target_arch = "sparc64"
+))]
+compile_error!("these are the numbers of other CPUs");
+
 impl Errno {
     /// An errno from a raw syscall return value, `None` unless it is one.
     pub const fn from_raw(ret: isize) -> Option<Self> {

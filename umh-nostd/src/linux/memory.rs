@@ -25,8 +25,8 @@ const SEALS: SealFlags = SealFlags::WRITE
 
 const READ_WRITE: ProtFlags = ProtFlags::READ.union(ProtFlags::WRITE);
 
-/// A mapping. Invariant: `len` bytes at `start` are mapped, readable, and
-/// belong to this value alone.
+/// A mapping. Invariant: `len` bytes at `start`, no more than a slice can have, are
+/// mapped, readable, and belong to this value alone.
 #[derive(Debug)]
 struct Mapping {
     start: NonNull<u8>,
@@ -37,6 +37,8 @@ impl Mapping {
     fn new(len: usize, protection: ProtFlags, flags: MapFlags, of: Option<&Fd>) -> Result<Self> {
         // The kernel maps at least a page, and refuses to map nothing.
         let len = len.max(1);
+        // With 32 bits there is room for more than a slice can have.
+        isize::try_from(len).map_err(|_| Errno::ENOMEM)?;
         // SAFETY: the kernel chooses the address, so no memory that anything
         // else knows of is replaced.
         let start = unsafe {
@@ -225,8 +227,9 @@ mod tests {
 
     #[test]
     fn no_memory_is_an_error() {
-        let all = usize::MAX - 0xffff;
-        assert_eq!(Memory::new(all).err(), Some(Errno::ENOMEM));
+        for len in [usize::MAX, usize::MAX / 2 + 1] {
+            assert_eq!(Memory::new(len).err(), Some(Errno::ENOMEM), "{len:x}");
+        }
         // With 32 bits any length may be there, and would be taken.
         #[cfg(target_pointer_width = "64")]
         assert_eq!(Draft::new(1 << 63).err(), Some(Errno::ENOMEM));

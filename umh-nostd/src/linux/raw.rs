@@ -17,7 +17,7 @@ use linux_raw_sys::general::{
     FSOPEN_CLOEXEC, MFD_ALLOW_SEALING, MFD_CLOEXEC, MFD_NOEXEC_SEAL, O_CLOEXEC, O_WRONLY, S_IFCHR,
     SIGPIPE,
 };
-use linux_raw_sys::net::AF_INET;
+use linux_raw_sys::net::{AF_INET, SOCK_DGRAM};
 use umh_core::abi::TableSpec;
 use umh_core::errno::{Errno, Result};
 use zerocopy::{FromBytes, IntoBytes};
@@ -95,8 +95,9 @@ pub(super) fn memfd_create(name: &CStr) -> Result<Fd> {
 
 /// A socket that is good for socket options and nothing else is done with.
 pub(super) fn datagram_socket() -> Result<Fd> {
-    const SOCK_DGRAM_CLOEXEC: usize = 2 | O_CLOEXEC as usize;
-    let args = [AF_INET as usize, SOCK_DGRAM_CLOEXEC, 0, 0, 0, 0];
+    // SOCK_CLOEXEC is O_CLOEXEC, on every CPU.
+    let kind = SOCK_DGRAM | O_CLOEXEC;
+    let args = [AF_INET as usize, kind as usize, 0, 0, 0, 0];
     // SAFETY: no memory is passed.
     unsafe { opened(Native::syscall(__NR_socket, args)) }
 }
@@ -141,7 +142,8 @@ pub(super) fn extension(
         entry: entry.as_mut_ptr().expose_provenance() as u64,
         offset: at as u64,
     };
-    set_option(socket, SO_EXTENSION, value.as_bytes()).map(|index| index as u32)
+    let index = set_option(socket, SO_EXTENSION, value.as_bytes())?;
+    u32::try_from(index).map_err(|_| Errno::EIO)
 }
 
 /// `setsockopt(SOL_IP, BPFILTER_SO_ANSWER)`: bytes for the caller.
