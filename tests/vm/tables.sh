@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# All tables at once do what they do in ip_tables: rule sets of routers, firewalld, Docker,
+# All tables at once do what they do in ip_tables: rule sets of routers, OpenWrt, firewalld, Docker,
 # kube-proxy, mwan3 and tunnels, and of IPv6 those of a router, Docker and ufw, come back as they were loaded, and the same
 # packets through a router leave the same counters of every rule, the same
 # connections with the same translations, and arrive as the same packets; what is
