@@ -14,6 +14,7 @@ use bpf_abi::attr::FuncInfo;
 use umh_core::abi::{ExtensionKind, Family, TableSpec};
 use umh_core::errno::{Errno, Result};
 use umh_core::program::Insn;
+use umh_core::table::Refusal;
 use umh_core::target::{Features, Host, Machine, Packets};
 use umh_nostd::system::{Generation, InForce, Maps, System, UserAddr};
 
@@ -107,6 +108,9 @@ impl System for Recorder {
         self.needs.borrow_mut().push(name.into_owned());
         Ok(0)
     }
+
+    /// The line of the file is what helps here, see `blame`.
+    fn refused(&self, _: &TableSpec, _: &Refusal) {}
 
     fn publish(&self, _: Family, _: ExtensionKind, _: &[u8]) -> Result<()> {
         Ok(())

@@ -50,6 +50,8 @@ pub(crate) struct Transaction<'a> {
     answer: Answer,
     grace: &'a Arc<Grace>,
     replaced: Option<Replaced>,
+    /// Why it will fail, in the helper's words.
+    refused: Option<String>,
 }
 
 impl<'a> Transaction<'a> {
@@ -69,11 +71,15 @@ impl<'a> Transaction<'a> {
             answer: Answer::default(),
             grace,
             replaced: None,
+            refused: None,
         }
     }
 
     /// Ends it: what it committed stays or goes. What the caller gets is with it.
     pub(crate) fn end(mut self, success: bool) -> (Network, Answer) {
+        if let (Some(line), false) = (&self.refused, success) {
+            crate::log(&format!("filter: {line}"));
+        }
         match self.replaced {
             None => {}
             Some(replaced) if success => self.network.settle(replaced),
@@ -172,6 +178,20 @@ impl<'a> Transaction<'a> {
         memory::write(tid, call.addr, &optval).map(Ok)
     }
 
+    /// What iptables, which has only an errno, cannot say.
+    fn note_refusal(&mut self, call: &Call, tid: Tid) -> io::Result<()> {
+        if call.length as u32 as usize != size_of::<msg::Refusal>() {
+            return Err(io::Error::from_raw_os_error(libc::EINVAL));
+        }
+        let refusal: msg::Refusal = memory::read(tid, call.addr)?;
+        let text = refusal.text.get(..refusal.len as usize);
+        let printable = |text: &&[u8]| text.iter().all(|byte| matches!(byte, b' '..=b'~'));
+        let text = text.filter(printable).ok_or(libc::EINVAL);
+        let text = text.map_err(io::Error::from_raw_os_error)?;
+        self.refused = Some(String::from_utf8_lossy(text).into_owned());
+        Ok(())
+    }
+
     fn add_answer(&mut self, call: &Call, tid: Tid) -> io::Result<()> {
         if call.length as u32 as usize != size_of::<msg::Answer>() {
             return Err(io::Error::from_raw_os_error(libc::EINVAL));
@@ -213,6 +233,7 @@ impl PrivateOptions for Transaction<'_> {
         let done = match (call.is_set, call.option) {
             (true, msg::SO_COMMIT) => self.commit(&call, tid),
             (true, msg::SO_ANSWER) => self.add_answer(&call, tid),
+            (true, msg::SO_REFUSED) => self.note_refusal(&call, tid),
             (false, msg::SO_OPTVAL) => {
                 let give = |fd: &dyn AsFd| trap.listener.give(notification.cookie, fd.as_fd());
                 self.give_optval(&call, tid, give)?

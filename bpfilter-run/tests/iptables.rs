@@ -56,6 +56,33 @@ fn other_tables_stay_with_the_kernel() {
 }
 
 #[test]
+fn a_refusal_names_rule_and_extension_and_module() {
+    let script = "unshare -n sh -c 'iptables-legacy -N some; iptables-legacy -A some -j RETURN
+         iptables-legacy -A some -p tcp -j REJECT; iptables-legacy -A FORWARD -j LOG
+         iptables-legacy -A FORWARD -j ACCEPT'";
+    let output = shell(&real(), script);
+    assert!(output.status.success(), "{output:?}");
+    let ours: Vec<String> = text(&output.stderr)
+        .lines()
+        .filter_map(|line| line.strip_prefix("bpfilter-run: filter: "))
+        .map(str::to_owned)
+        .collect();
+    let line = |rule, target| {
+        format!(
+            "rule {rule}: target '{target}' revision 0: no program does it: it needs the \
+             module bpfilter, see bpfilter(7)"
+        )
+    };
+    assert_eq!(
+        ours,
+        [
+            line("2 of chain some", "REJECT"),
+            line("1 of chain FORWARD", "LOG")
+        ]
+    );
+}
+
+#[test]
 fn bpfilter_run_itself_may_be_in_a_namespace() {
     let output = std::process::Command::new("unshare")
         .args(["-n", common::RUN, "--umh"])

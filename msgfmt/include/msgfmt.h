@@ -80,7 +80,12 @@ struct bpfilter_reply {
 #define BPFILTER_SO_ANSWER	(BPFILTER_SO_BASE + 6)
 /* getsockopt, struct bpfilter_machine: what programs can count on. */
 #define BPFILTER_SO_MACHINE	(BPFILTER_SO_BASE + 7)
-#define BPFILTER_SO_MAX		(BPFILTER_SO_BASE + 10)
+/*
+ * setsockopt, struct bpfilter_refusal: why the REPLACE in progress will be answered
+ * with an error. For people: it changes nothing.
+ */
+#define BPFILTER_SO_REFUSED	(BPFILTER_SO_BASE + 10)
+#define BPFILTER_SO_MAX		(BPFILTER_SO_BASE + 11)
 
 /* The most of an optval that comes without a file. */
 #define BPFILTER_HEAD_MAX	96
@@ -109,6 +114,28 @@ struct bpfilter_reply {
 #define BPFILTER_GEN_ALL	0x7
 
 /**
+ * struct bpfilter_summary - a table in numbers
+ * @map_bytes: what its maps hold: rules and index, what matches remember, counters,
+ *	and the memory in which programs are handed packets
+ * @entries: rules, policies, heads and ends of chains, and the end of the table
+ * @rules: of them, those that a user has made
+ * @chains: chains that a user has made
+ * @tuples: hash tables
+ * @hashed: entries that are found by them
+ * @listed: entries that are compared one after the other; all others are found by
+ *	rule bitmaps
+ */
+struct bpfilter_summary {
+	__u64 map_bytes;
+	__u32 entries;
+	__u32 rules;
+	__u32 chains;
+	__u32 tuples;
+	__u32 hashed;
+	__u32 listed;
+};
+
+/**
  * struct bpfilter_generation - the rules in force of one table of a network
  *	namespace
  * @family: NFPROTO_*; with @table, what RECOVER is asked for
@@ -135,6 +162,7 @@ struct bpfilter_reply {
  * @packet_size: bytes of a struct bpfilter_packet and of what the programs keep
  *	behind it, a multiple of 64
  * @flags: BPFILTER_GEN_*
+ * @summary: what people are told of the table, and nothing else
  *
  * Descriptors are in the helper's table: COMMIT takes references on what they
  * name and leaves them open, RECOVER opens new ones (close-on-exec).
@@ -153,6 +181,7 @@ struct bpfilter_generation {
 	__u32 counters_row;
 	__u32 packet_size;
 	__u32 flags;
+	struct bpfilter_summary summary;
 };
 
 /**
@@ -213,6 +242,33 @@ struct bpfilter_answer {
 	__u64 to;
 	__u64 from;
 	__u64 len;
+};
+
+/* Kinds of refusals: each may fill so much of the log, and no more. */
+#define BPFILTER_REFUSED_MALFORMED 0 /* no table, or an entry that is none */
+#define BPFILTER_REFUSED_UNKNOWN 1 /* a match or target that there is not */
+#define BPFILTER_REFUSED_CHECK	2 /* one that does not take the rule's options */
+#define BPFILTER_REFUSED_PROGRAM 3 /* the rules are right, but nothing runs them */
+#define BPFILTER_REFUSALS	4
+
+/* The most text of a refusal. */
+#define BPFILTER_REFUSAL_MAX	240
+
+/**
+ * struct bpfilter_refusal - why a table was refused
+ * @family: NFPROTO_*
+ * @table: BPFILTER_TABLE_*
+ * @kind: BPFILTER_REFUSED_*
+ * @len: bytes of @text that are used
+ * @text: rule, match or target, and what is wrong: one line, printable ASCII without
+ *	a NUL, the table not named
+ */
+struct bpfilter_refusal {
+	__u32 family;
+	__u32 table;
+	__u32 kind;
+	__u32 len;
+	char text[BPFILTER_REFUSAL_MAX];
 };
 
 /*

@@ -92,8 +92,11 @@ pub const SO_MACHINE: u32 = SO_BASE + 7;
 pub const SO_MATCHES6: u32 = SO_BASE + 8;
 /// setsockopt, text: what `/proc/net/ip6_tables_targets` prints.
 pub const SO_TARGETS6: u32 = SO_BASE + 9;
+/// setsockopt, [`Refusal`]: why the REPLACE in progress will be answered with an
+/// error. For people: it changes nothing.
+pub const SO_REFUSED: u32 = SO_BASE + 10;
 /// One past the last private option.
-pub const SO_MAX: u32 = SO_BASE + 10;
+pub const SO_MAX: u32 = SO_BASE + 11;
 
 /// The most of an optval that comes without a file.
 pub const HEAD_MAX: usize = 96;
@@ -129,6 +132,30 @@ pub const GEN_IDS: u32 = 0x2;
 pub const GEN_ACCOUNTING: u32 = 0x4;
 /// All of them.
 pub const GEN_ALL: u32 = 0x7;
+
+/// A table in numbers.
+#[derive(
+    Clone, Copy, Debug, Default, Eq, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout,
+)]
+#[repr(C)]
+pub struct Summary {
+    /// What its maps hold: rules and index, what matches remember, counters, and
+    /// the memory in which programs are handed packets.
+    pub map_bytes: u64,
+    /// Rules, policies, heads and ends of chains, and the end of the table.
+    pub entries: u32,
+    /// Of them, those that a user has made.
+    pub rules: u32,
+    /// Chains that a user has made.
+    pub chains: u32,
+    /// Hash tables.
+    pub tuples: u32,
+    /// Entries that are found by them.
+    pub hashed: u32,
+    /// Entries that are compared one after the other; all others are found by rule
+    /// bitmaps.
+    pub listed: u32,
+}
 
 /// The rules in force of one table of a network namespace, as descriptors of
 /// the helper. COMMIT takes references and leaves them open, RECOVER opens new
@@ -170,6 +197,8 @@ pub struct Generation {
     pub packet_size: u32,
     /// `GEN_*`.
     pub flags: u32,
+    /// What people are told of the table, and nothing else.
+    pub summary: Summary,
 }
 
 /// The machine, as the kernel half knows it.
@@ -230,6 +259,38 @@ pub struct Answer {
     pub from: u64,
     /// How many.
     pub len: u64,
+}
+
+/// Kinds of refusals, each of which may fill so much of the log, and no more: no
+/// table, or an entry that is none.
+pub const REFUSED_MALFORMED: u32 = 0;
+/// A match or target that there is not.
+pub const REFUSED_UNKNOWN: u32 = 1;
+/// One that does not take the rule's options.
+pub const REFUSED_CHECK: u32 = 2;
+/// The rules are right, but nothing runs them.
+pub const REFUSED_PROGRAM: u32 = 3;
+/// How many kinds there are.
+pub const REFUSALS: u32 = 4;
+
+/// The most text of a refusal.
+pub const REFUSAL_MAX: usize = 240;
+
+/// Why a table was refused.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct Refusal {
+    /// `NFPROTO_*`.
+    pub family: u32,
+    /// `TABLE_*`.
+    pub table: u32,
+    /// `REFUSED_*`.
+    pub kind: u32,
+    /// Bytes of `text` that are used.
+    pub len: u32,
+    /// Rule, match or target, and what is wrong: one line, printable ASCII without
+    /// a NUL, the table not named.
+    pub text: [u8; REFUSAL_MAX],
 }
 
 /// What is known of a packet, a number of 32 bits each: indices into
@@ -419,5 +480,5 @@ pub struct BootTable {
 
 const _: () = assert!(size_of::<Request>() == 24);
 const _: () = assert!(size_of::<Reply>() == 4);
-const _: () = assert!(size_of::<Generation>() == 152);
+const _: () = assert!(size_of::<Generation>() == 184);
 const _: () = assert!(size_of::<Extension>() == 24);

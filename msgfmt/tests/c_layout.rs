@@ -66,7 +66,30 @@ fn msgfmt() -> Facts {
             packets,
             counters_row,
             packet_size,
-            flags
+            flags,
+            summary
+        }
+    );
+    structure!(
+        facts,
+        bpfilter_summary = Summary {
+            map_bytes,
+            entries,
+            rules,
+            chains,
+            tuples,
+            hashed,
+            listed
+        }
+    );
+    structure!(
+        facts,
+        bpfilter_refusal = Refusal {
+            family,
+            table,
+            kind,
+            len,
+            text
         }
     );
     structure!(
@@ -147,6 +170,13 @@ fn msgfmt() -> Facts {
         ("BPFILTER_SO_MACHINE", msg::SO_MACHINE.into()),
         ("BPFILTER_SO_OPTVAL", msg::SO_OPTVAL.into()),
         ("BPFILTER_SO_ANSWER", msg::SO_ANSWER.into()),
+        ("BPFILTER_SO_REFUSED", msg::SO_REFUSED.into()),
+        ("BPFILTER_REFUSED_MALFORMED", msg::REFUSED_MALFORMED.into()),
+        ("BPFILTER_REFUSED_UNKNOWN", msg::REFUSED_UNKNOWN.into()),
+        ("BPFILTER_REFUSED_CHECK", msg::REFUSED_CHECK.into()),
+        ("BPFILTER_REFUSED_PROGRAM", msg::REFUSED_PROGRAM.into()),
+        ("BPFILTER_REFUSALS", msg::REFUSALS.into()),
+        ("BPFILTER_REFUSAL_MAX", msg::REFUSAL_MAX as u64),
         ("BPFILTER_HEAD_MAX", msg::HEAD_MAX as u64),
         ("BPFILTER_SO_MAX", msg::SO_MAX.into()),
         ("BPFILTER_NAMES_MAX", msg::NAMES_MAX as u64),

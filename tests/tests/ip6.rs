@@ -43,7 +43,7 @@ fn core(header: &Replace, entries: &[u8], current: u32) -> Result<Vec<u8>, i32> 
         none,
     )
     .map(|table| table.into_entries().to_vec())
-    .map_err(|errno| errno.number())
+    .map_err(|refusal| refusal.errno().number())
 }
 
 /// Loads rules into ip6_tables, and takes them from there.

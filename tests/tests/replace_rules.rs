@@ -157,7 +157,7 @@ fn ask(
             answer
         },
     );
-    (checked.map(drop), asked)
+    (checked.map(drop).map_err(Errno::from), asked)
 }
 
 /// What a rule asks for decides whether x_tables' own extension is taken, where

@@ -18,12 +18,15 @@ use std::sync::atomic::AtomicU64;
 use std::vec::Vec;
 
 use bpf_abi::attr::FuncInfo;
+use bpfilter_msgfmt::Summary;
 use umh_core::abi::{ExtensionKind, Family, TableKind, TableSpec};
 use umh_core::errno::{Errno, Result};
 #[cfg(feature = "links")]
 use umh_core::ir::named::Shape;
 use umh_core::program::Insn;
+use umh_core::table::Refusal;
 use umh_core::target::{Features, Host, Machine, Packets};
+use umh_core::text::Text;
 
 use crate::system::{AtHook, Generation, InForce, Maps, Run, System, UserAddr};
 
@@ -128,6 +131,8 @@ pub struct Kept {
     pub counters: Rc<[AtomicU64]>,
     /// The table image.
     pub image: Rc<[u8]>,
+    /// What people are told of it.
+    pub summary: Summary,
 }
 
 /// See the module.
@@ -142,6 +147,8 @@ pub struct Fake {
     pub kept: RefCell<BTreeMap<u32, Kept>>,
     /// The effect that fails: so many work before. `None` for none.
     pub fail_after: Cell<Option<usize>>,
+    /// What people were told.
+    pub refusals: RefCell<Vec<Text>>,
     /// What was published.
     pub names: RefCell<Vec<u8>>,
     looks: Cell<usize>,
@@ -291,6 +298,7 @@ impl System for Fake {
                     rules,
                     counters: counters.clone(),
                     image: image.clone(),
+                    summary: generation.summary,
                 };
                 let number = generation.table.number();
                 self.kept.borrow_mut().insert(number, kept);
@@ -298,6 +306,10 @@ impl System for Fake {
             }
             _ => Err(Errno::EINVAL),
         }
+    }
+
+    fn refused(&self, table: &TableSpec, refusal: &Refusal) {
+        self.refusals.borrow_mut().push(refusal.line(table.family));
     }
 
     /// A kernel half knows the target FOREIGN, whose data must not be zero; but

@@ -9,7 +9,7 @@ use core::ops::{Deref, DerefMut};
 use core::sync::atomic::AtomicU64;
 
 use bpf_abi::attr::FuncInfo;
-use bpfilter_msgfmt::HOOKS;
+use bpfilter_msgfmt::{HOOKS, Summary};
 use heapless::Vec;
 use umh_core::abi::{ExtensionKind, Family, TableSpec};
 use umh_core::errno::{Errno, Result};
@@ -17,6 +17,7 @@ use umh_core::ir::named::ARRAYS;
 #[cfg(feature = "links")]
 use umh_core::ir::named::Shape;
 use umh_core::program::Insn;
+use umh_core::table::Refusal;
 use umh_core::target::Machine;
 
 /// An address in the caller's address space, as the caller gives it: untrusted,
@@ -48,6 +49,8 @@ pub struct Generation<H> {
     pub image: H,
     /// `GEN_*`.
     pub flags: u32,
+    /// For people.
+    pub summary: Summary,
 }
 
 /// The programs of a generation, and how packets get to them.
@@ -64,6 +67,8 @@ pub struct Rules<H> {
     pub packet_size: u32,
     /// Bytes of a CPU's row in the counter map.
     pub counters_row: u32,
+    /// The rules in numbers; without the counter map.
+    pub summary: Summary,
 }
 
 /// What runs at a hook.
@@ -158,6 +163,10 @@ pub trait System {
     /// Replaces that generation. When this returns, nothing runs in the old
     /// one any more.
     fn commit(&self, generation: &Generation<Self::Handle>) -> Result<()>;
+
+    /// Tells people why the caller will hear that `table` is refused. Nothing
+    /// depends on it.
+    fn refused(&self, table: &TableSpec, refusal: &Refusal);
 
     /// Finds and checks the match or target at `at` of `entry`, a rule of
     /// `table`, in x_tables, and brings its data into the form that is given back. Returns by which number

@@ -53,6 +53,7 @@ static void stop(void)
 	if (has_mailbox)
 		bpfilter_mailbox_exit();
 	bpfilter_tables_exit();
+	bpfilter_status_exit();
 	bpfilter_proc_exit();
 	bpfilter_extensions_forget();
 	bpfilter_builtin_nat_exit();
@@ -71,9 +72,12 @@ static int __init bpfilter_init(void)
 	err = bpfilter_builtin_nat_init();
 	if (err)
 		goto stock;
-	err = bpfilter_tables_init();
+	err = bpfilter_status_init();
 	if (err)
 		goto builtin;
+	err = bpfilter_tables_init();
+	if (err)
+		goto status;
 	err = start_helper();
 	if (!bpfilter_boot_commit(err) && err)
 		goto stop;
@@ -88,6 +92,8 @@ static int __init bpfilter_init(void)
 stop:
 	stop();
 	return err;
+status:
+	bpfilter_status_exit();
 builtin:
 	bpfilter_builtin_nat_exit();
 stock:

@@ -115,6 +115,7 @@ out:
 	if (!err) {
 		helper->to = ours[0];
 		helper->from = ours[1];
+		bpfilter_status_helper(helper->tgid);
 		return 0;
 	}
 	close_files(ours);
@@ -131,6 +132,7 @@ out:
  */
 void bpfilter_helper_stop(struct bpfilter_helper *helper)
 {
+	bpfilter_status_helper(NULL);
 	kill_pid(helper->tgid, SIGKILL, 1);
 	put_pid(helper->tgid);
 	fput(helper->to);

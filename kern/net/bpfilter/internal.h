@@ -23,9 +23,11 @@
  *	builtin.c	targets for kernels where x_tables has none of the name
  *	builtin_nat.c	those of them that are for the table nat
  *	procfs.c	/proc/net/ip_tables_* and ip6_tables_*
+ *	status.c	/proc/net/bpfilter; what the log says of refused rules
  *	boot.c		policies and rules from the first packet on
  *
- * The worker and the helper take the transaction's lock, and within it procfs's.
+ * The worker and the helper take the transaction's lock, and within it procfs's and
+ * status's.
  * A caller that waits for its answer holds no lock.
  */
 #ifndef _NET_BPFILTER_INTERNAL_H
@@ -437,6 +439,17 @@ int bpfilter_proc_net_init(struct net *net);
 void bpfilter_proc_net_exit(struct net *net);
 int bpfilter_proc_set(int optname, sockptr_t optval, unsigned int optlen);
 void bpfilter_proc_exit(void);
+
+/* status.c */
+int bpfilter_status_init(void);
+void bpfilter_status_exit(void);
+void bpfilter_status_helper(struct pid *pid);
+void bpfilter_status_table(const struct net *net,
+			   const struct bpfilter_table_desc *desc,
+			   const struct generation *gen);
+bool bpfilter_status_refusal_ok(const struct bpfilter_refusal *refusal);
+void bpfilter_status_refused(const struct net *net,
+			     const struct bpfilter_refusal *refusal);
 
 /* boot.c */
 int bpfilter_boot_init(void);

@@ -33,6 +33,7 @@
  * until the end, longer than its caller if need be. @extensions are what
  * the rules need of x_tables, until COMMIT gives them to a generation.
  * @gen is what was committed then, if anything was, and @old what to go back to.
+ * @refusal is why the request will fail, if @refused says that the helper knows.
  * All of it is protected by @lock, taken by the mailbox's worker at both ends and
  * by the helper for each option. @helper is also read without it, so that nobody
  * else gets as far as the lock, which the helper may hold for long; and so is
@@ -45,6 +46,8 @@ static struct {
 	struct bpfilter_extensions *extensions;
 	struct generation *gen;
 	struct generation *old;
+	struct bpfilter_refusal refusal;
+	bool refused;
 	unsigned long checks; /* 0 while it is in none */
 } transaction = {
 	.lock = __MUTEX_INITIALIZER(transaction.lock),
@@ -121,11 +124,17 @@ void bpfilter_transaction_end(bool success)
 		note_entries(transaction.call);
 		bpfilter_generation_settle(transaction.call->net,
 					   transaction.gen, transaction.old);
+		bpfilter_status_table(transaction.call->net,
+				      transaction.gen->desc, transaction.gen);
 	} else if (transaction.gen) {
 		bpfilter_generation_revert(transaction.call->net,
 					   transaction.gen, transaction.old);
 	}
 	bpfilter_extensions_free(transaction.extensions);
+	/* A call that is made anew may yet succeed. */
+	if (transaction.refused && !success && !transaction.call->load)
+		bpfilter_status_refused(transaction.call->net,
+					&transaction.refusal);
 	helper = transaction.helper;
 	WRITE_ONCE(transaction.helper, NULL);
 	put_pid(helper);
@@ -133,6 +142,7 @@ void bpfilter_transaction_end(bool success)
 	transaction.extensions = NULL;
 	transaction.gen = NULL;
 	transaction.old = NULL;
+	transaction.refused = false;
 	mutex_unlock(&transaction.lock);
 }
 
@@ -152,6 +162,7 @@ void bpfilter_transaction_forget(struct net *net,
 	bpfilter_table_reset(net, desc);
 	if (table->active)
 		bpfilter_generation_revert(net, table->active, NULL);
+	bpfilter_status_table(net, desc, NULL);
 	mutex_unlock(&transaction.lock);
 }
 
@@ -262,6 +273,22 @@ static int add_answer(sockptr_t optval, unsigned int optlen)
 	return bpfilter_call_answer(transaction.call, &answer);
 }
 
+/* The last one counts: the helper gives no other. */
+static int note_refusal(sockptr_t optval, unsigned int optlen)
+{
+	struct bpfilter_refusal *refusal = &transaction.refusal;
+
+	transaction.refused = false;
+	if (optlen != sizeof(*refusal))
+		return -EINVAL;
+	if (copy_from_sockptr(refusal, optval, sizeof(*refusal)))
+		return -EFAULT;
+	if (!bpfilter_status_refusal_ok(refusal))
+		return -EINVAL;
+	transaction.refused = true;
+	return 0;
+}
+
 static int give_machine(char __user *optval, int len)
 {
 	const struct bpfilter_machine machine = {
@@ -335,6 +362,10 @@ int bpfilter_private_set(int optname, sockptr_t optval, unsigned int optlen)
 		case BPFILTER_SO_EXTENSION:
 			if (transaction.call->net)
 				err = add_extension(optval, optlen);
+			break;
+		case BPFILTER_SO_REFUSED:
+			if (transaction.call->net)
+				err = note_refusal(optval, optlen);
 			break;
 		case BPFILTER_SO_MATCHES:
 		case BPFILTER_SO_TARGETS:

@@ -12,7 +12,7 @@ use umh_core::arena::Arena;
 use umh_core::errno::Errno;
 use umh_core::extension::registry;
 use umh_core::ir::named::{NAMED_MAX, Named, NamedTables};
-use umh_core::table::{self, Asked, Table};
+use umh_core::table::{self, Asked, Refusal, Table};
 use umh_core::target::{Features, Host};
 use zerocopy::FromBytes;
 
@@ -181,18 +181,25 @@ pub enum Verdict {
 pub fn judge(host: &Host, mutant: &Mutant, current: u32) -> Verdict {
     match try_judge(host, mutant, current) {
         Ok(loaded) => loaded,
-        Err(errno) => Verdict::Refused(errno.number()),
+        Err(refusal) => Verdict::Refused(refusal.errno().number()),
     }
 }
 
-fn try_judge(host: &Host, mutant: &Mutant, current: u32) -> Result<Verdict, Errno> {
+/// What people are told of a request that is refused; `None` for one that is not.
+pub fn told(host: &Host, mutant: &Mutant, current: u32) -> Option<String> {
+    let refusal = try_judge(host, mutant, current).err()?;
+    Some(String::from_utf8_lossy(refusal.line(FILTER.family).as_bytes()).into_owned())
+}
+
+fn try_judge(host: &Host, mutant: &Mutant, current: u32) -> Result<Verdict, Refusal> {
     // The system call itself takes lengths for signed.
     if mutant.len > i32::MAX as u32 || (mutant.len as usize) < size_of::<Replace>() {
-        return Err(Errno::EINVAL);
+        return Err(Errno::EINVAL.into());
     }
     let header = mutant.header();
     let size = table::check_header(&header, mutant.len)?;
-    let entries = mutant.entries().get(..size).ok_or(Errno::EFAULT)?;
+    let entries = mutant.entries().get(..size);
+    let entries = entries.ok_or(Errno::EFAULT)?;
     let mut blob = entries.to_vec();
     // An offset for each entry, and whatever else a check may keep.
     let mut memory = vec![0u8; blob.len() + 4096];

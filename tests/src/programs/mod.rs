@@ -187,7 +187,7 @@ impl Programs {
             named,
             extensions,
         )
-        .map_err(error)?;
+        .map_err(|refusal| error(refusal.errno()))?;
         let started = std::time::Instant::now();
         let machine = Machine {
             packets,

@@ -91,6 +91,16 @@ pub fn ask_core() -> Vec<String> {
     })
 }
 
+/// What people are told of each request that the core refuses: what is wrong with
+/// it, and the line.
+pub fn told() -> Vec<(&'static str, String)> {
+    let told = |request: Request| {
+        let line = judge::told(&HOST, &request.mutant(CURRENT), CURRENT);
+        Some((request.what, line?))
+    };
+    requests().into_iter().filter_map(told).collect()
+}
+
 /// Asks the kernel's own ip_tables all requests, `call` being a call to a fresh
 /// `filter` table, and returns what is wrong. What is loaded must be given
 /// back as the core gives it back, if that knows all of it.

@@ -10,7 +10,7 @@
 pub struct Errno(u16);
 
 /// What most functions of this crate return.
-pub type Result<T> = core::result::Result<T, Errno>;
+pub type Result<T, E = Errno> = core::result::Result<T, E>;
 
 macro_rules! errnos {
     ($($(#[$doc:meta])* $name:ident = $value:literal;)*) => {

@@ -29,7 +29,8 @@
 //!
 //! | module | what it owns |
 //! |---|---|
-//! | [`errno`], [`arena`], `bytes` | errors, working memory, reads and writes that cannot panic |
+//! | [`errno`], [`fault`] | errors, for programs and in words |
+//! | [`text`], [`arena`], `bytes` | lines, working memory, reads and writes that cannot panic |
 //! | [`abi`] | the structures, constants and tables of the iptables interface |
 //! | [`command`] | what a request asks for, as far as its numbers tell |
 //! | [`target`] | what the running kernel offers |
@@ -83,6 +84,10 @@
 #![forbid(unsafe_code)]
 
 pub mod errno;
+
+pub mod fault;
+
+pub mod text;
 
 pub mod arena;
 

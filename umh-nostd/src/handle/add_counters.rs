@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! ADD_COUNTERS: adds the caller's numbers to those of the table in force.
 
+use bpfilter_msgfmt::Summary;
 use umh_core::abi::{Counters, CountersInfo, TableSpec};
 use umh_core::command::OptLen;
 use umh_core::errno::{Errno, Result};
@@ -86,12 +87,19 @@ fn pristine_generation<S: System>(
     };
     image.bytes().write_to(entries).map_err(|_| Errno::EIO)?;
     let num_entries = image.header().num_entries;
+    let counters_len = map_len(rows, num_entries)?;
     let generation = Generation {
         table,
         rules: None,
-        counters: system.new_counters(map_len(rows, num_entries)?)?,
+        counters: system.new_counters(counters_len)?,
         image: system.seal(draft)?,
         flags: 0,
+        summary: Summary {
+            map_bytes: counters_len as u64,
+            entries: num_entries,
+            listed: num_entries,
+            ..Summary::default()
+        },
     };
     let tally = Tally::map(system, &generation.counters, rows, num_entries)?;
     Ok((generation, tally))

@@ -4,7 +4,7 @@
 //! Owns: the order in which maps are made, filled and used. What goes into
 //! them, and what the programs are, is the core's.
 
-use bpfilter_msgfmt::HOOKS;
+use bpfilter_msgfmt::{HOOKS, Summary};
 use heapless::Vec;
 use umh_core::errno::{Errno, Result};
 use umh_core::plan::{Plan, Room, Ruleset, Unplanned};
@@ -40,8 +40,9 @@ pub(super) fn compile<S: System>(
             Err(Unplanned::Failed(errno)) => return Err(errno),
         }
     };
-    let (data, mut data_bytes) = system.new_map(plan.data_len())?;
-    let (state, mut state_bytes) = system.new_map(plan.state_len())?;
+    let (data_len, state_len) = (plan.data_len(), plan.state_len());
+    let (data, mut data_bytes) = system.new_map(data_len)?;
+    let (state, mut state_bytes) = system.new_map(state_len)?;
     let ruleset = plan.write(&mut data_bytes, &mut state_bytes)?;
     drop((data_bytes, state_bytes));
 
@@ -50,6 +51,12 @@ pub(super) fn compile<S: System>(
     let packets = match hooks.all(|hook| program::policy(&ruleset, hook).is_some()) {
         true => None,
         false => Some(system.new_packets(memory.len())?),
+    };
+    let len = |bytes: usize| bytes as u64;
+    let packets_len = packets.as_ref().map_or(0, |_| len(memory.len()));
+    let summary = Summary {
+        map_bytes: len(data_len) + len(state_len) + packets_len,
+        ..ruleset.summary()
     };
     let maps = Maps {
         data: &data,
@@ -65,6 +72,7 @@ pub(super) fn compile<S: System>(
         packets,
         packet_size: u32::try_from(memory.size).map_err(|_| Errno::ENOMEM)?,
         counters_row: u32::try_from(ruleset.counters_row()).map_err(|_| Errno::ENOMEM)?,
+        summary,
     })
 }
 

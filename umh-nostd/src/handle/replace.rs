@@ -6,15 +6,16 @@
 //! programs are built, and what is needed to read the old counters is at hand.
 //! What comes after it (giving the caller the old counters) cannot fail the call.
 
-use bpfilter_msgfmt::GEN_CONNTRACK;
 #[cfg(feature = "links")]
 use bpfilter_msgfmt::{GEN_ACCOUNTING, GEN_IDS};
+use bpfilter_msgfmt::{GEN_CONNTRACK, Summary};
 use umh_core::abi::{Counters, Replace, TableSpec};
 use umh_core::arena::Arena;
 use umh_core::errno::{Errno, Result};
+use umh_core::fault::Cause;
 use umh_core::ir::named::{Named, NamedTables};
 use umh_core::table::image::{self, Image};
-use umh_core::table::{Asked, Table};
+use umh_core::table::{Asked, Refusal, Table};
 use umh_core::target::{Features, Machine};
 use zerocopy::{FromBytes, IntoBytes};
 
@@ -44,10 +45,18 @@ pub(super) fn replace<S: System>(
     let size = header.size as usize;
     let num_counters = image.header().num_entries;
 
-    let generation = build(caller, current.table(), header, size, image)?;
+    let tell = |refusal: Refusal| {
+        // A caller whose table has changed meanwhile tries again.
+        if refusal.errno() != Errno::EAGAIN {
+            system.refused(current.table(), &refusal);
+        }
+        refusal.errno()
+    };
+    let generation = build(caller, current.table(), header, size, image).map_err(tell)?;
     let tally = current.tally(system)?;
     let stream = Stream::new(caller, UserAddr(header.counters))?;
-    system.commit(&generation)?;
+    let refused = |errno| tell(Cause::Commit.with(errno).into());
+    system.commit(&generation).map_err(refused)?;
     // ip_tables ignores it too if the caller cannot take them.
     let _ = give_counters(stream, tally, num_counters);
     Ok(())
@@ -60,7 +69,7 @@ fn build<S: System>(
     header: &Replace,
     size: usize,
     current: &Image<'_>,
-) -> Result<Generation<S::Handle>> {
+) -> Result<Generation<S::Handle>, Refusal> {
     let system = caller.system;
     let named = NamedTables::room(size);
     // A blob that does not end where its names could start is refused by its check.
@@ -93,8 +102,14 @@ fn build<S: System>(
     )?;
     let info = table.info();
     let rows = rows(*cpus);
-    let counters = system.new_counters(map_len(rows, info.num_entries)?)?;
-    let rules = compile(system, &caller.machine, &mut table, &counters)?;
+    let counters_len = map_len(rows, info.num_entries)?;
+    let counters = system.new_counters(counters_len)?;
+    let rules = compile(system, &caller.machine, &mut table, &counters)
+        .map_err(|errno| Cause::Program.with(errno))?;
+    let summary = Summary {
+        map_bytes: rules.summary.map_bytes + counters_len as u64,
+        ..rules.summary
+    };
     let mut flags = 0;
     for (feature, flag) in FLAGS {
         if table.needs().contains(*feature) {
@@ -119,6 +134,7 @@ fn build<S: System>(
         counters,
         image: system.seal(draft)?,
         flags,
+        summary,
     })
 }
 

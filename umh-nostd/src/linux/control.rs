@@ -7,6 +7,7 @@
 use bpfilter_msgfmt as msg;
 use umh_core::abi::{ExtensionKind, Family, TableSpec};
 use umh_core::errno::{Errno, Result};
+use umh_core::table::Refusal;
 use zerocopy::IntoBytes;
 
 use super::fd::Fd;
@@ -63,6 +64,7 @@ impl Control {
             counters: generation.counters.raw(),
             image: generation.image.raw(),
             flags: generation.flags,
+            summary: generation.summary,
             ..absent(generation.table)
         };
         if let Some(rules) = &generation.rules {
@@ -91,6 +93,23 @@ impl Control {
     /// See [`crate::system::System::extension`].
     pub(super) fn extension(&self, table: &TableSpec, entry: &mut [u8], at: usize) -> Result<u32> {
         raw::extension(&self.0, table, entry, at)
+    }
+
+    /// See [`crate::system::System::refused`].
+    pub(super) fn refused(&self, table: &TableSpec, refusal: &Refusal) {
+        let line = refusal.line(table.family);
+        let mut raw = msg::Refusal {
+            family: table.family.number(),
+            table: table.kind as u32,
+            kind: refusal.cause().kind(),
+            len: line.as_bytes().len() as u32,
+            text: [0; msg::REFUSAL_MAX],
+        };
+        for (to, from) in raw.text.iter_mut().zip(line.as_bytes()) {
+            *to = *from;
+        }
+        // A kernel half that has no use for it is as good.
+        let _ = raw::set_option(&self.0, msg::SO_REFUSED, raw.as_bytes());
     }
 
     /// See [`crate::system::System::family`].
@@ -141,6 +160,7 @@ fn absent(table: &TableSpec) -> msg::Generation {
         counters_row: 0,
         packet_size: 0,
         flags: 0,
+        summary: msg::Summary::default(),
     }
 }
 

@@ -9,11 +9,11 @@
 
 use core::ffi::CStr;
 
-use heapless::Vec;
 use rustix::fd::BorrowedFd;
 use rustix::io::{fcntl_getfd, write};
 use rustix::mount::fsconfig_create;
 use umh_core::errno::{Errno, Result};
+use umh_core::text::Text;
 
 use super::fd::Fd;
 use super::{errno, raw};
@@ -56,7 +56,7 @@ impl Log {
 
     /// A line that cannot be written is lost: there is no one to tell.
     pub(super) fn print(&self, line: &mut Line) {
-        let bytes = &line.text("\n").0;
+        let bytes = line.text("\n").0.as_bytes();
         let _ = match self {
             // The level in front is for the kernel alone.
             Self::Stderr(fd) => write(fd, bytes.get(3..).unwrap_or_default()),
@@ -74,12 +74,12 @@ fn open_kmsg() -> Result<Fd> {
     raw::openat_wronly(&mount, KMSG)
 }
 
-/// One line in the making. A piece that does not fit is left out.
-pub(super) struct Line(Vec<u8, 128>);
+/// One line in the making.
+pub(super) struct Line(Text);
 
 impl Line {
     fn new(start: &str) -> Self {
-        let mut line = Self(Vec::new());
+        let mut line = Self(Text::default());
         line.text(start);
         line
     }
@@ -91,19 +91,16 @@ impl Line {
         line
     }
 
-    /// Adds bytes.
-    pub(super) fn push(&mut self, bytes: &[u8]) {
-        let _ = self.0.extend_from_slice(bytes);
-    }
-
     /// The line with `text` at its end.
     pub(super) fn text(&mut self, text: &str) -> &mut Self {
-        self.bytes(text.as_bytes())
+        self.0.text(text);
+        self
     }
 
     /// The line with `bytes` at its end.
+    #[cfg(feature = "links")]
     pub(super) fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
-        self.push(bytes);
+        self.0.bytes(bytes);
         self
     }
 
@@ -114,19 +111,7 @@ impl Line {
 
     /// The line with `number`, in decimal, at its end.
     pub(super) fn number(&mut self, number: usize) -> &mut Self {
-        // A u64 has 20 digits at most.
-        let mut digits = [b'0'; 20];
-        let mut rest = number;
-        let mut first = digits.len();
-        for digit in digits.iter_mut().rev() {
-            *digit += (rest % 10) as u8;
-            rest /= 10;
-            first -= 1;
-            if rest == 0 {
-                break;
-            }
-        }
-        self.push(digits.get(first..).unwrap_or_default());
+        self.0.number(number);
         self
     }
 }

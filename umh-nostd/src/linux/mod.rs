@@ -32,6 +32,7 @@ use umh_core::extension::registry;
 #[cfg(feature = "links")]
 use umh_core::ir::named::Shape;
 use umh_core::program::Insn;
+use umh_core::table::Refusal;
 use umh_core::target::{Host, Machine};
 
 use crate::serve::{End, Mailbox, serve};
@@ -157,6 +158,10 @@ impl System for Linux {
 
     fn commit(&self, generation: &Generation<Fd>) -> Result<()> {
         self.control.commit(generation)
+    }
+
+    fn refused(&self, table: &TableSpec, refusal: &Refusal) {
+        self.control.refused(table, refusal);
     }
 
     fn extension(&self, table: &TableSpec, entry: &mut [u8], at: usize) -> Result<u32> {

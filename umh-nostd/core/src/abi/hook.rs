@@ -26,6 +26,17 @@ impl Hook {
         Self::PostRouting,
     ];
 
+    /// The chain that it asks, as iptables calls it.
+    pub const fn chain(self) -> &'static str {
+        match self {
+            Self::PreRouting => "PREROUTING",
+            Self::LocalIn => "INPUT",
+            Self::Forward => "FORWARD",
+            Self::LocalOut => "OUTPUT",
+            Self::PostRouting => "POSTROUTING",
+        }
+    }
+
     /// `NF_INET_*`.
     pub const fn number(self) -> usize {
         self as usize

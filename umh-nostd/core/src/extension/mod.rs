@@ -39,6 +39,7 @@ pub mod limit;
 pub mod mac;
 pub mod mark;
 pub mod multiport;
+pub(crate) mod options;
 #[cfg(feature = "links")]
 pub mod owner;
 pub mod pkttype;
@@ -68,6 +69,7 @@ use crate::abi::{
 #[cfg(feature = "links")]
 use crate::bytes::c_string;
 use crate::errno::{Errno, Result};
+use crate::fault::{Cause, Fault};
 use crate::ir::Draft;
 use crate::ir::named::Named;
 use crate::target::{Features, Host};
@@ -200,18 +202,20 @@ impl Extension {
 
     /// xt_check_match and xt_check_target: whether it may stand in `rule`
     /// with `data`.
-    pub fn check(&self, rule: &Rule<'_>, data: &[u8]) -> Result<()> {
-        let other_hook = self.hooks != 0 && rule.hooks & !u32::from(self.hooks) != 0;
+    pub fn check(&self, rule: &Rule<'_>, data: &[u8]) -> Result<(), Fault> {
+        if data.len() != usize::from(self.size).next_multiple_of(ALIGN) {
+            return Err(Cause::Size.into());
+        }
+        if self.hooks != 0 && rule.hooks & !u32::from(self.hooks) != 0 {
+            return Err(Cause::Hook.into());
+        }
         let other_protocol = self.protocol != 0
             && (u16::from(self.protocol) != rule.ip.proto()
                 || rule.ip.invflags() & IPT_INV_PROTO != 0);
-        if data.len() != usize::from(self.size).next_multiple_of(ALIGN)
-            || other_hook
-            || other_protocol
-        {
-            return Err(Errno::EINVAL);
+        if other_protocol {
+            return Err(Cause::Protocol.into());
         }
-        (self.check)(rule, data)
+        (self.check)(rule, data).map_err(|errno| Cause::Options.with(errno))
     }
 }
 

@@ -346,7 +346,7 @@ pub(crate) struct Index {
     only_catch_alls: bool,
     /// Buckets of all tuples.
     buckets: u32,
-    /// Rules that are expected in buckets.
+    /// Rules that are expected in buckets; once it is written, that are there.
     hashed: u32,
     bitmaps: Option<Bitmaps>,
 }
@@ -365,6 +365,11 @@ impl Index {
     /// Where they are, in an index of `rules` rules.
     pub(crate) fn bitmaps_at(&self, rules: usize) -> usize {
         (self.list_at() + 4 * (rules + super::SENTINELS)).next_multiple_of(8)
+    }
+
+    /// Rules that are found by a hash, once it is written.
+    pub(super) fn hashed(&self) -> u32 {
+        self.hashed
     }
 
     /// The tuples that have hash tables.
@@ -413,19 +418,22 @@ impl Index {
         let (list, _) =
             <[u32]>::mut_from_prefix_with_elems(list, records.len()).map_err(|_| Errno::EINVAL)?;
 
-        let mut listed = 0;
+        let (mut listed, mut hashed) = (0, 0);
         let mut only_catch_alls = true;
         for (number, record) in (0..).zip(records.iter_mut()) {
             record.indexed = listed;
             // The list ends with the number of the first sentinel, many times.
             let is_rule = number < rules;
-            if !(is_rule && self.put_in_bucket(buckets, number, record)) {
+            if is_rule && self.put_in_bucket(buckets, number, record) {
+                hashed += 1;
+            } else {
                 let slot = list.get_mut(listed as usize).ok_or(Errno::EINVAL)?;
                 *slot = number.min(rules);
                 listed += 1;
                 only_catch_alls &= is_catch_all(record);
             }
         }
+        self.hashed = hashed;
         if only_catch_alls {
             for record in records.iter_mut() {
                 let first = list.get(record.indexed as usize);

@@ -29,6 +29,7 @@ pub(crate) use index::{
 };
 pub(crate) use key::{Source, place as key_place};
 
+use bpfilter_msgfmt::Summary;
 use zerocopy::{FromBytes, IntoBytes};
 
 use crate::abi::{Family, IpPart};
@@ -334,6 +335,25 @@ impl<'t> Ruleset<'t> {
             !self.index.tuples().is_empty(),
             self.index.bitmaps().is_some(),
         ]
+    }
+
+    /// The rules in numbers, for people; bytes of maps are for who makes them.
+    pub fn summary(&self) -> Summary {
+        let entries = self.num_entries();
+        let hashed = self.index.hashed();
+        let listed = match self.index.bitmaps() {
+            Some(_) => 0,
+            None => entries.saturating_sub(hashed),
+        };
+        Summary {
+            map_bytes: 0,
+            entries,
+            rules: self.table.user_rules(),
+            chains: self.table.user_chains(),
+            tuples: self.index.tuples().len() as u32,
+            hashed,
+            listed,
+        }
     }
 
     /// The index.

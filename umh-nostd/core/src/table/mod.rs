@@ -12,6 +12,7 @@
 //! reach          loops, jumps, which hook reaches what   mark_source_chains
 //! rules          each match and target of each entry     find_check_entry
 //! Table::check   all of these, then name, hooks, counts  translate_table, __do_replace
+//! refusal        which rule is at fault, and why, in words
 //! view           what a checked entry says               copy_entries_to_user, for what is given back
 //! ```
 //!
@@ -27,16 +28,19 @@ mod layout;
 mod offsets;
 pub mod pristine;
 mod reach;
+mod refusal;
 mod rules;
 mod view;
 
 pub use kernel_extensions::KernelExtensions;
 pub use offsets::check_header;
+pub use refusal::Refusal;
 pub use view::{Entry, Instance, Matches, Target, Verdict};
 
 use crate::abi::{Family, GetInfo, Hook, Replace, TableSpec};
 use crate::arena::Arena;
-use crate::errno::{Errno, Result};
+use crate::errno::Errno;
+use crate::fault::Cause;
 use crate::ir::named::{ARRAYS, Named, NamedTables};
 use crate::target::{Features, Host};
 
@@ -86,7 +90,7 @@ impl<'a> Table<'a> {
         arena: &mut Arena<'a>,
         mut named: NamedTables<'a>,
         kernel_extensions: KernelExtensions<'_>,
-    ) -> Result<Self> {
+    ) -> Result<Self, Refusal> {
         let Asked {
             family,
             header,
@@ -94,8 +98,10 @@ impl<'a> Table<'a> {
         } = *asked;
         // An unknown table is an error only after all rules.
         let spec = TableSpec::named(family, &header.name);
-        let layout = offsets::check(family, header, blob, arena)?;
-        reach::mark_source_chains(&layout, blob)?;
+        let layout = offsets::check(family, header, blob, arena)
+            .map_err(|wrong| Refusal::at(wrong, family, header, blob))?;
+        reach::mark_source_chains(&layout, blob)
+            .map_err(|wrong| Refusal::at(wrong, family, header, blob))?;
         let needs = rules::check(
             family,
             host,
@@ -103,19 +109,20 @@ impl<'a> Table<'a> {
             blob,
             &mut named,
             kernel_extensions,
-        )?;
+        )
+        .map_err(|wrong| Refusal::at(wrong, family, header, blob))?;
         named.settle();
 
         // Only now does the kernel look at the rest of the header.
         if header.num_counters > offsets::MAX_COUNTERS {
-            return Err(Errno::ENOMEM);
+            return Err(Errno::ENOMEM.into());
         }
         let spec = spec.ok_or(Errno::ENOENT)?;
         if header.valid_hooks != spec.valid_hooks() {
-            return Err(Errno::EINVAL);
+            return Err(Cause::Hooks.into());
         }
         if header.num_counters != current_entries {
-            return Err(Errno::EAGAIN);
+            return Err(Errno::EAGAIN.into());
         }
         Ok(Self {
             spec,
@@ -150,6 +157,22 @@ impl<'a> Table<'a> {
     /// What GET_INFO says of this table.
     pub fn info(&self) -> GetInfo {
         self.info
+    }
+
+    /// Number of chains that a user has made. The last ERROR entry is the end.
+    pub fn user_chains(&self) -> u32 {
+        self.chain_heads.saturating_sub(1)
+    }
+
+    /// Number of rules that a user has made. A chain of a user's has a head, and a
+    /// RETURN behind its last rule, as iptables lays tables out.
+    pub fn user_rules(&self) -> u32 {
+        let policies = self.info.valid_hooks.count_ones();
+        [policies, self.chain_heads, self.user_chains()]
+            .iter()
+            .fold(self.info.num_entries, |rules, others| {
+                rules.saturating_sub(*others)
+            })
     }
 
     /// Number of entries.

@@ -8,6 +8,7 @@
 //! xt_check_table_hooks; every test stands where it stands there.
 
 use super::layout::{ERROR_NAME, ERROR_TARGET, EXTENSION, STANDARD_TARGET};
+use super::refusal::Wrong;
 use crate::abi::{
     ALIGN, EntryLayout, ExtensionHeader, Family, IPT_INV_MASK, IpPart, NUM_HOOKS, Replace,
     VERDICT_ACCEPT, VERDICT_DROP, VERDICT_QUEUE, VERDICT_RETURN,
@@ -15,6 +16,7 @@ use crate::abi::{
 use crate::arena::Arena;
 use crate::bytes::{c_string, read};
 use crate::errno::{Errno, Result};
+use crate::fault::{Cause, Fault};
 
 /// `XT_MAX_TABLE_SIZE`: bytes that the kernel gives to one thing of a table.
 const MAX_TABLE_SIZE: u32 = 512 << 20;
@@ -81,13 +83,13 @@ pub(super) fn check<'a>(
     header: &Replace,
     blob: &[u8],
     arena: &mut Arena<'a>,
-) -> Result<Layout<'a>> {
+) -> Result<Layout<'a>, Wrong> {
     if u32::try_from(blob.len()) != Ok(header.size) {
-        return Err(Errno::EINVAL);
+        return Err(Errno::EINVAL.into());
     }
     // xt_alloc_entry_offsets
     if header.num_entries > MAX_TABLE_SIZE / 4 {
-        return Err(Errno::ENOMEM);
+        return Err(Errno::ENOMEM.into());
     }
     // No more entries than that fit, whatever the header says.
     let room = blob.len() / min_entry(family);
@@ -105,15 +107,16 @@ pub(super) fn check<'a>(
     let mut count = 0;
     let mut at = 0;
     while at < blob.len() {
-        let entry = check_entry(family, blob, at)?;
         let offset = u32::try_from(at).map_err(|_| Errno::EINVAL)?;
+        let wrong = |fault: Fault| Wrong::entry(fault, offset);
+        let entry = check_entry(family, blob, at).map_err(wrong)?;
         for hook in valid(header.valid_hooks) {
             if header.hook_entry.get(hook) == Some(&offset) {
                 set(&mut layout.hook_entry, hook, offset);
             }
             if header.underflow.get(hook) == Some(&offset) {
                 if !entry.policy {
-                    return Err(Errno::EINVAL);
+                    return Err(wrong(Cause::Policy.into()));
                 }
                 set(&mut layout.underflow, hook, offset);
             }
@@ -128,7 +131,7 @@ pub(super) fn check<'a>(
         at += entry.size;
     }
     if count != claimed {
-        return Err(Errno::EINVAL);
+        return Err(Cause::Number.into());
     }
     layout.offsets = offsets;
     check_hooks(&layout)?;
@@ -142,18 +145,18 @@ fn set(hooks: &mut [u32; NUM_HOOKS], hook: usize, offset: u32) {
 }
 
 /// xt_check_table_hooks: all found, and in the order of the hooks.
-fn check_hooks(layout: &Layout<'_>) -> Result<()> {
+fn check_hooks(layout: &Layout<'_>) -> Result<(), Cause> {
     let mut last = None;
     for hook in layout.hooks() {
         let entry = layout.hook_entry.get(hook).copied().unwrap_or(u32::MAX);
         let underflow = layout.underflow.get(hook).copied().unwrap_or(u32::MAX);
         if entry == u32::MAX || underflow == u32::MAX {
-            return Err(Errno::EINVAL);
+            return Err(Cause::Hooks);
         }
         if let Some((last_entry, last_underflow)) = last
             && (last_underflow >= underflow || last_entry >= entry)
         {
-            return Err(Errno::EINVAL);
+            return Err(Cause::Hooks);
         }
         last = Some((entry, underflow));
     }
@@ -176,42 +179,42 @@ pub(super) fn offset_at(entry: &[u8], at: usize) -> Result<usize> {
     Ok(usize::from(offset))
 }
 
-fn check_entry(family: Family, blob: &[u8], at: usize) -> Result<Checked> {
+fn check_entry(family: Family, blob: &[u8], at: usize) -> Result<Checked, Fault> {
     let layout = family.entry();
     if !at.is_multiple_of(ALIGN) || blob.len() - at <= layout.size {
-        return Err(Errno::EINVAL);
+        return Err(Cause::Place.into());
     }
-    let head = blob.get(at..).ok_or(Errno::EINVAL)?;
+    let head = blob.get(at..).ok_or(Cause::Place)?;
     let size = offset_at(head, layout.next_offset)?;
-    let bytes = blob.get(at..at + size).ok_or(Errno::EINVAL)?;
+    let bytes = blob.get(at..at + size).ok_or(Cause::Place)?;
     if size < min_entry(family) {
-        return Err(Errno::EINVAL);
+        return Err(Cause::Place.into());
     }
-    let ip = IpPart::of(family, bytes).ok_or(Errno::EINVAL)?;
+    let ip = IpPart::of(family, bytes).ok_or(Cause::Place)?;
     if ip.flags() & !layout.flags != 0 || ip.invflags() & !IPT_INV_MASK != 0 {
-        return Err(Errno::EINVAL);
+        return Err(Cause::Flags.into());
     }
 
     // xt_check_entry_offsets
     let target_at = offset_at(bytes, layout.target_offset)?;
     if target_at < layout.size || target_at + EXTENSION > size {
-        return Err(Errno::EINVAL);
+        return Err(Cause::TargetPlace.into());
     }
-    let target: ExtensionHeader = read(bytes, target_at).ok_or(Errno::EINVAL)?;
+    let target: ExtensionHeader = read(bytes, target_at).ok_or(Cause::TargetPlace)?;
     let target_size = usize::from(target.size);
     if target_size < EXTENSION || target_at + target_size > size {
-        return Err(Errno::EINVAL);
+        return Err(Cause::TargetPlace.into());
     }
     let mut policy = false;
     let mut chain_head = false;
     match c_string(&target.name) {
         Some(b"") => {
             if (target_at + STANDARD_TARGET).next_multiple_of(ALIGN) != size {
-                return Err(Errno::EINVAL);
+                return Err(Cause::TargetPlace.into());
             }
-            let verdict: i32 = read(bytes, target_at + EXTENSION).ok_or(Errno::EINVAL)?;
+            let verdict: i32 = read(bytes, target_at + EXTENSION).ok_or(Cause::Verdict)?;
             if !is_verdict(verdict) {
-                return Err(Errno::EINVAL);
+                return Err(Cause::Verdict.into());
             }
             policy = is_unconditional(&layout, bytes, target_at)
                 && matches!(verdict, VERDICT_ACCEPT | VERDICT_DROP);
@@ -220,15 +223,18 @@ fn check_entry(family: Family, blob: &[u8], at: usize) -> Result<Checked> {
             let name_at = target_at + EXTENSION;
             let name = bytes
                 .get(name_at..name_at + ERROR_NAME)
-                .ok_or(Errno::EINVAL)?;
+                .ok_or(Cause::ChainName)?;
             if target_size != ERROR_TARGET || c_string(name).is_none() {
-                return Err(Errno::EINVAL);
+                return Err(Cause::ChainName.into());
             }
             chain_head = true;
         }
         _ => {}
     }
-    check_matches(bytes.get(..target_at).ok_or(Errno::EINVAL)?, layout.size)?;
+    check_matches(
+        bytes.get(..target_at).ok_or(Cause::TargetPlace)?,
+        layout.size,
+    )?;
     Ok(Checked {
         size,
         policy,
@@ -254,15 +260,15 @@ pub(super) fn is_unconditional(layout: &EntryLayout, entry: &[u8], target_at: us
 }
 
 /// xt_check_entry_match: they end exactly where the target starts.
-fn check_matches(entry: &[u8], mut at: usize) -> Result<()> {
+fn check_matches(entry: &[u8], mut at: usize) -> Result<(), Cause> {
     while at < entry.len() {
         if !at.is_multiple_of(ALIGN) || entry.len() - at < EXTENSION {
-            return Err(Errno::EINVAL);
+            return Err(Cause::MatchPlace);
         }
-        let size: u16 = read(entry, at).ok_or(Errno::EINVAL)?;
+        let size: u16 = read(entry, at).ok_or(Cause::MatchPlace)?;
         let size = usize::from(size);
         if size < EXTENSION || size > entry.len() - at {
-            return Err(Errno::EINVAL);
+            return Err(Cause::MatchPlace);
         }
         at += size;
     }

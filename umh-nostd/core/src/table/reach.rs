@@ -12,10 +12,12 @@
 
 use super::layout::{EXTENSION, NAME};
 use super::offsets::{Layout, is_unconditional};
+use super::refusal::Wrong;
 use super::view::find;
 use crate::abi::{Counters, EntryLayout, NUM_HOOKS};
 use crate::bytes::{read, write};
 use crate::errno::{Errno, Result};
+use crate::fault::Cause;
 
 /// Stands in `comefrom` while an entry is on the path to the present one.
 const ON_PATH: u32 = 1 << NUM_HOOKS;
@@ -23,7 +25,7 @@ const ON_PATH: u32 = 1 << NUM_HOOKS;
 /// Fills in `comefrom` and clears all counters.
 ///
 /// `blob` has passed the first pass, which made `layout`.
-pub(super) fn mark_source_chains(layout: &Layout<'_>, blob: &mut [u8]) -> Result<()> {
+pub(super) fn mark_source_chains(layout: &Layout<'_>, blob: &mut [u8]) -> Result<(), Wrong> {
     let mut blob = Marks {
         blob,
         layout: layout.entry,
@@ -39,13 +41,14 @@ pub(super) fn mark_source_chains(layout: &Layout<'_>, blob: &mut [u8]) -> Result
     Ok(())
 }
 
-fn walk(layout: &Layout<'_>, blob: &mut Marks<'_>, hook: u32, start: u32) -> Result<()> {
+fn walk(layout: &Layout<'_>, blob: &mut Marks<'_>, hook: u32, start: u32) -> Result<(), Wrong> {
+    let wrong = |at, cause: Cause| Wrong::entry(cause.with(Errno::ELOOP), at);
     let mut at = start;
     blob.set_back(at, at)?;
     loop {
         let seen = blob.comefrom(at)?;
         if seen & ON_PATH != 0 {
-            return Err(Errno::ELOOP);
+            return Err(wrong(at, Cause::Loop));
         }
         blob.set_comefrom(at, seen | hook | ON_PATH)?;
 
@@ -68,13 +71,15 @@ fn walk(layout: &Layout<'_>, blob: &mut Marks<'_>, hook: u32, start: u32) -> Res
             }
             blob.next(at)?
         } else if let Some(target) = verdict.and_then(|verdict| u32::try_from(verdict).ok()) {
-            find(layout.offsets, target).ok_or(Errno::ELOOP)?;
+            if find(layout.offsets, target).is_none() {
+                return Err(wrong(at, Cause::Nowhere));
+            }
             target
         } else {
             blob.next(at)?
         };
         if usize::try_from(next).is_ok_and(|next| next >= blob.blob.len()) {
-            return Err(Errno::ELOOP);
+            return Err(wrong(at, Cause::End));
         }
         blob.set_back(next, at)?;
         at = next;

@@ -10,11 +10,13 @@ use zerocopy::transmute;
 use super::kernel_extensions::{self, KernelExtensions};
 use super::layout::{EXTENSION, NUMBER, REGISTRY_INDEX};
 use super::offsets::offset_at;
+use super::refusal::Wrong;
 use crate::abi::{ExtensionHeader, ExtensionKind, Family, IpPart};
-use crate::bytes::{read, write};
+use crate::bytes::{c_string, read, write};
 use crate::errno::{Errno, Result};
 use crate::extension::registry::{self, RegistryIndex};
-use crate::extension::{Extension, Rule};
+use crate::extension::{Extension, Rule, options};
+use crate::fault::{Cause, Fault};
 use crate::ir::named::NamedTables;
 use crate::target::{Features, Host};
 
@@ -28,6 +30,16 @@ type Known = Option<(
     RegistryIndex,
     &'static Extension,
 )>;
+
+/// A match or target of an entry.
+struct One {
+    /// Where the entry starts.
+    start: usize,
+    /// Where in it the header is.
+    at: usize,
+    kind: ExtensionKind,
+    header: ExtensionHeader,
+}
 
 /// The third pass.
 struct Rules<'a> {
@@ -47,7 +59,7 @@ pub(super) fn check(
     blob: &mut [u8],
     named: &mut NamedTables<'_>,
     kernel_extensions: KernelExtensions<'_>,
-) -> Result<Features> {
+) -> Result<Features, Wrong> {
     let layout = family.entry();
     let mut rules = Rules {
         family,
@@ -56,49 +68,26 @@ pub(super) fn check(
         known: [None; KNOWN],
     };
     for &start in offsets {
-        let start = start as usize;
         let mut at = layout.size;
         loop {
-            let bytes = blob.get_mut(start..).ok_or(Errno::EINVAL)?;
-            let is_match = at < offset_at(bytes, layout.target_offset)?;
+            let bytes = blob.get(start as usize..).unwrap_or_default();
+            let header: ExtensionHeader = read(bytes, at).ok_or(Errno::EINVAL)?;
+            let is_match = offset_at(bytes, layout.target_offset).is_ok_and(|target| at < target);
             let kind = if is_match {
                 ExtensionKind::Match
             } else {
                 ExtensionKind::Target
             };
-            let header: ExtensionHeader = read(bytes, at).ok_or(Errno::EINVAL)?;
-            let end = at + usize::from(header.size);
-            let registered = rules.find(kind, &header);
-            let data = bytes.get(at + EXTENSION..end).ok_or(Errno::EINVAL)?;
-            let ip = IpPart::of(family, bytes).ok_or(Errno::EINVAL)?;
-            // The kernel half is asked only for what is unknown, or left to it.
-            let in_kernel = match registered {
-                Ok((_, extension)) if !extension.is_left(host, ip, data) => Err(Errno::ENOPROTOOPT),
-                _ => kernel_extensions::find(kernel_extensions, bytes, at),
+            let one = One {
+                start: start as usize,
+                at,
+                kind,
+                header,
             };
-            let extension = match in_kernel {
-                Err(Errno::ENOPROTOOPT) => {
-                    let (index, extension) = registered?;
-                    let rule = Rule {
-                        host,
-                        ip: IpPart::of(family, bytes).ok_or(Errno::EINVAL)?,
-                        hooks: read(bytes, layout.comefrom).ok_or(Errno::EINVAL)?,
-                    };
-                    let data = bytes.get(at + EXTENSION..end).ok_or(Errno::EINVAL)?;
-                    extension.check(&rule, data)?;
-                    write(bytes, at + REGISTRY_INDEX, &index).ok_or(Errno::EINVAL)?;
-                    extension
-                }
-                in_kernel => in_kernel?,
-            };
-            rules.needs = rules.needs.with(extension.needs);
-            if let Some(names) = extension.names {
-                let at = start + at;
-                let wanted = names(extension, blob, at + EXTENSION)?;
-                let number = named.claim(blob, &wanted)?;
-                write(blob, at + NUMBER, &number).ok_or(Errno::EINVAL)?;
-            }
-            at = end;
+            rules
+                .check(&one, blob, named, kernel_extensions)
+                .map_err(|fault| Wrong::extension(fault, start, at))?;
+            at += usize::from(header.size);
             if !is_match {
                 break;
             }
@@ -108,6 +97,82 @@ pub(super) fn check(
 }
 
 impl Rules<'_> {
+    /// Finds and checks it.
+    fn check(
+        &mut self,
+        one: &One,
+        blob: &mut [u8],
+        named: &mut NamedTables<'_>,
+        kernel_extensions: KernelExtensions<'_>,
+    ) -> Result<(), Fault> {
+        let (family, host) = (self.family, self.host);
+        let One {
+            start,
+            at,
+            kind,
+            header,
+        } = one;
+        let (start, at) = (*start, *at);
+        let end = at + usize::from(header.size);
+        let bytes = blob.get_mut(start..).ok_or(Errno::EINVAL)?;
+        let registered = self.find(*kind, header);
+        let data = bytes.get(at + EXTENSION..end).ok_or(Errno::EINVAL)?;
+        let ip = IpPart::of(family, bytes).ok_or(Errno::EINVAL)?;
+        // The kernel half is asked only for what is unknown, or left to it.
+        let in_kernel = match registered {
+            Ok((_, extension)) if !extension.is_left(host, ip, data) => Err(Errno::ENOPROTOOPT),
+            _ => kernel_extensions::find(kernel_extensions, bytes, at),
+        };
+        let extension = match in_kernel {
+            Err(Errno::ENOPROTOOPT) => {
+                let (index, extension) = registered.map_err(|errno| self.unknown(header, errno))?;
+                let rule = Rule {
+                    host,
+                    ip: IpPart::of(family, bytes).ok_or(Errno::EINVAL)?,
+                    hooks: read(bytes, family.entry().comefrom).ok_or(Errno::EINVAL)?,
+                };
+                let data = bytes.get(at + EXTENSION..end).ok_or(Errno::EINVAL)?;
+                extension.check(&rule, data).map_err(|fault| match fault {
+                    // Not done here, and not known to the kernel half.
+                    Fault {
+                        errno: Errno::ENOENT,
+                        ..
+                    } => self.unknown(header, Errno::ENOENT),
+                    fault => fault,
+                })?;
+                write(bytes, at + REGISTRY_INDEX, &index).ok_or(Errno::EINVAL)?;
+                extension
+            }
+            in_kernel => in_kernel.map_err(|errno| match errno {
+                Errno::EPROTOTYPE => Cause::Revision.with(errno),
+                errno => Cause::Options.with(errno),
+            })?,
+        };
+        self.needs = self.needs.with(extension.needs);
+        if let Some(names) = extension.names {
+            let at = start + at;
+            let fails = |errno| Cause::Options.with(errno);
+            let wanted = names(extension, blob, at + EXTENSION).map_err(fails)?;
+            let number = named.claim(blob, &wanted).map_err(fails)?;
+            write(blob, at + NUMBER, &number).ok_or(Errno::EINVAL)?;
+        }
+        Ok(())
+    }
+
+    /// Why an extension is not to be had.
+    fn unknown(&self, header: &ExtensionHeader, errno: Errno) -> Fault {
+        let name = c_string(&header.name);
+        let cause = match (errno, name) {
+            (_, None) => Cause::Name,
+            (Errno::EPROTOTYPE, _) => Cause::Revision,
+            (_, Some(b"")) => Cause::NotDone,
+            (_, Some(name)) if options::NOT_DONE.contains(&name) => Cause::NotDone,
+            _ if self.host.features.contains(Features::X_TABLES) => Cause::Unknown,
+            _ => Cause::KernelCode,
+        };
+        cause.with(errno)
+    }
+
     /// The extension that a header names. Most rules name what others do.
     fn find(
         &mut self,
