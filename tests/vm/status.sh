@@ -128,6 +128,17 @@ if iptables -A FORWARD -j TRACE; then exit 1; fi
 dmesg | grep "bpfilter: filter: rule 1 of chain FORWARD: target 'TRACE' revision 0: .*differences.md\$"
 grep -q '^ip.filter.refused rule 1 of chain FORWARD: ' /proc/net/bpfilter
 
+# The family is named where it is IPv6, and its tables have keys of their own.
+if [ -e /proc/sys/net/ipv6 ]; then
+	if on ip6tables -A INPUT -j TRACE; then exit 1; fi
+	dmesg | grep "bpfilter: IPv6 filter: rule 1 of chain INPUT: target 'TRACE' revision 0: "
+	on grep "^ip6.filter.refused rule 1 of chain INPUT: target 'TRACE' revision 0: " /proc/net/bpfilter
+	on ip6tables -A INPUT -s 2001:db8::1 -j DROP
+	is ip6.filter.rules 1
+	is ip.filter.rules 0
+	on ip6tables -F
+fi
+
 # Root of a user namespace: whatever it asks for, some lines in an hour, and no line
 # of its own making. It takes nothing away from what others are told.
 cat >/tmp/flood <<'END'
