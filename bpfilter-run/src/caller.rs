@@ -101,3 +101,8 @@ pub(crate) fn may_configure(tid: Tid, net: &Namespace) -> io::Result<bool> {
         target = parent;
     }
 }
+
+/// Whether this kernel has an ip_tables of its own.
+pub(crate) fn ip_tables_is_there() -> bool {
+    std::path::Path::new("/proc/net/ip_tables_names").exists()
+}

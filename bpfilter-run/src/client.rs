@@ -104,7 +104,9 @@ fn carry_out(desk: &Desk, notification: &Notification) -> Result<(), Refusal> {
         0 => {}
         status if status == -libc::ENOPROTOOPT => return Err(Refusal::FallThrough),
         // No table is named: one that stays with ip_tables may need it.
-        status if status == -libc::ENOENT && call.asks_revision() && ip_tables_is_there() => {
+        status
+            if status == -libc::ENOENT && call.asks_revision() && caller::ip_tables_is_there() =>
+        {
             return Err(Refusal::FallThrough);
         }
         status => return Err(Refusal::Errno(status.saturating_neg())),
@@ -128,9 +130,4 @@ fn length(call: &Call, tid: Tid) -> Result<u32, Refusal> {
         memory::read(tid, call.length)?
     };
     u32::try_from(len).map_err(|_| Refusal::Errno(libc::EINVAL))
-}
-
-/// Whether this kernel has an ip_tables of its own.
-fn ip_tables_is_there() -> bool {
-    std::path::Path::new("/proc/net/ip_tables_names").exists()
 }

@@ -123,7 +123,7 @@ fn run(arguments: Arguments) -> Result<ExitCode, Fatal> {
             "no helper, giving up: is {path} the one of `make tools`, target/links/bpfilter_umh? (--umh PATH)"
         ))
     })?;
-    let supervisor = Supervisor::new(command, mailbox, grace)
+    let supervisor = Supervisor::new(command, mailbox, grace, arguments.listed)
         .map_err(|e| Fatal::new(format!("cannot serve COMMAND: {e}")))?;
 
     let mut command = Command::new(&arguments.command);

@@ -15,12 +15,14 @@ use std::sync::Arc;
 
 use bpfilter_msgfmt as msg;
 
+use crate::caller;
 use crate::conntrack::Conntrack;
 use crate::hooks::{Hooks, Set};
 use crate::liveness;
 use crate::roots::HOOKS;
 use crate::sys::bpf::Grace;
 use crate::sys::namespace::{Namespace, NamespaceId};
+use crate::sys::table;
 
 /// What one COMMIT brought; does not change.
 #[derive(Debug)]
@@ -55,11 +57,14 @@ pub(crate) struct Network {
     active: Option<Generation>,
     hooks: Option<Hooks>,
     conntrack: Option<Conntrack>,
+    /// ip_tables is still to be asked to list the table.
+    to_list: bool,
 }
 
 impl Network {
-    fn new(namespace: Namespace) -> Self {
+    fn new(namespace: Namespace, to_list: bool) -> Self {
         Self {
+            to_list,
             namespace,
             active: None,
             hooks: None,
@@ -124,6 +129,7 @@ impl Network {
     /// Takes what `generation` needs to become active; gives the set of slots
     /// that its programs are in.
     fn acquire(&mut self, generation: &Generation) -> io::Result<Option<Set>> {
+        self.list();
         if generation.needs_conntrack() && self.conntrack.is_none() {
             let held = Conntrack::hold(&self.namespace).map_err(|e| {
                 crate::log(&format!(
@@ -153,6 +159,16 @@ impl Network {
             }
         };
         hooks.prepare(programs).map(Some)
+    }
+
+    /// iptables-save finds tables in the list that ip_tables has of its own, and
+    /// whoever saves all tables would lose this one. The kernel's `filter` is empty,
+    /// or has the rules that it had before; our hooks come right behind its hooks.
+    fn list(&mut self) {
+        if std::mem::take(&mut self.to_list) && caller::ip_tables_is_there() {
+            // Where it has no such table it has no list of it either.
+            let _ = table::ask(&self.namespace);
+        }
     }
 
     /// Gives back what the active generation does not need.
@@ -190,18 +206,29 @@ impl Network {
 }
 
 /// All network namespaces that hold something.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Networks {
+    /// ip_tables is to list the table of each.
+    listed: bool,
     held: HashMap<NamespaceId, Network>,
     /// Those in which nobody was seen last time.
     deserted: HashSet<NamespaceId>,
 }
 
 impl Networks {
+    /// None. If `listed`, ip_tables is to list the table of those to come.
+    pub(crate) fn new(listed: bool) -> Self {
+        Self {
+            listed,
+            held: HashMap::new(),
+            deserted: HashSet::new(),
+        }
+    }
+
     /// What `namespace` holds, taken out for a request.
     pub(crate) fn take(&mut self, namespace: Namespace) -> io::Result<Network> {
         let held = self.held.remove(&namespace.id()?);
-        Ok(held.unwrap_or_else(|| Network::new(namespace)))
+        Ok(held.unwrap_or_else(|| Network::new(namespace, self.listed)))
     }
 
     /// Puts back what [`Networks::take`] gave, unless it is nothing.

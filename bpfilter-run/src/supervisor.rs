@@ -148,14 +148,20 @@ fn is_readable(fd: impl AsFd) -> io::Result<bool> {
 }
 
 impl Supervisor {
-    /// With a helper that has answered already.
-    pub(crate) fn new(command: Trap, mailbox: Mailbox, grace: Grace) -> io::Result<Self> {
+    /// With a helper that has answered already. If `listed`, the kernel's ip_tables
+    /// lists the table of namespaces that have rules.
+    pub(crate) fn new(
+        command: Trap,
+        mailbox: Mailbox,
+        grace: Grace,
+        listed: bool,
+    ) -> io::Result<Self> {
         Ok(Self(Arc::new(Desk {
             command,
             grace: Arc::new(grace),
             state: Mutex::new(State {
                 mailbox,
-                networks: Networks::default(),
+                networks: Networks::new(listed),
                 failure: None,
             }),
             idle: AtomicUsize::new(0),

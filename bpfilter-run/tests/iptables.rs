@@ -56,6 +56,39 @@ fn other_tables_stay_with_the_kernel() {
 }
 
 #[test]
+fn save_finds_the_table_by_itself() {
+    let rules = "iptables-legacy -A INPUT -s 192.0.2.1 -j DROP
+         iptables-legacy -t mangle -A INPUT -s 192.0.2.2 -j MARK --set-mark 1";
+    let (all, _) = in_namespace(&format!("{rules}; iptables-legacy-save"));
+    assert!(all.contains("*filter\n:INPUT ACCEPT [0:0]\n"), "{all}");
+    assert!(
+        all.contains("\n-A INPUT -s 192.0.2.1/32 -j DROP\n"),
+        "{all}"
+    );
+    assert!(all.contains("*mangle\n"), "{all}");
+
+    // Restored with what it printed, and restored to nothing.
+    let (again, _) = in_namespace(&format!(
+        "{rules}; iptables-legacy-save >/tmp/saved.$$; iptables-legacy -F
+         iptables-legacy-restore </tmp/saved.$$; rm /tmp/saved.$$; iptables-legacy -S INPUT"
+    ));
+    assert_eq!(again, "-P INPUT ACCEPT\n-A INPUT -s 192.0.2.1/32 -j DROP\n");
+}
+
+#[test]
+fn unlisted_leaves_the_kernels_tables_alone() {
+    let script = "iptables-legacy -A INPUT -s 192.0.2.1 -j DROP
+         cat /proc/net/ip_tables_names; iptables-legacy-save -t filter | grep -c 192.0.2.1";
+    let output = std::process::Command::new("unshare")
+        .args(["-n", common::RUN, "--unlisted", "--umh"])
+        .arg(real())
+        .args(["--", "sh", "-c", script])
+        .output()
+        .unwrap();
+    assert_eq!(text(&output.stdout), "1\n", "{output:?}");
+}
+
+#[test]
 fn a_refusal_names_rule_and_extension_and_module() {
     let script = "unshare -n sh -c 'iptables-legacy -N some; iptables-legacy -A some -j RETURN
          iptables-legacy -A some -p tcp -j REJECT; iptables-legacy -A FORWARD -j LOG

@@ -11,6 +11,7 @@ pub(crate) mod namespace;
 pub(crate) mod seccomp;
 pub(crate) mod signal;
 pub(crate) mod spawn;
+pub(crate) mod table;
 
 use std::io;
 

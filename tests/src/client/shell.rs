@@ -10,8 +10,8 @@ use crate::client::side::{Pair, Side};
 use crate::client::wire::Ran;
 use umh_core::abi::FILTER;
 
-/// Under bpfilter-run /proc/net/ip_tables_names is the kernel's own, which
-/// does not list a table that it was never asked for: hence `-t filter`.
+/// Under bpfilter-run the kernel's ip_tables lists the table from its first rules on,
+/// not from its first use: hence `-t filter`.
 const WORDS: &str = r#"
 iptables() { iptables-legacy -w "$@"; }
 save() { iptables-legacy-save -t filter "$@"; }

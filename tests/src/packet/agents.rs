@@ -73,7 +73,9 @@ pub fn command(backend: Backend, agent: &str) -> Command {
         Backend::IpTables => Command::new(agent),
         Backend::Bpfilter => {
             let mut command = Command::new(run_path());
-            command.arg("--umh").arg(umh_path()).args(["--", agent]);
+            // Between packets and our rules is nothing else.
+            command.arg("--umh").arg(umh_path());
+            command.args(["--unlisted", "--", agent]);
             command
         }
     }
