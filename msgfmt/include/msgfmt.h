@@ -101,6 +101,12 @@ struct bpfilter_reply {
 #define BPFILTER_TABLE_SECURITY	4
 #define BPFILTER_TABLES		5
 
+/*
+ * Where in a table image the entries start, which are as GET_ENTRIES gives them; of
+ * the rest the kernel half knows nothing.
+ */
+#define BPFILTER_IMAGE_ENTRIES	96
+
 /* As many as NF_INET_* has for a family; a hook is its number there. */
 #define BPFILTER_HOOKS		5
 
@@ -154,7 +160,7 @@ struct bpfilter_summary {
  * @counters: the BPF array of counters, of one element: a row of @counters_row
  *	bytes for each possible CPU, in it for each rule packets and bytes, 64 bits
  *	each. What follows these rows is the helper's own
- * @image: a sealed memfd with the table image, opaque to the kernel half
+ * @image: a sealed memfd with the table image
  * @packets: a BPF array of one element, the memory in which programs are handed
  *	packets: for each possible CPU BPFILTER_LEVELS pieces of @packet_size
  *	bytes. -1 if there are no programs
@@ -351,12 +357,16 @@ struct bpfilter_refusal {
 #define BPFILTER_ACCEPT		1
 /* What .call names is to be run, then the program again. */
 #define BPFILTER_CALL		2
+/* Rule .position matches a packet that is traced: likewise, when that was told. */
+#define BPFILTER_TRACE		3
 
 /* What a program is called with: a new packet, or one that a target has let go */
 #define BPFILTER_ANSWER_NONE	0
 /* What the match that it has called says. */
 #define BPFILTER_ANSWER_NO	1
 #define BPFILTER_ANSWER_YES	2
+/* The rule that matches a traced packet has been told. */
+#define BPFILTER_ANSWER_TRACED	3
 
 /**
  * struct bpfilter_packet - a packet, as the kernel half hands it to a program
@@ -373,7 +383,7 @@ struct bpfilter_refusal {
  *	ipv6_find_hdr() finds it, so 0 in a later fragment
  * @header: BPFILTER_HEADER_*, for who asks for all that a match looks at
  * @ports: likewise, for who asks for the ports alone
- * @reserved: nothing
+ * @trace: not zero: the program returns with each rule that matches
  * @addresses: source and destination address, as they stand in the header. IPv4:
  *	the first has both. IPv6: the first two are the source
  * @input: name of the incoming device, all zero without one
@@ -401,7 +411,7 @@ struct bpfilter_packet {
 	__u32 transport;
 	__u32 header;
 	__u32 ports;
-	__u32 reserved;
+	__u32 trace;
 	__u64 addresses[4];
 	__u8 input[16];
 	__u8 output[16];

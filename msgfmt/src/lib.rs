@@ -118,6 +118,10 @@ pub const TABLE_SECURITY: u32 = 4;
 /// Number of tables.
 pub const TABLES: u32 = 5;
 
+/// Where in a table image the entries start, which are as GET_ENTRIES gives them; of
+/// the rest the kernel half knows nothing.
+pub const IMAGE_ENTRIES: usize = 96;
+
 /// As many as `NF_INET_*` has for a family; a hook is its number there.
 pub const HOOKS: usize = 5;
 
@@ -391,6 +395,9 @@ pub const ACCEPT: u32 = 1;
 /// A program returns: what [`Packet::call`] names is to be run, then the program
 /// again.
 pub const CALL: u32 = 2;
+/// A program returns: rule [`Packet::position`] matches a packet that is traced.
+/// Likewise, when that was told.
+pub const TRACE: u32 = 3;
 
 /// A program is called with a new packet, or one that a target has let go.
 pub const ANSWER_NONE: u32 = 0;
@@ -398,6 +405,8 @@ pub const ANSWER_NONE: u32 = 0;
 pub const ANSWER_NO: u32 = 1;
 /// The match that it has called says yes.
 pub const ANSWER_YES: u32 = 2;
+/// The rule that matches a traced packet has been told.
+pub const ANSWER_TRACED: u32 = 3;
 
 /// A packet, as the kernel half hands it to a program. `position` to `cpu` always
 /// hold. `addresses`, and `descriptor` without ports, do unless the program reads
@@ -433,8 +442,8 @@ pub struct Packet {
     pub header: u32,
     /// Likewise, for who asks for the ports alone.
     pub ports: u32,
-    /// Nothing.
-    pub reserved: u32,
+    /// Not zero: the program returns with each rule that matches.
+    pub trace: u32,
     /// Source and destination address, as they stand in the header. IPv4: the
     /// first has both. IPv6: the first two are the source.
     pub addresses: [u64; 4],

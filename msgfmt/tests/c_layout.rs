@@ -124,7 +124,7 @@ fn msgfmt() -> Facts {
             transport,
             header,
             ports,
-            reserved,
+            trace,
             addresses,
             input,
             output,
@@ -187,6 +187,7 @@ fn msgfmt() -> Facts {
         ("BPFILTER_TABLE_SECURITY", msg::TABLE_SECURITY.into()),
         ("BPFILTER_TABLES", msg::TABLES.into()),
         ("BPFILTER_HOOKS", msg::HOOKS as u64),
+        ("BPFILTER_IMAGE_ENTRIES", msg::IMAGE_ENTRIES as u64),
         ("BPFILTER_GEN_CONNTRACK", msg::GEN_CONNTRACK.into()),
         ("BPFILTER_GEN_IDS", msg::GEN_IDS.into()),
         ("BPFILTER_GEN_ACCOUNTING", msg::GEN_ACCOUNTING.into()),
@@ -231,9 +232,11 @@ fn msgfmt() -> Facts {
         ("BPFILTER_DROP", msg::DROP.into()),
         ("BPFILTER_ACCEPT", msg::ACCEPT.into()),
         ("BPFILTER_CALL", msg::CALL.into()),
+        ("BPFILTER_TRACE", msg::TRACE.into()),
         ("BPFILTER_ANSWER_NONE", msg::ANSWER_NONE.into()),
         ("BPFILTER_ANSWER_NO", msg::ANSWER_NO.into()),
         ("BPFILTER_ANSWER_YES", msg::ANSWER_YES.into()),
+        ("BPFILTER_ANSWER_TRACED", msg::ANSWER_TRACED.into()),
     ]);
     facts
 }

@@ -20,7 +20,7 @@ record() {
 	ip netns exec calls iptables-save -t nat | grep -v '^#'
 	ip netns exec calls ip6tables-restore </rules6
 	ip netns exec calls probe -6 1 "$count" raw mangle nat filter
-	ip netns exec calls ip6tables-save | grep -v '^#'
+	for table in raw mangle nat filter; do ip netns exec calls ip6tables-save -t $table | grep -v '^#'; done
 	ip netns del calls
 }
 cat >/rules <<'RULES'

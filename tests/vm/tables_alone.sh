@@ -81,8 +81,6 @@ if on iptables -t filter -A OUTPUT -d 127.0.0.8 -p icmp -j DNAT --to-destination
 if on iptables -t nat -A POSTROUTING -p icmp -j DNAT --to-destination 127.0.0.7; then exit 1; fi
 if on iptables -t mangle -A OUTPUT -j CT --notrack; then exit 1; fi
 if on iptables -t filter -A OUTPUT -j TTL --ttl-set 4; then exit 1; fi
-# The rules would be in the trace, and are not.
-if on iptables -t raw -A OUTPUT -j TRACE; then exit 1; fi
 on iptables -t mangle -F
 on ping -c 1 127.0.0.8 >/dev/null
 [ "$(rules filter)" = '[7:588] -A OUTPUT ' ]

@@ -2,7 +2,7 @@
 /*
  * builtin.c - targets that many rules need, where x_tables does not have them
  *
- * Owns: REJECT, LOG and MARK, each to the letter that of the ipt_*.c, ip6t_*.c or
+ * Owns: REJECT, LOG, MARK and TRACE, each to the letter that of the ipt_*.c, ip6t_*.c or
  * xt_*.c it is named after, and the check of a rule that uses one. Those of the table nat are
  * in builtin_nat.c.
  *
@@ -190,6 +190,21 @@ static unsigned int mark(struct sk_buff *skb, const struct xt_action_param *par)
 	return XT_CONTINUE;
 }
 
+/* --- TRACE: xt_TRACE.c ------------------------------------------------------- */
+
+#if BPFILTER_TRACES
+static unsigned int trace(struct sk_buff *skb, const struct xt_action_param *par)
+{
+	skb->nf_trace = 1;
+	return XT_CONTINUE;
+}
+
+static int trace_check(const struct xt_tgchk_param *par)
+{
+	return nf_logger_find_get(par->family, NF_LOG_TYPE_LOG);
+}
+#endif
+
 /* --- finding and checking them ---------------------------------------------- */
 
 static struct xt_target builtin[] = {
@@ -229,6 +244,15 @@ static struct xt_target builtin[] = {
 		.target = mark,
 		.targetsize = sizeof(struct xt_mark_tginfo2),
 	},
+#if BPFILTER_TRACES
+	{
+		.name = "TRACE",
+		.target = trace,
+		.table = "raw",
+		.checkentry = trace_check,
+		.destroy = log_destroy,
+	},
+#endif
 };
 
 /* All of them, those of nat behind the others; NULL behind the last. */

@@ -295,8 +295,8 @@ EXPORT_SYMBOL_GPL(bpfilter_call_new);
 bool bpfilter_call_asks_revision(const struct bpfilter_call *call)
 {
 	/* Those of IPv6 have higher numbers. */
-	BUILD_BUG_ON(BPFILTER_IP6T_SO_GET_REVISION_MATCH <
-		     BPFILTER_IPT_SO_GET_REVISION_MATCH);
+	BUILD_BUG_ON((int)BPFILTER_IP6T_SO_GET_REVISION_MATCH <
+		     (int)BPFILTER_IPT_SO_GET_REVISION_MATCH);
 	return !call->req.is_set &&
 	       call->req.cmd >= BPFILTER_IPT_SO_GET_REVISION_MATCH;
 }

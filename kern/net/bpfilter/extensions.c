@@ -455,9 +455,12 @@ static int check_target(struct extension *ext, struct bpfilter_call *call,
 	err = translate_matches(rule);
 	if (err)
 		return err;
-	/* Nobody would say which rules a packet meets. */
-	if (!strcmp(name, "TRACE"))
-		return -ENOENT;
+	/* Its lines name rules. */
+	if (!strcmp(name, "TRACE")) {
+		err = bpfilter_tables_trace(all->net);
+		if (err)
+			return err;
+	}
 	/* Their code is this module's, which needs no hold on itself. */
 	ext->target = own_target(par.family, name, revision);
 	if (ext->target) {

@@ -141,6 +141,7 @@ void bpfilter_generation_free(struct generation *gen)
 		if (gen->file[i])
 			fput(gen->file[i]);
 	}
+	bpfilter_trace_free(gen->trace);
 	bpfilter_extensions_free(gen->extensions);
 	bpfilter_charge_free(gen->charge);
 	kfree(gen);
@@ -361,6 +362,20 @@ bpfilter_generation_get(const struct bpfilter_generation *fds,
 	return gen;
 }
 
+/* As the trace calls them, where there is one. */
+static int name_rules(struct net *net, struct generation *gen)
+{
+	struct bpfilter_trace *trace;
+
+	if (!bpfilter_tables_traced(net))
+		return 0;
+	trace = bpfilter_trace_new(gen);
+	if (IS_ERR(trace))
+		return PTR_ERR(trace);
+	gen->trace = trace;
+	return 0;
+}
+
 /**
  * bpfilter_generation_swap() - make a generation the active one of its table
  * @net: the namespace
@@ -381,6 +396,9 @@ int bpfilter_generation_swap(struct net *net, struct generation *gen,
 	int err;
 
 	*old = table->active;
+	err = name_rules(net, gen);
+	if (err)
+		return err;
 	err = acquire(net, gen);
 	if (err) {
 		bpfilter_generation_release(net, gen->desc, *old);

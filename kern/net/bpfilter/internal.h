@@ -16,6 +16,7 @@
  *	desc.c		which tables there are, and which are served
  *	tables.c	the tables of each namespace, and their hooks
  *	generation.c	the rules of a table, and how they replace each other
+ *	trace.c		which rules a traced packet matches, for the log
  *	packet.c	the packet hooks: what programs are told, and their runs
  *	record.c	what few of them are told; record.h: what both need
  *	record_ipv6.c	likewise of IPv6
@@ -48,6 +49,7 @@ struct bpf_prog;
 struct bpfilter_charge;
 struct bpfilter_extensions;
 struct bpfilter_table_desc;
+struct bpfilter_trace;
 struct cgroup_namespace;
 struct cred;
 struct file;
@@ -332,11 +334,13 @@ struct bpfilter_program {
 #define FILES		(BPFILTER_HOOKS + 3)
 
 /**
- * struct generation - what one COMMIT brought; does not change
+ * struct generation - what one COMMIT brought; does not change, but for @trace
  * @program: indexed by NF_INET_*
  * @extensions: the same as @program has
  * @charge: for programs and maps, or NULL
  * @desc: the table that it is for
+ * @trace: what its rules are called, once something is traced in the namespace;
+ *	written under the transaction's lock
  * @packets: has the memory that @program.packets points to, or NULL
  * @counters: likewise for @program.counters
  * @hooked: packets are to be given to it, at all hooks of the table
@@ -348,6 +352,7 @@ struct generation {
 	struct bpfilter_extensions *extensions;
 	struct bpfilter_charge *charge;
 	const struct bpfilter_table_desc *desc;
+	struct bpfilter_trace *trace;
 	struct bpf_map *packets;
 	struct bpf_map *counters;
 	bool hooked;
@@ -406,6 +411,8 @@ void bpfilter_table_reset(struct net *net,
 			  const struct bpfilter_table_desc *desc);
 void bpfilter_table_used(const struct bpfilter_call *call);
 void bpfilter_table_audit(const struct bpfilter_call *call);
+bool bpfilter_tables_traced(const struct net *net);
+int bpfilter_tables_trace(struct net *net);
 void bpfilter_tables_show(struct seq_file *seq, struct net *net, u8 family);
 
 /* generation.c */
@@ -424,6 +431,18 @@ void bpfilter_generation_release(struct net *net,
 				 const struct bpfilter_table_desc *desc,
 				 const struct generation *gen);
 int bpfilter_generation_recover(struct net *net, char __user *optval);
+
+/* Whether packets have the bit that says that they are traced. */
+#define BPFILTER_TRACES	(IS_ENABLED(CONFIG_NETFILTER_XT_TARGET_TRACE) || \
+			 IS_ENABLED(CONFIG_NF_TABLES))
+
+/* trace.c */
+struct bpfilter_trace *bpfilter_trace_new(const struct generation *gen);
+void bpfilter_trace_free(struct bpfilter_trace *trace);
+void bpfilter_trace_log(const struct bpfilter_trace *trace,
+			const struct bpfilter_table_desc *desc, u32 start,
+			u32 position, const struct sk_buff *skb,
+			const struct nf_hook_state *state);
 
 /* record.c */
 u64 bpfilter_packet_reads(void);

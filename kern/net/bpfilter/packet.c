@@ -219,22 +219,45 @@ static __always_inline u32 offset_of(const struct bpfilter_program *program,
 	return (cpu * BPFILTER_LEVELS + level) * program->packet_size;
 }
 
+/* Where the names of rules are, if the packet is traced; NULL for nearly all. */
+static __always_inline const struct bpfilter_trace *
+trace_of(const struct generation *gen, const struct sk_buff *skb)
+{
+#if BPFILTER_TRACES
+	if (unlikely(skb->nf_trace))
+		/* Pairs with the release in bpfilter_tables_trace(). */
+		return smp_load_acquire(&gen->trace);
+#endif
+	return NULL;
+}
+
 /*
  * A program goes on where it says. That it comes to an end is the promise of who
  * made it, as of who made a table of ip_tables: no rule goes back.
  */
-static noinline unsigned int run_called(const struct bpfilter_program *program,
-					u32 level, struct sk_buff *skb,
+static noinline unsigned int run_called(const struct generation *gen,
+					const struct bpfilter_program *program,
+					u32 ret, u32 level, struct sk_buff *skb,
 					const struct nf_hook_state *state)
 {
 	u32 offset = offset_of(program, smp_processor_id(), level);
 	struct bpfilter_packet *packet = program->packets + offset;
+	const struct bpfilter_trace *trace;
 	struct xt_action_param par;
 	unsigned int verdict;
-	u32 ret;
 
 	bpfilter_extensions_describe(&par, skb, state);
-	do {
+	while (ret == BPFILTER_CALL || ret == BPFILTER_TRACE) {
+		if (ret == BPFILTER_TRACE) {
+			packet->answer = BPFILTER_ANSWER_TRACED;
+			trace = trace_of(gen, skb);
+			if (trace)
+				bpfilter_trace_log(trace, gen->desc,
+						   program->position,
+						   packet->position, skb, state);
+			ret = run(program, skb, offset);
+			continue;
+		}
 		switch (bpfilter_extensions_call(program->extensions, packet,
 						 skb, &par, &verdict)) {
 		case BPFILTER_CALLED_VERDICT:
@@ -243,14 +266,14 @@ static noinline unsigned int run_called(const struct bpfilter_program *program,
 			break;
 		case BPFILTER_CALLED_TARGET:
 			packet->answer = BPFILTER_ANSWER_NONE;
+			packet->trace = !!trace_of(gen, skb);
 			packet->len = skb->len;
 			fill(packet, skb, state, program->reads);
 			bpfilter_extensions_describe(&par, skb, state);
 			break;
 		}
 		ret = run(program, skb, offset);
-	} while (ret == BPFILTER_CALL);
-
+	}
 	return ret == BPFILTER_ACCEPT && !packet->hotdrop ? NF_ACCEPT : NF_DROP;
 }
 
@@ -263,18 +286,23 @@ static noinline unsigned int too_deep(void)
 
 /* All packets of the hook get to its policy at once. */
 static __always_inline unsigned int
-run_policy(const struct bpfilter_program *program, const struct sk_buff *skb)
+run_policy(const struct generation *gen, const struct bpfilter_program *program,
+	   const struct sk_buff *skb, const struct nf_hook_state *state)
 {
 	u64 *counters = program->counters + smp_processor_id() * program->row;
+	const struct bpfilter_trace *trace = trace_of(gen, skb);
 
 	counters[0]++;
 	counters[1] += skb->len;
+	if (unlikely(trace))
+		bpfilter_trace_log(trace, gen->desc, program->position,
+				   program->underflow, skb, state);
 	return program->policy;
 }
 
 static __always_inline unsigned int
-run_first(const struct bpfilter_program *program, u32 level,
-	  struct sk_buff *skb, const struct nf_hook_state *state)
+run_first(const struct generation *gen, const struct bpfilter_program *program,
+	  u32 level, struct sk_buff *skb, const struct nf_hook_state *state)
 {
 	u32 cpu = smp_processor_id();
 	u32 offset = offset_of(program, cpu, level);
@@ -290,12 +318,13 @@ run_first(const struct bpfilter_program *program, u32 level,
 	packet->hotdrop = 0;
 	packet->len = skb->len;
 	packet->cpu = cpu;
+	packet->trace = !!trace_of(gen, skb);
 	fill(packet, skb, state, program->reads);
 	ret = run(program, skb, offset);
-	if (unlikely(ret == BPFILTER_CALL))
-		return run_called(program, level, skb, state);
+	if (unlikely(ret > BPFILTER_ACCEPT))
+		return run_called(gen, program, ret, level, skb, state);
 	BUILD_BUG_ON(BPFILTER_ACCEPT != NF_ACCEPT || BPFILTER_DROP != NF_DROP);
-	return ret & BPFILTER_ACCEPT;
+	return ret;
 }
 
 static __always_inline unsigned int
@@ -308,9 +337,9 @@ at_hook(const struct bpfilter_table *table, u32 level, struct sk_buff *skb,
 	if (gen) {
 		program = &gen->program[state->hook];
 		if (program->prog)
-			return run_first(program, level, skb, state);
+			return run_first(gen, program, level, skb, state);
 		if (program->counters)
-			return run_policy(program, skb);
+			return run_policy(gen, program, skb, state);
 	}
 	return READ_ONCE(table->drops) & BIT(state->hook) ? NF_DROP : NF_ACCEPT;
 }

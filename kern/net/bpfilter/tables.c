@@ -21,6 +21,7 @@
 #include <linux/bitops.h>
 #include <linux/bits.h>
 #include <linux/bpfilter.h>
+#include <linux/err.h>
 #include <linux/module.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/x_tables.h>
@@ -36,10 +37,12 @@
 /**
  * struct bpfilter_net - one network namespace
  * @uses: how many of its tables have been used
+ * @traced: a rule has asked for TRACE; under the transaction's lock
  * @table: indexed by bpfilter_desc_index()
  */
 struct bpfilter_net {
 	atomic_t uses;
+	bool traced;
 	struct bpfilter_table table[BPFILTER_DESCS];
 };
 
@@ -267,6 +270,47 @@ void bpfilter_table_audit(const struct bpfilter_call *call)
 	if (desc)
 		audit_log_nfcfg(desc->name, desc->family, call->entries_before,
 				AUDIT_XT_OP_REPLACE, GFP_KERNEL);
+}
+
+/**
+ * bpfilter_tables_traced() - whether rules must have names
+ * @net: the namespace
+ *
+ * Context: under the transaction's lock.
+ * Return: whether a rule has ever asked for TRACE there.
+ */
+bool bpfilter_tables_traced(const struct net *net)
+{
+	return bpfilter_net(net)->traced;
+}
+
+/**
+ * bpfilter_tables_trace() - a rule asks for TRACE: all rules of a namespace get names,
+ *	and those to come
+ * @net: the namespace
+ *
+ * Context: under the transaction's lock, sleeps.
+ * Return: 0 or a negative errno.
+ */
+int bpfilter_tables_trace(struct net *net)
+{
+	const struct bpfilter_table_desc *desc;
+	struct bpfilter_trace *trace;
+	struct generation *gen;
+	int i;
+
+	for (i = 0; (desc = bpfilter_desc_at(i)); i++) {
+		gen = bpfilter_table_of(net, desc)->active;
+		if (!gen || gen->trace)
+			continue;
+		trace = bpfilter_trace_new(gen);
+		if (IS_ERR(trace))
+			return PTR_ERR(trace);
+		/* Packets are there already. */
+		smp_store_release(&gen->trace, trace);
+	}
+	bpfilter_net(net)->traced = true;
+	return 0;
 }
 
 /**

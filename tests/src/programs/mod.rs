@@ -254,6 +254,7 @@ impl Programs {
             if way == Way::KernelHalf {
                 behind_ethernet(&mut insns);
             }
+
             let (program, text) = load_program(way, &insns, built.functions())?;
             positions.push([table.hook_entry(hook).0, table.underflow(hook).0]);
             programs.push(program);
@@ -313,6 +314,8 @@ impl Programs {
             Family::Ipv4 => packets::record(bytes, entry, underflow),
             Family::Ipv6 => ip6::record::record(bytes, entry, underflow),
         };
+        // A traced packet meets the same rules: so that both kinds are tried.
+        packet.trace = u32::from(bytes.len() % 2 == 1);
         loop {
             // SAFETY: mapped for more than that until drop, and no program runs.
             unsafe { self.packets.value.cast::<Packet>().write(packet) };
@@ -320,6 +323,8 @@ impl Programs {
             // SAFETY: likewise.
             packet = unsafe { self.packets.value.cast::<Packet>().read() };
             match returned {
+                // As a packet that is traced, told to nobody.
+                msg::TRACE => packet.answer = msg::ANSWER_TRACED,
                 msg::CALL => self.called[packet.call as usize].answer(bytes, &mut packet),
                 verdict => {
                     assert!(verdict <= msg::ACCEPT, "{verdict}");

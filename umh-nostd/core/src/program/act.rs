@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! What happens when a rule matches.
 //!
-//! Owns: counters, verdicts, jumps and returns, calls of the kernel half.
+//! Owns: counters, verdicts, jumps and returns, calls of the kernel half, which is also
+//! told of each rule that a traced packet matches, before that counts.
 //!
 //! A row of counters belongs to a CPU. The kernel half runs programs with bottom
 //! halves off, so nobody else adds to a row in between. A netfilter link runs
@@ -72,6 +73,14 @@ impl Builder<'_> {
     pub(super) fn act(&mut self) {
         self.emit(block![
             bind(label::MATCHED),
+            unless(
+                need::LINKS,
+                &[
+                    load(B4, R1, R6, frame::TRACE),
+                    jump_if_imm(R1, Cond::Ne, 0, label::TRACE),
+                    bind(label::COUNTS),
+                ]
+            ),
             insert(shared::COUNTED),
             mov(R0, R3),
             and_imm(R0, action::MASK),
@@ -117,7 +126,24 @@ impl Builder<'_> {
             mov(R7, R3),
         ]);
         self.search_again();
-        self.emit(block![when(need::TARGETS, TARGET)]);
+        self.emit(block![
+            when(need::TARGETS, TARGET),
+            unless(
+                need::LINKS,
+                &[
+                    // All that is needed to go on is in the record, but for R3.
+                    bind(label::TRACE),
+                    store(B4, R6, frame::CALL, R3),
+                    store(B4, R6, frame::POSITION, R7),
+                    mov_imm(R0, msg::TRACE as i32),
+                    exit(),
+                    bind(label::TRACED),
+                    load(B4, R3, R6, frame::CALL),
+                    jump_if_imm(R7, Cond::Ge, 0, label::DROP).imm(param::RULES),
+                    jump(label::COUNTS),
+                ]
+            ),
+        ]);
     }
 
     /// The end, with the verdict in R0; and where packets are dropped.

@@ -95,9 +95,11 @@ pub(super) const NAMES: i16 = packet!(input);
 pub(super) const FIELDS: i16 = packet!(field);
 /// Two numbers: UTC, and local time.
 pub(super) const TIMES: i16 = packet!(time);
-/// Whether a run of the program has this record.
+/// Whether the program returns with each rule that matches.
+pub(super) const TRACE: i16 = packet!(trace);
+/// Whether a run of the program has this record: for links, which trace nothing.
 #[cfg(feature = "links")]
-pub(super) const TAKEN: i16 = packet!(reserved);
+pub(super) const TAKEN: i16 = packet!(trace);
 
 const _: () = assert!(offset_of!(Packet, ports) == offset_of!(Packet, header) + 4);
 const _: () = assert!(offset_of!(Packet, output) == offset_of!(Packet, input) + 16);

@@ -39,6 +39,12 @@ pub(super) mod label {
         MALFORMED_CANDIDATE
         /// Rule R7, which there is, matches. R3 = what happens.
         MATCHED
+        /// Rule R7 is to be told, as the packet is traced. R3 = what happens.
+        TRACE
+        /// The packet comes back, and that was told.
+        TRACED
+        /// The packet counts for rule R7. R3 = what happens.
+        COUNTS
         /// Rule R7 does not match after all.
         FAILED
         /// The op at R1 is asked.

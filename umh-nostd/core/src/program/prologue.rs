@@ -7,7 +7,7 @@
 //! filled in by the kernel half, or in a program for a netfilter link by
 //! [`super::btf`].
 
-use bpfilter_msgfmt::{ANSWER_NO, HEADER_MALFORMED, LEVELS};
+use bpfilter_msgfmt::{ANSWER_NO, ANSWER_TRACED, HEADER_MALFORMED, LEVELS};
 
 use super::prelude::*;
 use crate::ir::kind;
@@ -88,10 +88,16 @@ impl Builder<'_> {
         if let Some(bitmaps) = self.ruleset.index().bitmaps() {
             self.bitmaps(bitmaps);
         }
+        self.emit(block![unless(
+            need::LINKS,
+            &[
+                load(B4, R1, R6, frame::ANSWER),
+                jump_if_imm(R1, Cond::Eq, ANSWER_TRACED as i32, label::TRACED),
+            ]
+        )]);
         self.emit(block![when(
             need::CALLS,
             &[
-                load(B4, R1, R6, frame::ANSWER),
                 jump_if_imm(R1, Cond::Eq, ANSWER_NO as i32, label::NOT),
                 jump_if_imm(R1, Cond::Ne, 0, label::HOLDS),
             ]

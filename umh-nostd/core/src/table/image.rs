@@ -10,6 +10,7 @@
 //! same [`VERSION`]; its lengths are checked, its entries can be walked
 //! without a panic whatever they hold.
 
+use bpfilter_msgfmt::IMAGE_ENTRIES;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use super::offsets::offset_at;
@@ -69,6 +70,7 @@ impl Header {
 }
 
 const _: () = assert!(size_of::<Header>() == size_of::<abi::Replace>());
+const _: () = assert!(size_of::<Header>() == IMAGE_ENTRIES);
 
 /// A table image whose lengths agree.
 #[derive(Clone, Copy, Debug)]
