@@ -39,7 +39,7 @@ FUZZ_SECONDS ?= 600
 # `make bench`: three minutes, or all rounds and a new docs/bench.
 LONG ?=
 
-.PHONY: help setup run test test-all soak vm umh umh-all tools module deb boot-rules bench fuzz
+.PHONY: help setup run test test-all soak vm umh tools module deb boot-rules bench fuzz
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1#\2/p' $(MAKEFILE_LIST) | column -t -s '#'
@@ -49,10 +49,6 @@ setup: ## installs what is missing (Debian packages; Rust if there is none)
 
 umh: setup ## builds the helper, target/bpfilter_umh [ARCH=arm64|arm: target/ARCH/bpfilter_umh]
 	@CARGO="$(CARGO)" tools/umh $(ARCH) >/dev/null
-
-# The tests' helpers: that of this machine's CPU and those of all others.
-umh-all: umh
-	@for arch in arm64 arm; do CARGO="$(CARGO)" tools/umh $$arch >/dev/null || exit; done
 
 tools: setup ## builds target/bpfilter-run, bpfilter on the kernel of this machine, and its helper
 	@CARGO="$(CARGO)" tools/umh --links >/dev/null
@@ -78,13 +74,13 @@ vm: umh boot-rules ## runs SCRIPT=path in the guest [MODE=y|m|... ADD='FILE=PATH
 	@case "$(ICOUNT)" in '' | 1) ;; *) echo "ICOUNT is 1 or not given, not '$(ICOUNT)'" >&2; exit 2 ;; esac
 	@vm/boot --kernel "$(MODE)" --timeout "$(VM_TIMEOUT)" $(if $(KLOG),--klog "$(KLOG)") $(if $(ICOUNT),--icount) $(foreach add,$(ADD),--add "$(add)") "$(SCRIPT)"
 
-test: umh-all tools boot-rules ## what CI runs
+test: umh tools boot-rules ## what CI runs
 	@tests/all
 
-test-all: umh-all tools boot-rules ## that, and every kernel and test that is too slow or rare for it; hours
+test-all: umh tools boot-rules ## that, and every kernel and test that is too slow or rare for it; hours
 	@tests/all --all
 
-soak: umh-all tools boot-rules ## make test with CASES=100000 for each property; takes hours
+soak: umh tools boot-rules ## make test with CASES=100000 for each property; takes hours
 	@BPFILTER_CASES=$(CASES) tests/all
 
 fuzz: setup ## the fuzz targets, each for FUZZ_SECONDS=600

@@ -14,7 +14,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use bpfilter_msgfmt::{CMD_PING, IPT_SO_GET_INFO, IPT_SO_SET_REPLACE, Request};
-use bpfilter_tests::client::side::{OTHER_CPUS, image_umh_path, other_umh_path, umh_path};
+use bpfilter_tests::client::side::{image_umh_path, other_cpus, other_umh_path, umh_path};
 use zerocopy::IntoBytes;
 
 /// A helper, as the words that run it.
@@ -33,7 +33,7 @@ fn of_images() -> Words {
 /// Those of a kernel image for other CPUs.
 fn of_other_cpus() -> impl Iterator<Item = Words> {
     let words = |[arch, qemu]: [&str; 2]| vec![qemu.into(), other_umh_path(arch).into()];
-    OTHER_CPUS.into_iter().map(words)
+    other_cpus().into_iter().map(words)
 }
 
 /// All helpers.

@@ -27,7 +27,7 @@ fn built(variable: &str, name: &str) -> PathBuf {
     );
     assert!(
         path.exists(),
-        "{} is not there: `make umh-all tools` builds it, or set {variable}",
+        "{} is not there: `make umh tools` (for another CPU `make umh ARCH=`) builds it, or set {variable}",
         path.display()
     );
     path
@@ -43,9 +43,17 @@ pub fn image_umh_path() -> PathBuf {
     built("BPFILTER_IMAGE_UMH", "bpfilter_umh")
 }
 
-/// Other CPUs that there is a helper for, and what of QEMU runs it.
-pub const OTHER_CPUS: [[&str; 2]; 2] =
-    [["arm64", "qemu-aarch64-static"], ["arm", "qemu-arm-static"]];
+/// Other CPUs whose helpers are tested, as the kernel calls them, and what of QEMU
+/// runs each: those that `BPFILTER_OTHER_CPUS` names, or arm64.
+pub fn other_cpus() -> Vec<[&'static str; 2]> {
+    const KNOWN: [[&str; 2]; 2] = [["arm64", "qemu-aarch64-static"], ["arm", "qemu-arm-static"]];
+    let names = std::env::var("BPFILTER_OTHER_CPUS").unwrap_or_else(|_| "arm64".into());
+    let named = |name: &str| {
+        let known = KNOWN.into_iter().find(|[arch, _]| *arch == name);
+        known.unwrap_or_else(|| panic!("BPFILTER_OTHER_CPUS: what is {name}?"))
+    };
+    names.split_whitespace().map(named).collect()
+}
 
 /// The helper that goes into a kernel image of another CPU.
 pub fn other_umh_path(arch: &str) -> PathBuf {
