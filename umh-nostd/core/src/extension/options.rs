@@ -16,23 +16,34 @@ tcpmss time u32";
 const TARGETS: &str = "AUDIT CHECKSUM CLASSIFY CONNSECMARK CT DSCP HL HMARK IDLETIMER LED LOG \
 MASQUERADE NETMAP NFLOG NFQUEUE RATEEST REDIRECT SECMARK TCPMSS TCPOPTSTRIP TEE TPROXY";
 /// Others, each before its option. One that starts with `_` is behind `IP` or `IP6`.
+/// That a kernel has all of these options is held by `tests/vm/options.sh`.
 const OTHERS: &[(&str, &str)] = &[
     ("CONNMARK", "NETFILTER_XT_CONNMARK"),
     ("DNAT", "NETFILTER_XT_NAT"),
-    ("ECN", "_NF_TARGET_ECN"),
+    ("DNPT", "IP6_NF_TARGET_NPT"),
+    ("ECN", "IP_NF_TARGET_ECN"),
     ("MARK", "NETFILTER_XT_MARK"),
     ("NOTRACK", "NETFILTER_XT_TARGET_CT"),
     ("REJECT", "_NF_TARGET_REJECT"),
     ("SET", "NETFILTER_XT_SET"),
     ("SNAT", "NETFILTER_XT_NAT"),
+    ("SNPT", "IP6_NF_TARGET_NPT"),
     ("SYNPROXY", "_NF_TARGET_SYNPROXY"),
     ("TOS", "NETFILTER_XT_TARGET_DSCP"),
     ("TTL", "NETFILTER_XT_TARGET_HL"),
     ("ah", "_NF_MATCH_AH"),
     ("connmark", "NETFILTER_XT_CONNMARK"),
+    ("dst", "IP6_NF_MATCH_OPTS"),
+    ("eui64", "IP6_NF_MATCH_EUI64"),
+    ("frag", "IP6_NF_MATCH_FRAG"),
+    ("hbh", "IP6_NF_MATCH_OPTS"),
+    ("ipv6header", "IP6_NF_MATCH_IPV6HEADER"),
     ("mark", "NETFILTER_XT_MARK"),
+    ("mh", "IP6_NF_MATCH_MH"),
+    ("rt", "IP6_NF_MATCH_RT"),
     ("rpfilter", "_NF_MATCH_RPFILTER"),
     ("set", "NETFILTER_XT_SET"),
+    ("srh", "IP6_NF_MATCH_SRH"),
     ("tos", "NETFILTER_XT_MATCH_DSCP"),
     ("ttl", "NETFILTER_XT_MATCH_HL"),
 ];
