@@ -5,6 +5,7 @@
 # and nobody can fill it by that.
 #
 # kernel: y m nobtf debug
+# boot: own
 # timeout: 120
 
 # Not the one inside of busybox.
