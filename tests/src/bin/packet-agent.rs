@@ -7,6 +7,7 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use bpfilter_tests::ip6;
 use bpfilter_tests::oracle::case::{Case, run_case};
 use bpfilter_tests::packet::traffic;
 use bpfilter_tests::records::answers;
@@ -25,6 +26,7 @@ usage: packet-agent cases SEED COUNT  run COUNT cases, the first made from SEED,
        packet-agent arguments N       what becomes of arguments of matches and targets, and of every Nth
                                       of the rules that they are broken into
        packet-agent changed COUNT     the same for rules that change packets, or take them
+       packet-agent ip6 SEED COUNT    the same for IPv6, with chains of extension headers and rules in four tables
        packet-agent hotdrop COUNT     the same for packets that matches say yes to, and want dropped
        packet-agent rulesets FILE...  the same for rule sets in files
        packet-agent swaps COUNT       swap rule sets under traffic
@@ -48,6 +50,9 @@ fn main() -> ExitCode {
             .map(|()| true),
         ["arguments", thin] => number(thin).and_then(arguments::record).map(|()| true),
         ["changed", count] => number(count).and_then(answers::changed).map(|()| true),
+        ["ip6", seed, count] => number(seed)
+            .and_then(|seed| ip6::traffic::cases(seed, number(count)?))
+            .map(|()| true),
         ["hotdrop", count] => number(count).and_then(answers::hotdrop).map(|()| true),
         ["rulesets", files @ ..] => answers::files(files).map(|()| true),
         ["swaps", count] => number(count).and_then(traffic::swaps).map(say),

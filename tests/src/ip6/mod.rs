@@ -8,11 +8,13 @@
 //! evaluate  what ip6t_do_table makes of a packet, written from its source
 //! record    what the kernel half tells a program of a packet
 //! random    rules as ip6tables takes them, and packets
+//! traffic   packets through all hooks, and a record of what can be seen of them
 //! ```
 
 pub mod evaluate;
 pub mod random;
 pub mod record;
+pub mod traffic;
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};

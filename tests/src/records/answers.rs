@@ -97,7 +97,7 @@ impl Recorder {
         let namespace = Namespace::enter()?;
         // A way back to everybody.
         run(&["ip", "route", "add", "default", "dev", "tun0"], "")?;
-        let loopback = loopback()?;
+        let loopback = loopback(libc::ETH_P_IP)?;
         let log = Log::open()?;
         Ok(Self {
             namespace,
@@ -272,9 +272,9 @@ fn mask(bytes: &mut [u8]) -> bool {
     ours
 }
 
-/// A socket that hears every IPv4 packet on the loopback interface.
-fn loopback() -> io::Result<OwnedFd> {
-    let protocol = (libc::ETH_P_IP as u16).to_be();
+/// A socket that hears every packet of a protocol on the loopback interface.
+pub(crate) fn loopback(protocol: i32) -> io::Result<OwnedFd> {
+    let protocol = (protocol as u16).to_be();
     let flags = libc::SOCK_DGRAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
     // SAFETY: takes no pointer.
     let fd = unsafe { libc::socket(libc::AF_PACKET, flags, protocol.into()) };
@@ -308,7 +308,7 @@ fn loopback() -> io::Result<OwnedFd> {
 }
 
 /// What a socket has heard since the last time.
-fn heard(socket: &OwnedFd) -> io::Result<Vec<Vec<u8>>> {
+pub(crate) fn heard(socket: &OwnedFd) -> io::Result<Vec<Vec<u8>>> {
     let mut file = File::from(socket.try_clone()?);
     let mut packets = Vec::new();
     let mut buffer = vec![0; 1 << 16];
@@ -322,10 +322,10 @@ fn heard(socket: &OwnedFd) -> io::Result<Vec<Vec<u8>>> {
 }
 
 /// The kernel's log.
-struct Log(File);
+pub(crate) struct Log(File);
 
 impl Log {
-    fn open() -> io::Result<Self> {
+    pub(crate) fn open() -> io::Result<Self> {
         let mut file = OpenOptions::new()
             .read(true)
             .custom_flags(libc::O_NONBLOCK)
@@ -335,7 +335,7 @@ impl Log {
     }
 
     /// What packets have been logged since the last time: level and text.
-    fn lines(&mut self) -> io::Result<Vec<String>> {
+    pub(crate) fn lines(&mut self) -> io::Result<Vec<String>> {
         let mut lines = Vec::new();
         let mut buffer = [0; 8192];
         loop {

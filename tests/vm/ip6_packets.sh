@@ -1,0 +1,53 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Packets of IPv6 with chains of extension headers, whole, cut off and in fragments,
+# fare as with ip6_tables under random rules in raw, mangle, nat and filter at once:
+# the same bytes leave, answers of REJECT among them, the log has the same lines, and
+# counters and connections are the same.
+#
+# kernel: iptables
+# where: host
+# timeout: 300
+
+cd "$(dirname "$0")/../.."
+. tests/vm/packet_agent
+
+cat >"$work/script" <<'END'
+set -eu
+dmesg -n 1
+echo 1 >/proc/sys/net/netfilter/nf_log_all_netns
+# What ip6_tables would ask for while nothing may be loaded.
+modprobe ip6t_srh
+record() { packet-agent ip6 0 ${cases:-10}; }
+modprobe=$(cat /proc/sys/kernel/modprobe)
+echo /bin/false >/proc/sys/kernel/modprobe
+record >/tmp/ip6_tables
+if pidof bpfilter_umh; then exit 1; fi
+ip6_tables=$(awk '{ print int($1) }' /proc/uptime)
+echo $modprobe >/proc/sys/kernel/modprobe
+modprobe bpfilter
+record >/tmp/bpfilter
+pidof bpfilter_umh >/dev/null
+echo "figure: ip6_tables until $ip6_tables s, bpfilter until $(awk '{ print int($1) }' /proc/uptime) s"
+if ! diff -u /tmp/ip6_tables /tmp/bpfilter >/tmp/diff; then
+	head -n 80 /tmp/diff | cut -c1-300
+	exit 1
+fi
+# It was bpfilter that answered: ip6_tables knows nothing of its rules.
+ip6tables -t raw -A PREROUTING -s 2001:db8::99 -j DROP
+rmmod bpfilter
+if ip6tables -t raw -S | grep 2001:db8::99; then exit 1; fi
+# All of it has been there, and met packets.
+for what in '-m frag' '-m hbh' '-m dst' '-m rt' '-m ipv6header' '-m ah' '-m esp' '-m icmp6' '-m hl' '-m rpfilter' \
+	'-j HL' '-j MARK' '-j TOS' '-j DSCP' '-j SNAT' '-j DNAT' '-j MASQUERADE' '-j NETMAP' '-j CT' '-j LOG' \
+	'-j REJECT --reject-with'; do
+	number=$(grep -c -e "^\[[1-9].* $what" /tmp/bpfilter) || { echo "none with $what"; exit 1; }
+	echo "figure: $number rules with '$what' have matched"
+done
+for what in tun0 tun1x lo log; do
+	number=$(grep -c "^[0-9]* $what " /tmp/bpfilter) || { echo "nothing of $what"; exit 1; }
+	echo "figure: $number lines of $what"
+done
+END
+sed -i "1i cases=${FULL:+60}" "$work/script"
+$BOOT --add "$agent=/usr/bin/packet-agent" "$work/script"
