@@ -29,25 +29,13 @@ _Static_assert(sizeof(struct bpfilter_packet) <= PACKET_SIZE, "a packet fits");
 
 static int sock;
 
-static inline long syscall5(long number, long a, long b, long c, long d, long e)
-{
-	register long r10 __asm__("r10") = d;
-	register long r8 __asm__("r8") = e;
-	long ret;
-
-	__asm__ volatile("syscall" : "=a"(ret)
-			 : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8)
-			 : "rcx", "r11", "memory");
-	return ret;
-}
-
 static inline int load(const struct bpf_insn *code, int len)
 {
 	union bpf_attr attr = {
 		.prog_type = BPF_PROG_TYPE_SCHED_CLS,
 		.insn_cnt = len,
-		.insns = (long)code,
-		.license = (long)"GPL",
+		.insns = (unsigned long)code,
+		.license = (unsigned long)"GPL",
 	};
 
 	return syscall3(__NR_bpf, BPF_PROG_LOAD, (long)&attr, sizeof(attr));
@@ -82,8 +70,8 @@ static inline long read_map(int fd, void *value)
 	unsigned int key = 0;
 	union bpf_attr attr = {
 		.map_fd = fd,
-		.key = (long)&key,
-		.value = (long)value,
+		.key = (unsigned long)&key,
+		.value = (unsigned long)value,
 	};
 
 	return syscall3(__NR_bpf, BPF_MAP_LOOKUP_ELEM, (long)&attr, sizeof(attr));

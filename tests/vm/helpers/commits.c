@@ -116,7 +116,7 @@ static long act(unsigned int action)
 		ret = commit(&gen);
 		break;
 	case BAD_PROGRAM:
-		syscall3(__NR_dup2, gen.counters, gen.prog[HOOK_FORWARD], 0);
+		syscall3(__NR_dup3, gen.counters, gen.prog[HOOK_FORWARD], 0);
 		ret = commit(&gen);
 		break;
 	case TWO_PROGRAMS:

@@ -10,6 +10,7 @@
 #include <linux/time.h>
 #include "bpf.h"
 
+#define AT_FDCWD	-100
 #define IPPROTO_ICMP	1
 #define IPPROTO_UDP	17
 
@@ -45,16 +46,16 @@ static char *put_text(char *to, const char *text)
 	return to;
 }
 
-static char *put_hex(char *to, unsigned long number)
+static char *put_hex(char *to, unsigned long long number)
 {
 	int shift;
 
-	for (shift = 60; shift >= 0; shift -= 4)
+	for (shift = sizeof(number) * 8 - 4; shift >= 0; shift -= 4)
 		*to++ = "0123456789abcdef"[number >> shift & 15];
 	return to;
 }
 
-static void is(const char *what, unsigned long got, unsigned long wanted)
+static void is(const char *what, unsigned long long got, unsigned long long wanted)
 {
 	char line[200], *end = line;
 	int fd;
@@ -69,7 +70,7 @@ static void is(const char *what, unsigned long got, unsigned long wanted)
 	end = put_text(end, ", not ");
 	end = put_hex(end, wanted);
 	end = put_text(end, "\n");
-	fd = syscall3(__NR_open, (long)"/dev/kmsg", 1, 0);
+	fd = syscall5(__NR_openat, AT_FDCWD, (long)"/dev/kmsg", 1, 0, 0);
 	syscall3(__NR_write, fd, (long)line, end - line);
 	syscall3(__NR_close, fd, 0, 0);
 }
@@ -233,7 +234,7 @@ static long extend(const char *name, int revision, int is_target, const void *da
 	struct bpfilter_extension ext = {
 		.family = NFPROTO_IPV4,
 		.table = BPFILTER_TABLE_FILTER,
-		.entry = (long)rule,
+		.entry = (unsigned long)rule,
 		.offset = ENTRY_LEN,
 	};
 	int i;
@@ -265,7 +266,7 @@ static void check_sent(const struct bpfilter_packet *p)
 {
 	is("sent: addresses", p->addresses[0], 0x0200090a0100090a);
 	is("sent: descriptor", p->descriptor, IPPROTO_UDP | BPFILTER_PACKET_TRANSPORT |
-	   4000ul << BPFILTER_PACKET_SPORT | 9ul << BPFILTER_PACKET_DPORT);
+	   4000ull << BPFILTER_PACKET_SPORT | 9ull << BPFILTER_PACKET_DPORT);
 	is("sent: position", p->position, 30);
 	is("sent: underflow", p->underflow, 40);
 	is("sent: answer", p->answer, BPFILTER_ANSWER_NONE);
@@ -303,7 +304,7 @@ static void check_received(const struct bpfilter_packet *p)
 {
 	is("received: addresses", p->addresses[0], 0x0100090a0200090a);
 	is("received: descriptor", p->descriptor & 0xffffffffffff, IPPROTO_ICMP |
-	   BPFILTER_PACKET_TRANSPORT | 0x303ul << BPFILTER_PACKET_SPORT);
+	   BPFILTER_PACKET_TRANSPORT | 0x303ull << BPFILTER_PACKET_SPORT);
 	is("received: position", p->position, 10);
 	is("received: underflow", p->underflow, 20);
 	is("received: len", p->len, 57);
