@@ -21,14 +21,18 @@ KLOG ?=
 CARGO ?= cargo
 cargo_target = $(or $(CARGO_TARGET_DIR),target)
 
-# The CPU that `make umh` builds for, by the kernel's name; this machine's if not given.
+# The CPU that `make umh` and `make module` build for, by the kernel's name; this
+# machine's if not given.
 ARCH ?=
+# The CPU of MODE, if it is not this machine's.
+vm_arch = $(shell sed -n 's/^arch=//p' vm/config/$(MODE).stock 2>/dev/null)
 
 # $(call install,BUILT,NAME): a file that cargo has built, as target/NAME.
 install = mkdir -p $(dir target/$(2)) && \
 	{ cmp -s $(cargo_target)/$(1) target/$(2) || cp $(cargo_target)/$(1) target/$(2); }
 
-# For `make module`: the headers of a kernel, and where the module is built.
+# For `make module`: the headers of a kernel, and where the module is built. With
+# ARCH, CROSS_COMPILE is what the names of its compiler start with, as for the kernel.
 KDIR ?=
 OUT ?= target/module
 
@@ -39,7 +43,7 @@ FUZZ_SECONDS ?= 600
 # `make bench`: three minutes, or all rounds and a new docs/bench.
 LONG ?=
 
-.PHONY: help setup run test test-all soak vm umh tools module deb boot-rules bench fuzz
+.PHONY: help setup run test test-all soak vm umh umh-of-mode tools module deb boot-rules bench fuzz
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1#\2/p' $(MAKEFILE_LIST) | column -t -s '#'
@@ -55,8 +59,8 @@ tools: setup ## builds target/bpfilter-run, bpfilter on the kernel of this machi
 	@$(CARGO) build --quiet --release -p bpfilter-run --bin bpfilter-run
 	@$(call install,release/bpfilter-run,bpfilter-run)
 
-module: setup ## builds bpfilter.ko for a kernel as it is: KDIR=/lib/modules/.../build [OUT=target/module ARCH=arm64|arm]
-	@test -n "$(KDIR)" || { echo "usage: make module KDIR=/lib/modules/\$$(uname -r)/build [OUT=target/module]" >&2; exit 2; }
+module: setup ## builds bpfilter.ko for a kernel as it is: KDIR=/lib/modules/.../build [OUT=target/module ARCH=arm64|arm CROSS_COMPILE=prefix-]
+	@test -n "$(KDIR)" || { echo "usage: make module KDIR=/lib/modules/\$$(uname -r)/build [OUT=target/module] [ARCH=arm64|arm CROSS_COMPILE=prefix-]" >&2; exit 2; }
 	@umh=$$(CARGO="$(CARGO)" tools/umh $(ARCH)) && tools/module "$(KDIR)" "$$umh" "$(OUT)"
 
 boot-rules: setup ## builds target/boot-rules, which makes rules for a kernel image of iptables-save's
@@ -66,10 +70,14 @@ boot-rules: setup ## builds target/boot-rules, which makes rules for a kernel im
 deb: umh tools ## makes Debian's packages of it, target/deb: bpfilter-dkms and bpfilter-run
 	@packaging/deb/build
 
-run: umh boot-rules ## a shell in a fresh kernel with bpfilter; MODE=m: as a module
+# The helper for the CPU of MODE.
+umh-of-mode: setup
+	@CARGO="$(CARGO)" tools/umh $(vm_arch) >/dev/null
+
+run: umh-of-mode boot-rules ## a shell in a fresh kernel with bpfilter; MODE=m: as a module
 	@vm/boot --kernel $(MODE) --shell
 
-vm: umh boot-rules ## runs SCRIPT=path in the guest [MODE=y|m|... ADD='FILE=PATH ...' ICOUNT=1 VM_TIMEOUT=600 KLOG=file]
+vm: umh-of-mode boot-rules ## runs SCRIPT=path in the guest [MODE=y|m|... ADD='FILE=PATH ...' ICOUNT=1 VM_TIMEOUT=600 KLOG=file]
 	@test -n "$(SCRIPT)" || { echo "usage: make vm SCRIPT=path [MODE=y|m|...] [ADD='FILE=PATH ...'] [ICOUNT=1] [VM_TIMEOUT=600] [KLOG=file]" >&2; exit 2; }
 	@case "$(ICOUNT)" in '' | 1) ;; *) echo "ICOUNT is 1 or not given, not '$(ICOUNT)'" >&2; exit 2 ;; esac
 	@vm/boot --kernel "$(MODE)" --timeout "$(VM_TIMEOUT)" $(if $(KLOG),--klog "$(KLOG)") $(if $(ICOUNT),--icount) $(foreach add,$(ADD),--add "$(add)") "$(SCRIPT)"

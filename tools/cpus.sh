@@ -30,19 +30,32 @@ cpu_of_machine() {
 #   qemu     QEMU's
 #   machine  readelf's, a pattern
 #   xz       how scripts/xz_wrap.sh of the kernel compresses its images
+#   compat   the CPU, of these or i386, whose programs its kernels run, too; empty
+#            if there is none
+# and of the test machine with it, vm/boot:
+#   board    QEMU's machine and CPU; the one that Debian's kernels for it know
+#   console  the kernel's console, QEMU's first serial port
+#   port     QEMU's device of a serial port
+#   ports    the names of two of them beside the console
 cpu() {
 	case $1 in
 	x86_64)
 		rust=x86_64-unknown-linux-gnu gnu=x86_64-linux-gnu debian=amd64 qemu=x86_64 machine='.*X86-64'
 		xz=(--x86 --lzma2=dict=128MiB)
+		compat=i386 board=(-machine pc,hpet=off -cpu max)
+		console=ttyS0 port=isa-serial ports=(ttyS1 ttyS2)
 		;;
 	arm64)
 		rust=aarch64-unknown-linux-gnu gnu=aarch64-linux-gnu debian=arm64 qemu=aarch64 machine=AArch64
 		xz=(--arm64 --lzma2=lp=2,lc=2,dict=128MiB)
+		compat=arm board=(-machine virt -cpu cortex-a72)
+		console=ttyAMA0 port=pci-serial ports=(ttyS0 ttyS1)
 		;;
 	arm)
 		rust=armv7-unknown-linux-gnueabihf gnu=arm-linux-gnueabihf debian=armhf qemu=arm machine=ARM
 		xz=(--arm --lzma2=lp=2,lc=2,dict=128MiB)
+		compat='' board=(-machine virt,highmem=off -cpu cortex-a15)
+		console=ttyAMA0 port=pci-serial ports=(ttyS0 ttyS1)
 		;;
 	*)
 		echo "error: no helper for the CPU '$1': there are ${cpus[*]}" >&2

@@ -7,6 +7,9 @@
 # cpus: 2
 # where: host
 
+. tools/cpus.sh
+cpu "$(cat "$KERNEL/cpu")"
+
 # A terminal for the machine: script(1) makes one. What we type goes into the
 # pipe only when the machine shows that it waits for it.
 coproc vm { exec script -qefc "$BOOT --shell" /dev/null 2>&1; }
@@ -33,7 +36,7 @@ until_seen 'Chain INPUT (policy ACCEPT 0 packets, 0 bytes)'
 until_seen 'status=0'
 until_seen '# '
 echo 'tty' >&"${vm[1]}"
-until_seen '/dev/ttyS0'
+until_seen "/dev/$console"
 until_seen '# '
 echo 'exit' >&"${vm[1]}"
 until_seen 'Restarting system'
