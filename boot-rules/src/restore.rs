@@ -15,7 +15,7 @@ use std::thread;
 use bpfilter_msgfmt::{IPT_SO_SET_ADD_COUNTERS, IPT_SO_SET_REPLACE, Request};
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::io::{FdFlags, fcntl_setfd};
-use umh_core::abi::{Family, Replace, TableSpec};
+use umh_core::abi::{Family, Layout, Replace, TableSpec};
 use umh_core::command::Command as Asked;
 use umh_core::errno::Errno;
 use umh_nostd::handle;
@@ -193,7 +193,7 @@ impl Heard {
         }
         let recorder = Recorder::new(self.family, optval);
         let status = handle::answer(&recorder, request).status;
-        match Asked::parse(self.family, request) {
+        match Asked::parse(self.family, Layout::NATIVE, request) {
             // What the helper does not know x_tables may.
             Ok(Asked::GetRevision(_)) if status == Errno::ENOENT.status() => (0, Vec::new()),
             _ if request.is_set == 0 => (status, recorder.answered.into_inner()),

@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::sync::atomic::AtomicU64;
 
 use bpf_abi::attr::FuncInfo;
-use umh_core::abi::{ExtensionKind, Family, TableSpec};
+use umh_core::abi::{EXTENSION_NAME_LEN, ExtensionKind, Family, Layout, TableSpec};
 use umh_core::errno::{Errno, Result};
 use umh_core::program::Insn;
 use umh_core::table::Refusal;
@@ -67,8 +67,8 @@ impl System for Recorder {
         })
     }
 
-    fn family(&self) -> Result<Family> {
-        Ok(self.family)
+    fn caller(&self) -> Result<(Family, Layout)> {
+        Ok((self.family, Layout::NATIVE))
     }
 
     fn optval(&self, offset: usize, into: &mut [u8]) -> Result<()> {
@@ -111,6 +111,17 @@ impl System for Recorder {
 
     /// The line of the file is what helps here, see `blame`.
     fn refused(&self, _: &TableSpec, _: &Refusal) {}
+
+    /// Nobody asks for a caller of the kernel's own layout.
+    fn data_size(
+        &self,
+        _: Family,
+        _: ExtensionKind,
+        _: &[u8; EXTENSION_NAME_LEN],
+        _: u8,
+    ) -> Result<u16> {
+        Err(Errno::ENOPROTOOPT)
+    }
 
     fn publish(&self, _: Family, _: ExtensionKind, _: &[u8]) -> Result<()> {
         Ok(())

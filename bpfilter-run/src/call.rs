@@ -2,7 +2,7 @@
 //! A trapped system call, read as the get/setsockopt that it is.
 //!
 //! Owns: the way from registers (or socketcall's argument block) to one
-//! [`Call`], and which of the options exist for 32-bit callers.
+//! [`Call`].
 
 use std::io;
 
@@ -25,8 +25,8 @@ pub(crate) struct Call {
     pub(crate) addr: u64,
     /// setsockopt: `optlen`; getsockopt: the caller's address of it.
     pub(crate) length: u64,
-    /// The caller's structures are laid out for 32 bits.
-    pub(crate) compat: bool,
+    /// How the caller's structures are laid out: `LAYOUT_*`.
+    pub(crate) layout: u32,
 }
 
 impl Call {
@@ -70,7 +70,7 @@ impl Call {
             option,
             addr,
             length,
-            compat: door.compat,
+            layout: door.layout,
         }))
     }
 
@@ -81,11 +81,5 @@ impl Call {
                 self.option,
                 msg::IPT_SO_GET_REVISION_MATCH | msg::IPT_SO_GET_REVISION_TARGET
             )
-    }
-
-    /// Does this option mean other bytes to a 32-bit caller? GET_INFO and
-    /// GET_REVISION_* have one layout.
-    pub(crate) fn layout_differs(&self) -> bool {
-        self.compat && (self.is_set || self.option == msg::IPT_SO_GET_ENTRIES)
     }
 }

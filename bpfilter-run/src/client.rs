@@ -86,9 +86,6 @@ fn carry_out(desk: &Desk, notification: &Notification) -> Result<(), Refusal> {
     if !may? {
         return Err(Refusal::Errno(libc::EPERM));
     }
-    if call.layout_differs() {
-        return Err(Refusal::Errno(libc::EOPNOTSUPP));
-    }
 
     let message = msg::Request {
         addr: call.addr,

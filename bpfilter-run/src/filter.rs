@@ -11,6 +11,7 @@
 
 use std::ops::Range;
 
+use bpfilter_msgfmt as msg;
 use libc::{
     BPF_ABS, BPF_JEQ, BPF_JGE, BPF_JMP, BPF_K, BPF_LD, BPF_RET, BPF_W, SECCOMP_RET_ALLOW,
     SECCOMP_RET_USER_NOTIF, sock_filter,
@@ -36,8 +37,9 @@ pub(crate) struct Door {
     pub(crate) nr: u32,
     /// Which call.
     pub(crate) entry: Entry,
-    /// The caller's structures are laid out for 32 bits.
-    pub(crate) compat: bool,
+    /// How the caller's structures are laid out: `LAYOUT_*`. The kernel goes by the door,
+    /// too.
+    pub(crate) layout: u32,
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -50,7 +52,7 @@ const fn native(nr: libc::c_long, entry: Entry) -> Door {
         arch: NATIVE,
         nr: nr as u32,
         entry,
-        compat: false,
+        layout: msg::LAYOUT_NATIVE,
     }
 }
 
@@ -72,31 +74,31 @@ pub(crate) const ALL_DOORS: &[Door] = {
             arch: NATIVE,
             nr: X32 + 541,
             entry: Entry::Set,
-            compat: true,
+            layout: msg::LAYOUT_32_ALIGN_4,
         },
         Door {
             arch: NATIVE,
             nr: X32 + 542,
             entry: Entry::Get,
-            compat: true,
+            layout: msg::LAYOUT_32_ALIGN_4,
         },
         Door {
             arch: I386,
             nr: 366,
             entry: Entry::Set,
-            compat: true,
+            layout: msg::LAYOUT_32_ALIGN_4,
         },
         Door {
             arch: I386,
             nr: 365,
             entry: Entry::Get,
-            compat: true,
+            layout: msg::LAYOUT_32_ALIGN_4,
         },
         Door {
             arch: I386,
             nr: 102,
             entry: Entry::Multiplexed,
-            compat: true,
+            layout: msg::LAYOUT_32_ALIGN_4,
         },
     ]
 };
@@ -110,13 +112,13 @@ pub(crate) const ALL_DOORS: &[Door] = {
             arch: ARM,
             nr: 294,
             entry: Entry::Set,
-            compat: true,
+            layout: msg::LAYOUT_32_ALIGN_8,
         },
         Door {
             arch: ARM,
             nr: 295,
             entry: Entry::Get,
-            compat: true,
+            layout: msg::LAYOUT_32_ALIGN_8,
         },
     ]
 };

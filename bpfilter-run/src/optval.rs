@@ -47,7 +47,7 @@ impl Optval {
             error: -libc::EFAULT,
             file: -1,
             family: libc::NFPROTO_IPV4 as u32,
-            reserved: 0,
+            layout: call.layout,
             head: [0; msg::HEAD_MAX],
         };
         let wanted = head_len(call).min(len.into());

@@ -85,7 +85,19 @@ struct bpfilter_reply {
  * with an error. For people: it changes nothing.
  */
 #define BPFILTER_SO_REFUSED	(BPFILTER_SO_BASE + 10)
-#define BPFILTER_SO_MAX		(BPFILTER_SO_BASE + 11)
+/*
+ * setsockopt, struct bpfilter_extension_name: finds a match or target of x_tables. Returns how
+ * many bytes of data it has. EOPNOTSUPP for one whose data 32-bit programs have in a
+ * layout of its own.
+ */
+#define BPFILTER_SO_DATA_SIZE	(BPFILTER_SO_BASE + 11)
+#define BPFILTER_SO_MAX		(BPFILTER_SO_BASE + 12)
+
+/* The structures of a caller are the kernel's own. */
+#define BPFILTER_LAYOUT_NATIVE		0
+/* They are those of 32 bits, with u64 aligned to 4 as on i386, or to 8 as on ARM. */
+#define BPFILTER_LAYOUT_32_ALIGN_4	1
+#define BPFILTER_LAYOUT_32_ALIGN_8	2
 
 /* The most of an optval that comes without a file. */
 #define BPFILTER_HEAD_MAX	96
@@ -219,6 +231,22 @@ struct bpfilter_extension {
 };
 
 /**
+ * struct bpfilter_extension_name - a match or target by its name
+ * @family: NFPROTO_* of the rule that it is for
+ * @is_target: 1 for a target, 0 for a match
+ * @name: its name, a C string
+ * @revision: its revision
+ * @reserved: nothing
+ */
+struct bpfilter_extension_name {
+	__u32 family;
+	__u32 is_target;
+	__u8 name[29];
+	__u8 revision;
+	__u8 reserved[2];
+};
+
+/**
  * struct bpfilter_optval - what a caller's optval has held
  * @len: how many bytes of it there are
  * @error: the negative errno for whoever asks for more, as the kernel half found
@@ -226,7 +254,7 @@ struct bpfilter_extension {
  * @file: all of them, as a file in memory that nobody else writes to and that
  *	can be sealed; -1 where @head has all
  * @family: NFPROTO_* of the option: that of SOL_IP or of SOL_IPV6
- * @reserved: nothing
+ * @layout: BPFILTER_LAYOUT_* of the caller, and so of the bytes
  * @head: the first of them
  */
 struct bpfilter_optval {
@@ -234,7 +262,7 @@ struct bpfilter_optval {
 	__s32 error;
 	__s32 file;
 	__u32 family;
-	__u32 reserved;
+	__u32 layout;
 	__u8 head[BPFILTER_HEAD_MAX];
 };
 

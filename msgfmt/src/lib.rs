@@ -95,8 +95,18 @@ pub const SO_TARGETS6: u32 = SO_BASE + 9;
 /// setsockopt, [`Refusal`]: why the REPLACE in progress will be answered with an
 /// error. For people: it changes nothing.
 pub const SO_REFUSED: u32 = SO_BASE + 10;
+/// setsockopt, [`ExtensionName`]: finds a match or target of x_tables. Returns how many bytes of
+/// data it has. EOPNOTSUPP for one whose data 32-bit programs have in a layout of its own.
+pub const SO_DATA_SIZE: u32 = SO_BASE + 11;
 /// One past the last private option.
-pub const SO_MAX: u32 = SO_BASE + 11;
+pub const SO_MAX: u32 = SO_BASE + 12;
+
+/// The structures of a caller are the kernel's own.
+pub const LAYOUT_NATIVE: u32 = 0;
+/// They are those of 32 bits, with u64 aligned to 4: i386.
+pub const LAYOUT_32_ALIGN_4: u32 = 1;
+/// They are those of 32 bits, with u64 aligned to 8: ARM.
+pub const LAYOUT_32_ALIGN_8: u32 = 2;
 
 /// The most of an optval that comes without a file.
 pub const HEAD_MAX: usize = 96;
@@ -233,6 +243,22 @@ pub struct Extension {
     pub offset: u64,
 }
 
+/// A match or target by its name.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct ExtensionName {
+    /// `NFPROTO_*` of the rule that it is for.
+    pub family: u32,
+    /// 1 for a target, 0 for a match.
+    pub is_target: u32,
+    /// Its name, a C string.
+    pub name: [u8; 29],
+    /// Its revision.
+    pub revision: u8,
+    /// Nothing.
+    pub reserved: [u8; 2],
+}
+
 /// What a caller's optval has held.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
@@ -247,8 +273,8 @@ pub struct Optval {
     pub file: i32,
     /// `NFPROTO_*` of the option: that of SOL_IP or of SOL_IPV6.
     pub family: u32,
-    /// Nothing.
-    pub reserved: u32,
+    /// `LAYOUT_*` of the caller, and so of the bytes.
+    pub layout: u32,
     /// The first of them.
     pub head: [u8; HEAD_MAX],
 }

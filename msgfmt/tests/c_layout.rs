@@ -139,8 +139,18 @@ fn msgfmt() -> Facts {
             error,
             file,
             family,
-            reserved,
+            layout,
             head
+        }
+    );
+    structure!(
+        facts,
+        bpfilter_extension_name = ExtensionName {
+            family,
+            is_target,
+            name,
+            revision,
+            reserved
         }
     );
     structure!(facts, bpfilter_answer = Answer { to, from, len });
@@ -178,7 +188,11 @@ fn msgfmt() -> Facts {
         ("BPFILTER_REFUSALS", msg::REFUSALS.into()),
         ("BPFILTER_REFUSAL_MAX", msg::REFUSAL_MAX as u64),
         ("BPFILTER_HEAD_MAX", msg::HEAD_MAX as u64),
+        ("BPFILTER_SO_DATA_SIZE", msg::SO_DATA_SIZE.into()),
         ("BPFILTER_SO_MAX", msg::SO_MAX.into()),
+        ("BPFILTER_LAYOUT_NATIVE", msg::LAYOUT_NATIVE.into()),
+        ("BPFILTER_LAYOUT_32_ALIGN_4", msg::LAYOUT_32_ALIGN_4.into()),
+        ("BPFILTER_LAYOUT_32_ALIGN_8", msg::LAYOUT_32_ALIGN_8.into()),
         ("BPFILTER_NAMES_MAX", msg::NAMES_MAX as u64),
         ("BPFILTER_TABLE_RAW", msg::TABLE_RAW.into()),
         ("BPFILTER_TABLE_MANGLE", msg::TABLE_MANGLE.into()),

@@ -10,10 +10,11 @@
 
 use bpfilter_tests::ip6::record::{Broken, find_header};
 use bpfilter_tests::ip6::{self, evaluate, random};
+use bpfilter_tests::oracle::judge;
 use bpfilter_tests::programs::{Programs, place};
 use bpfilter_tests::world::namespace::{run, unshare};
 use fastrand::Rng;
-use umh_core::abi::{Family, Hook, Replace, TABLES};
+use umh_core::abi::{Family, Hook, Layout, Replace, TABLES};
 use umh_core::arena::Arena;
 use umh_core::ir::named::NamedTables;
 use umh_core::table::{Asked, Table};
@@ -42,7 +43,11 @@ fn core(header: &Replace, entries: &[u8], current: u32) -> Result<Vec<u8>, i32> 
         NamedTables::default(),
         none,
     )
-    .map(|table| table.into_entries().to_vec())
+    .map(|table| {
+        let (spec, info) = (table.spec(), table.info());
+        let (entries, _) = table.into_entries();
+        judge::given_back(&HOST, spec, &info, entries, Layout::NATIVE).1
+    })
     .map_err(|refusal| refusal.errno().number())
 }
 

@@ -19,7 +19,7 @@ use std::vec::Vec;
 
 use bpf_abi::attr::FuncInfo;
 use bpfilter_msgfmt::Summary;
-use umh_core::abi::{ExtensionKind, Family, TableKind, TableSpec};
+use umh_core::abi::{EXTENSION_NAME_LEN, ExtensionKind, Family, Layout, TableKind, TableSpec};
 use umh_core::errno::{Errno, Result};
 #[cfg(feature = "links")]
 use umh_core::ir::named::Shape;
@@ -143,6 +143,8 @@ pub struct Fake {
     /// Added to some bytes of the memory after each look, by turns: what a
     /// hostile caller does. Empty for an honest one.
     pub noise: Vec<u8>,
+    /// How the caller lays out structures, the kernel's way without.
+    pub layout: Option<Layout>,
     /// The committed generations, by the numbers of their tables.
     pub kept: RefCell<BTreeMap<u32, Kept>>,
     /// The effect that fails: so many work before. `None` for none.
@@ -234,8 +236,8 @@ impl System for Fake {
         })
     }
 
-    fn family(&self) -> Result<Family> {
-        Ok(Family::Ipv4)
+    fn caller(&self) -> Result<(Family, Layout)> {
+        Ok((Family::Ipv4, self.layout.unwrap_or(Layout::NATIVE)))
     }
 
     fn optval(&self, offset: usize, into: &mut [u8]) -> Result<()> {
@@ -336,6 +338,21 @@ impl System for Fake {
                 Ok(0x0403_0201)
             }
             _ => Err(Errno::EFAULT),
+        }
+    }
+
+    /// FOREIGN has 10 bytes of data.
+    fn data_size(
+        &self,
+        _: Family,
+        kind: ExtensionKind,
+        name: &[u8; EXTENSION_NAME_LEN],
+        _: u8,
+    ) -> Result<u16> {
+        self.may_fail(Errno::ENOPROTOOPT)?;
+        match kind == ExtensionKind::Target && name.starts_with(b"FOREIGN\0") {
+            true if !cfg!(feature = "links") => Ok(10),
+            _ => Err(Errno::ENOPROTOOPT),
         }
     }
 

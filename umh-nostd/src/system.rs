@@ -11,7 +11,7 @@ use core::sync::atomic::AtomicU64;
 use bpf_abi::attr::FuncInfo;
 use bpfilter_msgfmt::{HOOKS, Summary};
 use heapless::Vec;
-use umh_core::abi::{ExtensionKind, Family, TableSpec};
+use umh_core::abi::{EXTENSION_NAME_LEN, ExtensionKind, Family, Layout, TableSpec};
 use umh_core::errno::{Errno, Result};
 use umh_core::ir::named::ARRAYS;
 #[cfg(feature = "links")]
@@ -140,8 +140,9 @@ pub trait System {
     /// ip_tables, if there is one, stays in charge of all tables.
     fn machine(&self) -> Result<Machine>;
 
-    /// Whose option the request is about: that of level SOL_IP or of SOL_IPV6.
-    fn family(&self) -> Result<Family>;
+    /// Whose option the request is about, that of level SOL_IP or of SOL_IPV6; and how the
+    /// caller lays out structures.
+    fn caller(&self) -> Result<(Family, Layout)>;
 
     /// Fills `into` from `offset` bytes after the start of the caller's optval, as
     /// that was when the call came: whole, or EFAULT, or ENOMEM where the kernel
@@ -173,6 +174,17 @@ pub trait System {
     /// the programs of the next generation call it. ENOPROTOOPT where nobody
     /// can.
     fn extension(&self, table: &TableSpec, entry: &mut [u8], at: usize) -> Result<u32>;
+
+    /// How many bytes of data a match or target of x_tables has, by its name and
+    /// revision. ENOPROTOOPT where nobody has any; EOPNOTSUPP for one whose data has a
+    /// layout of its own in 32-bit programs.
+    fn data_size(
+        &self,
+        family: Family,
+        kind: ExtensionKind,
+        name: &[u8; EXTENSION_NAME_LEN],
+        revision: u8,
+    ) -> Result<u16>;
 
     /// Publishes the names of all matches or targets of a family, each in a line.
     fn publish(&self, family: Family, kind: ExtensionKind, names: &[u8]) -> Result<()>;

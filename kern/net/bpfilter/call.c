@@ -56,7 +56,8 @@ struct answer {
 
 /*
  * How many bytes stand before the entries or counters of each command, or are
- * all that it gives: as much as ip_tables copies first.
+ * all that it gives: as much as ip_tables copies first. A 32-bit program may have
+ * fewer; then some of what follows is among them.
  */
 static unsigned int head_len(const struct bpfilter_request *req)
 {
@@ -144,10 +145,8 @@ static void copy_optval(struct bpfilter_call *call, sockptr_t optval)
 
 	call->optval.file = -1;
 	call->optval.error = -EFAULT;
-	if (copy_from_sockptr(call->optval.head, optval, head))
-		return;
-	call->optval.len = head;
-	if (call->req.is_set && len > head)
+	call->optval.len = copy_some(call->optval.head, optval, 0, head);
+	if (call->optval.len == head && call->req.is_set && len > head)
 		call->optval.error = copy_rest(call, optval,
 					       min_t(u32, len, OPTVAL_MAX));
 }

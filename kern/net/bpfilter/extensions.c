@@ -320,6 +320,60 @@ int bpfilter_extensions_revision(struct bpfilter_call *call)
 	return err == -ENOENT && named ? -EPROTONOSUPPORT : err;
 }
 
+#ifdef CONFIG_NETFILTER_XTABLES_COMPAT
+#define has_compat(ext)	((ext)->compatsize || (ext)->compat_from_user)
+#else
+#define has_compat(ext)	false
+#endif
+
+/**
+ * bpfilter_extensions_data_size() - how many bytes of data a match or target has
+ * @call: the call that a rule with it is about
+ * @asked: its name
+ *
+ * Of one with a layout of its own for 32-bit programs the helper knows the layout, or
+ * there is nobody who does: there is no such in x_tables.
+ *
+ * Context: the helper's process; sleeps.
+ * Return: the size, or the negative errno that ip_tables gives for a rule with it;
+ * with @call.load set, -EAGAIN.
+ */
+int bpfilter_extensions_data_size(struct bpfilter_call *call,
+				  const struct bpfilter_extension_name *asked)
+{
+	const char *name = asked->name;
+	struct xt_target *target;
+	struct xt_match *match;
+	int ret;
+
+	/* Longer names are not used, see bpfilter_extensions_add(). */
+	if (strnlen(name, NAME_MAX_LEN) == NAME_MAX_LEN)
+		return -ENOENT;
+	if (asked->is_target) {
+		target = own_target(asked->family, name, asked->revision);
+		if (target)
+			return target->targetsize;
+	}
+	ret = find(call, asked->family, name, asked->revision,
+		   asked->is_target);
+	if (ret)
+		return ret;
+	if (asked->is_target) {
+		target = request_target(asked->family, name, asked->revision);
+		if (IS_ERR(target))
+			return PTR_ERR(target);
+		ret = has_compat(target) ? -EOPNOTSUPP : target->targetsize;
+		module_put(target->me);
+	} else {
+		match = request_match(asked->family, name, asked->revision);
+		if (IS_ERR(match))
+			return PTR_ERR(match);
+		ret = has_compat(match) ? -EOPNOTSUPP : match->matchsize;
+		module_put(match->me);
+	}
+	return ret;
+}
+
 /* --- making and freeing instances ------------------------------------------ */
 
 /*

@@ -482,6 +482,8 @@ struct bpfilter_call *bpfilter_boot_policies(struct bpfilter_call *call);
 int bpfilter_extensions_add(struct bpfilter_extensions **all,
 			    struct bpfilter_call *call,
 			    const struct bpfilter_extension *asked);
+int bpfilter_extensions_data_size(struct bpfilter_call *call,
+				  const struct bpfilter_extension_name *asked);
 void bpfilter_extensions_free(struct bpfilter_extensions *all);
 const struct bpfilter_table_desc *
 bpfilter_extensions_table(const struct bpfilter_extensions *all);

@@ -55,12 +55,20 @@ static bool is_private(u8 family, int optname)
 }
 
 /*
- * These carry pointers, u64 fields and entries, which are laid out otherwise
- * in 32-bit programs. They must not be misread.
+ * How the caller lays out structures: BPFILTER_LAYOUT_*. Where x_tables takes 32-bit
+ * programs for native ones so does the helper.
  */
-static bool compat_differs(int cmd, bool is_set)
+static u32 caller_layout(void)
 {
-	return is_set || cmd == BPFILTER_IPT_SO_GET_ENTRIES;
+	if (!IS_ENABLED(CONFIG_NETFILTER_XTABLES_COMPAT) &&
+	    IS_ENABLED(CONFIG_NETFILTER_XTABLES))
+		return BPFILTER_LAYOUT_NATIVE;
+#ifdef CONFIG_COMPAT
+	if (in_compat_syscall())
+		return __alignof__(compat_u64) == 4 ?
+		       BPFILTER_LAYOUT_32_ALIGN_4 : BPFILTER_LAYOUT_32_ALIGN_8;
+#endif
+	return BPFILTER_LAYOUT_NATIVE;
 }
 
 static bool module_serves(void)
@@ -164,8 +172,7 @@ static int carry_out(struct bpfilter_call *call)
 
 /*
  * One call of a client whose option is in range and who may use it. Without a
- * module ip_tables is to answer, also what the helper would misread: 32-bit
- * layouts. @served says whether there is a module.
+ * module ip_tables is to answer. @served says whether there is a module.
  *
  * Where a module was to be loaded for it the client's memory is read anew, as the
  * helper has changed the copy.
@@ -190,13 +197,12 @@ static int client_call(struct sock *sk, u8 family, int cmd, bool is_set,
 	*served = !err;
 	if (err)
 		return err;
-	if (in_compat_syscall() && compat_differs(cmd, is_set))
-		return -EOPNOTSUPP;
 
 	do {
 		call = bpfilter_call_new(sock_net(sk), family, &req, optval);
 		if (IS_ERR(call))
 			return PTR_ERR(call);
+		call->optval.layout = caller_layout();
 		memcpy(call->module, module, sizeof(module));
 		err = carry_out(call);
 	} while (bpfilter_call_again(call, err, module));

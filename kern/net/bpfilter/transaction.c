@@ -324,6 +324,17 @@ static int add_extension(sockptr_t optval, unsigned int optlen)
 	return ret;
 }
 
+static int data_size(sockptr_t optval, unsigned int optlen)
+{
+	struct bpfilter_extension_name asked;
+
+	if (optlen != sizeof(asked))
+		return -EINVAL;
+	if (copy_from_sockptr(&asked, optval, sizeof(asked)))
+		return -EFAULT;
+	return bpfilter_extensions_data_size(transaction.call, &asked);
+}
+
 /*
  * The caller is the process that works on the request. Certain under the lock;
  * without it for everybody but the helper, who is told of a request after begin.
@@ -366,6 +377,10 @@ int bpfilter_private_set(int optname, sockptr_t optval, unsigned int optlen)
 		case BPFILTER_SO_REFUSED:
 			if (transaction.call->net)
 				err = note_refusal(optval, optlen);
+			break;
+		case BPFILTER_SO_DATA_SIZE:
+			if (transaction.call->net)
+				err = data_size(optval, optlen);
 			break;
 		case BPFILTER_SO_MATCHES:
 		case BPFILTER_SO_TARGETS:

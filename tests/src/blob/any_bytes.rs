@@ -5,7 +5,7 @@
 //! never panics, and what it takes keeps the promises of [`Table`]. The
 //! entry for a fuzzer, and for properties.
 
-use umh_core::abi::{FILTER, Replace};
+use umh_core::abi::{FILTER, Layout, Replace};
 use umh_core::arena::Arena;
 use umh_core::ir::named::{NAMED_MAX, Named, NamedTables};
 use umh_core::table::{self, Asked, Table, Target, Verdict};
@@ -45,7 +45,7 @@ pub fn replace(data: &[u8]) {
         hz: if choice(3) { 1000 } else { 0 },
     };
     let len = size_of::<Replace>() + entries.len();
-    let Ok(size) = table::check_header(&header, len as u32) else {
+    let Ok(size) = table::check_header(Layout::NATIVE, &header, len as u32) else {
         return;
     };
     // At an odd address now and then; too little memory now and then.
@@ -71,7 +71,7 @@ pub fn replace(data: &[u8]) {
     if let Ok(table) = checked {
         promises(&table);
         let info = table.info();
-        let once = table.into_entries().to_vec();
+        let once = table.into_entries().0.to_vec();
         stable(&header, &host, &once, info.as_bytes());
     }
 }
@@ -127,7 +127,7 @@ fn stable(header: &Replace, host: &Host, once: &[u8], info: &[u8]) {
     )
     .expect("loads again");
     assert_eq!(table.info().as_bytes(), info, "the same GET_INFO");
-    assert_eq!(table.into_entries(), once, "the same entries");
+    assert_eq!(table.into_entries().0, once, "the same entries");
 }
 
 /// The choices that let a valid request in.

@@ -23,6 +23,77 @@ pub const EXTENSION: usize = size_of::<ExtensionHeader>();
 /// The built-in chains of the filter table, in order.
 pub const BUILTIN: [&str; 3] = ["INPUT", "FORWARD", "OUTPUT"];
 
+/// Whose layout the bytes of a request have.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Bits {
+    /// That of this machine, of 64 bits.
+    Native,
+    /// That of i386: pointers of 4 bytes, and u64 aligned to 4.
+    I386,
+}
+
+impl Bits {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Native, Self::I386];
+
+    fn align(self) -> usize {
+        match self {
+            Self::Native => ALIGN,
+            Self::I386 => 4,
+        }
+    }
+
+    /// Bytes of `struct ipt_replace`.
+    pub fn replace(self) -> usize {
+        match self {
+            Self::Native => size_of::<Replace>(),
+            Self::I386 => 92,
+        }
+    }
+
+    /// Bytes of `struct ipt_get_entries` and of `struct xt_counters_info`.
+    pub fn head(self) -> usize {
+        match self {
+            Self::Native => size_of::<GetEntries>(),
+            Self::I386 => 36,
+        }
+    }
+
+    /// Bytes of a standard target.
+    fn standard_target(self) -> usize {
+        EXTENSION + 4usize.next_multiple_of(self.align())
+    }
+
+    /// The call, made by a program of these bits.
+    pub fn call(self, call: Call) -> Call {
+        Call {
+            bits32: self == Self::I386,
+            ..call
+        }
+    }
+
+    /// GET_INFO of a table.
+    pub fn get_info(self, table: &str) -> Call {
+        self.call(get_info(table))
+    }
+
+    /// GET_ENTRIES of a table of `size` bytes.
+    pub fn get_entries(self, table: &str, size: u32) -> Call {
+        let mut bytes = padded::<TABLE_NAME_LEN>(table).to_vec();
+        bytes.extend_from_slice(&size.to_ne_bytes());
+        bytes.resize(self.head() + size as usize, 0);
+        self.call(Call::get(GET_ENTRIES, bytes))
+    }
+
+    /// ADD_COUNTERS with these pairs of packets and bytes.
+    pub fn add_counters(self, table: &str, counters: &[(u64, u64)]) -> Call {
+        let mut call = add_counters(table, counters);
+        call.bytes.drain(self.head()..size_of::<GetEntries>());
+        call.len = call.bytes.len() as u32;
+        self.call(call)
+    }
+}
+
 /// A match or target with its data.
 #[derive(Clone, Eq, PartialEq)]
 pub struct Extension {
@@ -69,8 +140,8 @@ impl Extension {
         }
     }
 
-    fn put(&self, out: &mut Vec<u8>) {
-        let size = EXTENSION + self.data.len().next_multiple_of(ALIGN);
+    fn put(&self, bits: Bits, out: &mut Vec<u8>) {
+        let size = self.size(bits);
         let header = ExtensionHeader {
             size: size as u16,
             name: padded(&self.name),
@@ -78,12 +149,24 @@ impl Extension {
         };
         let end = out.len() + size;
         out.extend_from_slice(header.as_bytes());
-        out.extend_from_slice(&self.data);
+        out.extend_from_slice(&self.data_in(bits));
         out.resize(end, 0);
     }
 
-    fn size(&self) -> usize {
-        EXTENSION + self.data.len().next_multiple_of(ALIGN)
+    fn size(&self, bits: Bits) -> usize {
+        EXTENSION + self.data_in(bits).len().next_multiple_of(bits.align())
+    }
+
+    /// The data as a caller of these bits has it. Most structures are the same for all;
+    /// that of limit has an `unsigned long`, padding and a pointer.
+    fn data_in(&self, bits: Bits) -> Vec<u8> {
+        let mut data = self.data.clone();
+        if bits == Bits::I386 && self.name == "limit" && data.len() == 40 {
+            data.drain(28..);
+            data.drain(12..16);
+            data.resize(28, 0);
+        }
+        data
     }
 }
 
@@ -123,12 +206,13 @@ impl Rule {
         }
     }
 
-    fn size(&self) -> usize {
+    fn size(&self, bits: Bits) -> usize {
+        let matches = self.matches.iter().map(|found| found.size(bits));
         ENTRY
-            + self.matches.iter().map(Extension::size).sum::<usize>()
+            + matches.sum::<usize>()
             + match &self.target {
-                Target::Extension(extension) => extension.size(),
-                _ => 40,
+                Target::Extension(extension) => extension.size(bits),
+                _ => bits.standard_target(),
             }
     }
 }
@@ -185,19 +269,25 @@ impl Table {
     /// Lays the table out as libiptc does: the built-in chains, each ended by
     /// its policy; the user's, each between its head and a RETURN; the end.
     pub fn blob(&self) -> Blob {
+        self.blob_in(Bits::Native)
+    }
+
+    /// The same as a caller of these bits would send it.
+    pub fn blob_in(&self, bits: Bits) -> Blob {
+        let sum = |rules: &[Rule]| rules.iter().map(|rule| rule.size(bits)).sum::<usize>();
         // Offsets first, because jumps go forward as well.
         let mut at = 0;
         for rules in &self.builtin {
-            at += rules.iter().map(Rule::size).sum::<usize>() + ENTRY + 40;
+            at += sum(rules) + ENTRY + bits.standard_target();
         }
         let mut starts = Vec::new();
         for chain in &self.chains {
             at += ENTRY + 64;
             starts.push(at);
-            at += chain.rules.iter().map(Rule::size).sum::<usize>() + ENTRY + 40;
+            at += sum(&chain.rules) + ENTRY + bits.standard_target();
         }
 
-        let mut blob = Blob::empty();
+        let mut blob = Blob::empty(bits);
         for (hook, (rules, policy)) in self.builtin.iter().zip(self.policy).enumerate() {
             blob.header.hook_entry[hook + 1] = blob.entries.len() as u32;
             for rule in rules {
@@ -245,12 +335,15 @@ pub struct Blob {
     pub entries: Vec<u8>,
     /// The start of each entry.
     pub offsets: Vec<usize>,
+    /// Whose layout it has.
+    pub bits: Bits,
 }
 
 impl Blob {
     /// A header without entries.
-    fn empty() -> Self {
+    fn empty(bits: Bits) -> Self {
         Self {
+            bits,
             header: Replace {
                 name: FILTER.padded_name(),
                 valid_hooks: FILTER.valid_hooks(),
@@ -268,7 +361,7 @@ impl Blob {
 
     fn push(&mut self, rule: &Rule, chains: &[usize]) {
         let start = self.entries.len();
-        let size = rule.size();
+        let size = rule.size(self.bits);
         let mut ip = rule.ip;
         let verdict = match &rule.target {
             Target::Verdict(verdict) => *verdict,
@@ -287,16 +380,16 @@ impl Blob {
         let entry = Entry {
             ip,
             nfcache: 0,
-            target_offset: (size - target.size()) as u16,
+            target_offset: (size - target.size(self.bits)) as u16,
             next_offset: size as u16,
             comefrom: 0,
             counters: Counters { pcnt: 0, bcnt: 0 },
         };
         self.entries.extend_from_slice(entry.as_bytes());
         for extension in &rule.matches {
-            extension.put(&mut self.entries);
+            extension.put(self.bits, &mut self.entries);
         }
-        target.put(&mut self.entries);
+        target.put(self.bits, &mut self.entries);
         assert_eq!(self.entries.len(), start + size, "as large as planned");
         self.offsets.push(start);
         self.header.num_entries += 1;
@@ -325,12 +418,14 @@ impl Blob {
             },
             entries,
             offsets,
+            bits: Bits::Native,
         }
     }
 
     /// The bytes of the whole request.
     pub fn bytes(&self) -> Vec<u8> {
         let mut bytes = self.header.as_bytes().to_vec();
+        bytes.truncate(self.bits.replace());
         bytes.extend_from_slice(&self.entries);
         bytes
     }
@@ -340,7 +435,8 @@ impl Blob {
     pub fn call(&self) -> Call {
         // A hostile count does not get the memory that it asks for.
         let room = self.header.num_counters.min(100_000) as usize * 16;
-        Call::set(REPLACE, self.bytes()).counters(vec![0xc5; room], Place::Mapped)
+        let call = Call::set(REPLACE, self.bytes()).counters(vec![0xc5; room], Place::Mapped);
+        self.bits.call(call)
     }
 
     /// The entry that starts at `at`.

@@ -12,6 +12,6 @@ mod layout;
 pub mod mutate;
 
 pub use layout::{
-    BUILTIN, Blob, Chain, ENTRY, EXTENSION, Extension, Rule, Table, Target, add_counters,
+    BUILTIN, Bits, Blob, Chain, ENTRY, EXTENSION, Extension, Rule, Table, Target, add_counters,
     counters_of, get_entries, get_info, get_revision, info_of, padded,
 };

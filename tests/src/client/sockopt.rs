@@ -78,6 +78,10 @@ pub struct Call {
     pub counters: Option<(serde_bytes::ByteBuf, Place)>,
     /// The socket.
     pub socket: Kind,
+    /// The call is made as a 32-bit program makes it: by the system call of i386, which a
+    /// 64-bit program can make, too, if all addresses fit in 32 bits. What the bytes
+    /// mean is then what they mean on i386.
+    pub bits32: bool,
 }
 
 impl Call {
@@ -112,6 +116,15 @@ impl Call {
     #[must_use]
     pub fn at(self, place: Place) -> Self {
         Self { place, ..self }
+    }
+
+    /// The same call, made as a 32-bit program makes it.
+    #[must_use]
+    pub fn bits32(self) -> Self {
+        Self {
+            bits32: true,
+            ..self
+        }
     }
 
     /// The same call with a counters pointer to these bytes.
@@ -211,6 +224,62 @@ pub fn errno_of_name(name: &str) -> Option<i32> {
         .or_else(|| name.parse().ok())
 }
 
+/// Has mmap() find an address below 2 GiB.
+#[cfg(target_arch = "x86_64")]
+const LOW: i32 = libc::MAP_32BIT;
+#[cfg(not(target_arch = "x86_64"))]
+const LOW: i32 = 0;
+
+/// setsockopt and getsockopt as i386 numbers them.
+#[cfg(target_arch = "x86_64")]
+const I386: [u32; 2] = [366, 365];
+
+/// A system call of i386. Returns what eax holds afterwards.
+///
+/// # Safety
+///
+/// As for the system call: addresses among the arguments name memory that the kernel may
+/// read and write.
+#[cfg(target_arch = "x86_64")]
+unsafe fn int80(nr: u32, [first, rest @ ..]: [u32; 5]) -> i32 {
+    let [second, third, fourth, fifth] = rest.map(u64::from);
+    let mut eax = u64::from(nr);
+    // SAFETY: the kernel keeps all registers but eax, and those that it may zero are
+    // declared; rbx, which is not for the compiler to give, is put back.
+    unsafe {
+        std::arch::asm!(
+            "xchg rbx, {first}",
+            "int 0x80",
+            "xchg rbx, {first}",
+            first = inout(reg) u64::from(first) => _,
+            inout("rax") eax,
+            in("rcx") second,
+            in("rdx") third,
+            in("rsi") fourth,
+            in("rdi") fifth,
+            out("r8") _,
+            out("r9") _,
+            out("r10") _,
+            out("r11") _,
+        );
+    }
+    eax as i32
+}
+
+/// There is none here.
+#[cfg(not(target_arch = "x86_64"))]
+const I386: [u32; 2] = [0, 0];
+
+/// See there.
+///
+/// # Safety
+///
+/// None is needed.
+#[cfg(not(target_arch = "x86_64"))]
+unsafe fn int80(_: u32, _: [u32; 5]) -> i32 {
+    -libc::ENOSYS
+}
+
 /// Memory that a call is given.
 pub struct Area {
     base: *mut u8,
@@ -228,8 +297,9 @@ unsafe impl Sync for Area {}
 impl Area {
     const PAGE: usize = 4096;
 
-    /// Memory at `place` that holds `bytes`.
-    pub fn new(bytes: &[u8], place: Place) -> io::Result<Self> {
+    /// Memory at `place` that holds `bytes`; at an address that fits in 32 bits for
+    /// `bits32`.
+    pub fn new(bytes: &[u8], place: Place, bits32: bool) -> io::Result<Self> {
         if let Place::Address(start) = place {
             return Ok(Self {
                 base: ptr::null_mut(),
@@ -247,7 +317,7 @@ impl Area {
                 ptr::null_mut(),
                 mapped,
                 libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | if bits32 { LOW } else { 0 },
                 -1,
                 0,
             )
@@ -365,23 +435,35 @@ pub struct Prepared {
     level: i32,
     option: i32,
     len: u32,
+    /// Of the counters pointer.
+    pointer: std::ops::Range<usize>,
+    /// Where a call of i386 has its length; `None` for others.
+    low_len: Option<Area>,
 }
 
 impl Prepared {
     /// Lays out the memory of `call` and opens its socket.
     pub fn new(call: &Call) -> io::Result<Self> {
         let counters = match &call.counters {
-            Some((bytes, place)) => Some(Area::new(bytes, *place)?),
+            Some((bytes, place)) => Some(Area::new(bytes, *place, call.bits32)?),
             None => None,
         };
         let mut bytes = call.bytes.clone();
+        let pointer = REPLACE_COUNTERS..REPLACE_COUNTERS + if call.bits32 { 4 } else { 8 };
         if let Some(counters) = &counters
-            && let Some(field) = bytes.get_mut(REPLACE_COUNTERS..REPLACE_COUNTERS + 8)
+            && let Some(field) = bytes.get_mut(pointer.clone())
         {
-            field.copy_from_slice(&counters.address().to_ne_bytes());
+            // Little endian where there are both.
+            field.copy_from_slice(&counters.address().to_ne_bytes()[..pointer.len()]);
         }
+        let low_len = match call.bits32 {
+            true => Some(Area::new(&call.len.to_ne_bytes(), Place::Mapped, true)?),
+            false => None,
+        };
         Ok(Self {
-            optval: Area::new(&bytes, call.place)?,
+            pointer,
+            low_len,
+            optval: Area::new(&bytes, call.place, call.bits32)?,
             counters,
             fd: match call.level {
                 SOL_IPV6 => socket_of(libc::AF_INET6, call.socket)?,
@@ -409,6 +491,9 @@ impl Prepared {
     /// Makes the call; may be repeated.
     /// Returns the return value, errno and the length afterwards.
     pub fn make(&self) -> (i32, i32, u32) {
+        if let Some(low) = &self.low_len {
+            return self.make32(low);
+        }
         let address = self.optval.address() as *mut libc::c_void;
         let mut len = self.len;
         // SAFETY: the kernel checks the address as it does any caller's. It
@@ -429,13 +514,37 @@ impl Prepared {
         (ret, errno, len)
     }
 
+    /// The same as a 32-bit program.
+    fn make32(&self, low: &Area) -> (i32, i32, u32) {
+        let [set, get] = I386;
+        let (nr, length) = match self.set {
+            true => (set, self.len),
+            false => (get, low.address() as u32),
+        };
+        let args = [
+            self.fd.as_raw_fd() as u32,
+            self.level as u32,
+            self.option as u32,
+            self.optval.address() as u32,
+            length,
+        ];
+        // SAFETY: as of `make`; the length lies in an area of its own.
+        let ret = unsafe { int80(nr, args) };
+        let mut len = [0; 4];
+        len.copy_from_slice(&low.bytes());
+        match ret {
+            0.. => (ret, 0, u32::from_ne_bytes(len)),
+            _ => (-1, -ret, u32::from_ne_bytes(len)),
+        }
+    }
+
     /// Makes the call and takes everything that can be seen afterwards.
     pub fn outcome(&self) -> Outcome {
         let (ret, errno, len) = self.make();
         let mut bytes = self.optval.bytes();
         // The address that `new` put there differs from run to run.
         if self.counters.is_some()
-            && let Some(field) = bytes.get_mut(REPLACE_COUNTERS..REPLACE_COUNTERS + 8)
+            && let Some(field) = bytes.get_mut(self.pointer.clone())
         {
             field.fill(0);
         }

@@ -7,17 +7,22 @@
 //! extensions that it has and bpfilter has not ([`Mutant::without_unknown`]).
 
 use umh_core::abi::ExtensionKind;
-use umh_core::abi::{EXTENSION_NAME_LEN, ExtensionHeader, FILTER, GetInfo, Replace, VERDICT_QUEUE};
+use umh_core::abi::{
+    Counters, EXTENSION_NAME_LEN, ExtensionHeader, FILTER, GetInfo, Layout, TableSpec,
+    VERDICT_QUEUE,
+};
 use umh_core::arena::Arena;
 use umh_core::errno::Errno;
 use umh_core::extension::registry;
 use umh_core::ir::named::{NAMED_MAX, Named, NamedTables};
+use umh_core::table::compat::{FromCaller, Sizes, ToCaller};
+use umh_core::table::image::{self, Image};
 use umh_core::table::{self, Asked, Refusal, Table};
 use umh_core::target::{Features, Host};
-use zerocopy::FromBytes;
+use zerocopy::{FromBytes, IntoBytes};
 
-use crate::blob::mutate::{HEADER, Mutant};
-use crate::blob::{self, ENTRY, EXTENSION, Extension, Rule, Target};
+use crate::blob::mutate::Mutant;
+use crate::blob::{self, Bits, ENTRY, EXTENSION, Extension, Rule, Target};
 use crate::client::side::Side;
 use crate::client::sockopt::{Call, Outcome, Place, REPLACE};
 
@@ -192,17 +197,33 @@ pub fn told(host: &Host, mutant: &Mutant, current: u32) -> Option<String> {
 }
 
 fn try_judge(host: &Host, mutant: &Mutant, current: u32) -> Result<Verdict, Refusal> {
+    let layout = match mutant.bits {
+        Bits::Native => Layout::BITS_64,
+        Bits::I386 => Layout::BITS_32_ALIGN_4,
+    };
     // The system call itself takes lengths for signed.
-    if mutant.len > i32::MAX as u32 || (mutant.len as usize) < size_of::<Replace>() {
+    if mutant.len > i32::MAX as u32 || (mutant.len as usize) < layout.replace() {
         return Err(Errno::EINVAL.into());
     }
     let header = mutant.header();
-    let size = table::check_header(&header, mutant.len)?;
-    let entries = mutant.entries().get(..size);
-    let entries = entries.ok_or(Errno::EFAULT)?;
-    let mut blob = entries.to_vec();
+    let size = table::check_header(layout, &header, mutant.len)?;
+    let entries = mutant.entries().get(..size).ok_or(Errno::EFAULT)?;
+    let none = &mut |_, _: &_, _| Err(Errno::ENOPROTOOPT);
+    let mut sizes = Sizes::new(host, FILTER.family, none);
     // An offset for each entry, and whatever else a check may keep.
-    let mut memory = vec![0u8; blob.len() + 4096];
+    let mut memory = vec![0u8; 2 * entries.len() + 4096];
+    let (header, mut blob) = match mutant.bits {
+        Bits::Native => (header, entries.to_vec()),
+        Bits::I386 => {
+            let mut arena = Arena::new(&mut memory);
+            let from = &mut sizes;
+            let table =
+                FromCaller::check(FILTER.family, layout, &header, entries, &mut arena, from)?;
+            let mut blob = vec![0; table.size()];
+            (table.write(&header, &mut blob, from)?, blob)
+        }
+    };
+    memory.fill(0);
     let mut arena = Arena::new(&mut memory);
     let mut named = [Named::default(); NAMED_MAX];
     let table = Table::check(
@@ -217,24 +238,61 @@ fn try_judge(host: &Host, mutant: &Mutant, current: u32) -> Result<Verdict, Refu
         NamedTables::new(&[], &[], &mut named),
         &mut |_, _| Err(Errno::ENOPROTOOPT),
     )?;
-    let info = Box::new(table.info());
-    Ok(Verdict::Loaded(info, table.into_entries().to_vec()))
+    let info = table.info();
+    let (entries, _) = table.into_entries();
+    let (info, entries) = given_back(host, &FILTER, &info, entries, layout);
+    Ok(Verdict::Loaded(Box::new(info), entries))
+}
+
+/// What GET_INFO and GET_ENTRIES say of a table at rest to a caller of a layout.
+pub fn given_back(
+    host: &Host,
+    spec: &TableSpec,
+    info: &GetInfo,
+    entries: &[u8],
+    layout: Layout,
+) -> (GetInfo, Vec<u8>) {
+    let header = image::Header {
+        num_entries: info.num_entries,
+        size: info.size,
+        hook_entry: info.hook_entry,
+        underflow: info.underflow,
+        ..image::Header::of(spec)
+    };
+    let bytes = [header.as_bytes(), entries].concat();
+    let image = Image::parse(&bytes).expect("an image");
+    let none = &mut |_, _: &_, _| Err(Errno::ENOPROTOOPT);
+    let mut sizes = Sizes::new(host, spec.family, none);
+    let mut work = vec![0; ToCaller::work_len(info.num_entries as usize)];
+    let table = ToCaller::new(&image, layout, &mut Arena::new(&mut work), &mut sizes)
+        .expect("extensions that are known");
+    let mut given = Vec::new();
+    let mut scratch = vec![0; usize::from(u16::MAX)];
+    for entry in image.entries() {
+        let zero = Counters { pcnt: 0, bcnt: 0 };
+        let len = table.write(entry, &zero, &mut scratch, &mut sizes);
+        given.extend_from_slice(&scratch[..len.expect("an entry")]);
+    }
+    // As in the kernel nothing is written behind them.
+    given.resize(table.info().size as usize, 0);
+    (*table.info(), given)
 }
 
 /// What a side makes of a request, `call` being a call to it. The memory ends
 /// where the request's bytes end.
 pub fn verdict_of(mut call: impl FnMut(&Call) -> Outcome, mutant: &Mutant) -> Verdict {
-    let outcome = call(&Call {
+    let bits = mutant.bits;
+    let outcome = call(&bits.call(Call {
         len: mutant.len,
         place: Place::Guarded,
         ..Call::set(REPLACE, mutant.bytes.as_slice())
-    });
+    }));
     if outcome.ret != 0 {
         return Verdict::Refused(outcome.errno);
     }
-    let info = blob::info_of(&call(&blob::get_info(FILTER.name)).bytes);
-    let entries = call(&blob::get_entries(FILTER.name, info.size));
-    Verdict::Loaded(Box::new(info), entries.bytes[40..].to_vec())
+    let info = blob::info_of(&call(&bits.get_info(FILTER.name)).bytes);
+    let entries = call(&bits.get_entries(FILTER.name, info.size));
+    Verdict::Loaded(Box::new(info), entries.bytes[bits.head()..].to_vec())
 }
 
 /// Empties a side's table: 4 entries are left. Cases that start from there do
@@ -276,35 +334,49 @@ pub fn revision(
 impl Mutant {
     /// The extensions of a request whose entries hang together; nothing for
     /// one whose entries do not, because such a request is refused before
-    /// any name is looked up.
-    fn extensions(&self) -> Option<Vec<(ExtensionKind, usize)>> {
+    /// any name is looked up. In that of a 32-bit program names are looked up entry by
+    /// entry: those of the entries before the first broken one.
+    fn extensions(&self) -> Vec<(ExtensionKind, usize)> {
         let mut found = Vec::new();
-        let mut at = HEADER;
+        let mut at = self.head();
         while at < self.bytes.len() {
-            let entry = self.bytes.get(at..)?;
-            let target = usize::from(u16::read_from_bytes(entry.get(88..90)?).ok()?);
-            let next = usize::from(u16::read_from_bytes(entry.get(90..92)?).ok()?);
-            if target < ENTRY || target + EXTENSION > next || next > entry.len() {
+            match self.extensions_of(at) {
+                Some((extensions, next)) => {
+                    found.extend(extensions);
+                    at = next;
+                }
+                None if self.bits == Bits::I386 => break,
+                None => return Vec::new(),
+            }
+        }
+        found
+    }
+
+    /// The extensions of the entry at `at`, and where the next one is.
+    fn extensions_of(&self, at: usize) -> Option<(Vec<(ExtensionKind, usize)>, usize)> {
+        let mut found = Vec::new();
+        let entry = self.bytes.get(at..)?;
+        let target = usize::from(u16::read_from_bytes(entry.get(88..90)?).ok()?);
+        let next = usize::from(u16::read_from_bytes(entry.get(90..92)?).ok()?);
+        if target < ENTRY || target + EXTENSION > next || next > entry.len() {
+            return None;
+        }
+        let mut place = ENTRY;
+        while place < target {
+            let size = usize::from(u16::read_from_bytes(entry.get(place..place + 2)?).ok()?);
+            if size < EXTENSION || size > target - place {
                 return None;
             }
-            let mut place = ENTRY;
-            while place < target {
-                let size = usize::from(u16::read_from_bytes(entry.get(place..place + 2)?).ok()?);
-                if size < EXTENSION || size > target - place {
-                    return None;
-                }
-                found.push((ExtensionKind::Match, at + place));
-                place += size;
-            }
-            found.push((ExtensionKind::Target, at + target));
-            at += next;
+            found.push((ExtensionKind::Match, at + place));
+            place += size;
         }
-        Some(found)
+        found.push((ExtensionKind::Target, at + target));
+        Some((found, at + next))
     }
 
     /// Whether it names an extension that bpfilter has not got.
     pub fn has_unknown(&self, host: &Host) -> bool {
-        let extensions = self.extensions().unwrap_or_default();
+        let extensions = self.extensions();
         extensions.iter().any(|&(kind, at)| {
             ExtensionHeader::read_from_prefix(&self.bytes[at..])
                 .is_ok_and(|(header, _)| revision(host, kind, &header.name, header.revision) != 0)
@@ -319,7 +391,7 @@ impl Mutant {
     #[must_use]
     pub fn without_unknown(&self, host: &Host) -> Self {
         let mut masked = self.clone();
-        for (kind, at) in self.extensions().unwrap_or_default() {
+        for (kind, at) in self.extensions() {
             let Ok((header, _)) = ExtensionHeader::read_from_prefix(&self.bytes[at..]) else {
                 continue;
             };
@@ -327,10 +399,11 @@ impl Mutant {
                 continue;
             }
             match revision(host, kind, &header.name, header.revision) {
-                // A match of 16 bytes that is not 16 bytes long: EINVAL, and
+                // A match of 12 bytes that is not 12 bytes long: EINVAL, and
                 // at the same place as the check that the kernel may lack.
                 0 if kind == ExtensionKind::Match && self.refused_by_newer(at, &header) => {
-                    masked.bytes[at + 2..at + 6].copy_from_slice(b"tcp\0");
+                    masked.bytes[at + 2..at + 7].copy_from_slice(b"mark\0");
+                    masked.bytes[at + EXTENSION - 1] = 1;
                 }
                 0 => {}
                 libc::ENOENT => {
@@ -350,14 +423,18 @@ impl Mutant {
     fn refused_by_newer(&self, at: usize, header: &ExtensionHeader) -> bool {
         let data = &self.bytes[at + EXTENSION..at + usize::from(header.size)];
         // The mode of ttl is one of four.
-        header.name.starts_with(b"ttl\0") && data.len() == 8 && data[0] > 3
+        let size = match self.bits {
+            Bits::Native => 8,
+            Bits::I386 => 4,
+        };
+        header.name.starts_with(b"ttl\0") && data.len() == size && data[0] > 3
     }
 
     /// Whether a rule is one that ip_tables takes and bpfilter refuses with
     /// ENOENT: the verdict QUEUE, as a BPF program cannot queue packets, and
     /// recent's hit counts that the kernel cannot count.
     pub fn is_refused(&self) -> bool {
-        let extensions = self.extensions().unwrap_or_default();
+        let extensions = self.extensions();
         let counts = |at: usize| {
             let name = self.bytes.get(at + 2..at + 9);
             let times = self.bytes.get(at + EXTENSION + 4..at + EXTENSION + 8);

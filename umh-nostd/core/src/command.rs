@@ -7,7 +7,7 @@
 
 use bpfilter_msgfmt as msg;
 
-use crate::abi::{self, ExtensionKind, Family};
+use crate::abi::{self, ExtensionKind, Family, Layout};
 use crate::errno::{Errno, Result};
 
 /// Bytes that the caller says are at its address. Never more than `i32::MAX`,
@@ -31,11 +31,9 @@ impl OptLen {
         self.bytes() == size_of::<T>()
     }
 
-    /// Bytes that follow a `T`; EINVAL where there is no room for one.
-    pub fn after<T>(self) -> Result<usize> {
-        self.bytes()
-            .checked_sub(size_of::<T>())
-            .ok_or(Errno::EINVAL)
+    /// Bytes that follow a header of this length; EINVAL where there is no room for one.
+    pub fn after(self, header: usize) -> Result<usize> {
+        self.bytes().checked_sub(header).ok_or(Errno::EINVAL)
     }
 }
 
@@ -55,9 +53,10 @@ pub enum Command {
 }
 
 impl Command {
-    /// The command of `request`, at the level of a family. ENOPROTOOPT for an option that is not there,
-    /// EINVAL for a length that no request of this kind can have.
-    pub fn parse(family: Family, request: &msg::Request) -> Result<Self> {
+    /// The command of `request`, at the level of a family, by a caller of this layout.
+    /// ENOPROTOOPT for an option that is not there, EINVAL for a length that no request
+    /// of this kind can have.
+    pub fn parse(family: Family, layout: Layout, request: &msg::Request) -> Result<Self> {
         let len = OptLen(request.len);
         let (matches, targets) = match family {
             Family::Ipv4 => (
@@ -80,10 +79,10 @@ impl Command {
         };
         let fits = match command {
             Self::GetInfo => len.is::<abi::GetInfo>(),
-            Self::GetEntries(len) => len.after::<abi::GetEntries>().is_ok(),
+            Self::GetEntries(len) => len.after(layout.get_entries()).is_ok(),
             Self::GetRevision(_) => len.is::<abi::GetRevision>(),
-            Self::Replace(len) => len.after::<abi::Replace>().is_ok(),
-            Self::AddCounters(len) => len.after::<abi::CountersInfo>().is_ok_and(|n| n > 0),
+            Self::Replace(len) => len.after(layout.replace()).is_ok(),
+            Self::AddCounters(len) => len.after(layout.counters_info()).is_ok_and(|n| n > 0),
         };
         if fits && i32::try_from(request.len).is_ok() {
             Ok(command)
@@ -102,6 +101,16 @@ mod tests {
     }
 
     fn parse_of(family: Family, is_set: u32, cmd: u32, len: u32) -> Result<Command> {
+        parse_from(family, Layout::BITS_64, is_set, cmd, len)
+    }
+
+    fn parse_from(
+        family: Family,
+        layout: Layout,
+        is_set: u32,
+        cmd: u32,
+        len: u32,
+    ) -> Result<Command> {
         let request = msg::Request {
             addr: 0,
             len,
@@ -109,7 +118,7 @@ mod tests {
             cmd,
             pid: 1,
         };
-        Command::parse(family, &request)
+        Command::parse(family, layout, &request)
     }
 
     #[test]
@@ -149,6 +158,21 @@ mod tests {
                 parse_of(Family::Ipv6, is_set, cmd, 84),
                 Err(Errno::ENOPROTOOPT)
             );
+        }
+    }
+
+    #[test]
+    fn lengths_of_32_bit_callers() {
+        for (layout, replace, others) in [
+            (Layout::BITS_32_ALIGN_4, 92, 36),
+            (Layout::BITS_32_ALIGN_8, 96, 40),
+        ] {
+            for (is_set, cmd, shortest) in [(1, 64, replace), (0, 65, others), (1, 65, others + 1)]
+            {
+                let parse = |len| parse_from(Family::Ipv4, layout, is_set, cmd, len);
+                assert!(parse(shortest).is_ok(), "{layout:?} {is_set} {cmd}");
+                assert_eq!(parse(shortest - 1), Err(Errno::EINVAL));
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 //! ADD_COUNTERS: adds the caller's numbers to those of the table in force.
 
 use bpfilter_msgfmt::Summary;
-use umh_core::abi::{Counters, CountersInfo, TableSpec};
+use umh_core::abi::{Counters, CountersInfo, Layout, TableSpec};
 use umh_core::command::OptLen;
 use umh_core::errno::{Errno, Result};
 use umh_core::table::image::{Header, Image};
@@ -13,8 +13,8 @@ use super::current::{Current, Tally, map_len, rows};
 use crate::system::{Generation, System};
 
 /// EINVAL, if the caller has not got the counters that it says, or more.
-pub(super) fn check(header: &CountersInfo, len: OptLen) -> Result<()> {
-    match len.after::<CountersInfo>()? as u64 == bytes(header) {
+pub(super) fn check(layout: Layout, header: &CountersInfo, len: OptLen) -> Result<()> {
+    match len.after(layout.counters_info())? as u64 == bytes(header) {
         true => Ok(()),
         false => Err(Errno::EINVAL),
     }
@@ -38,7 +38,7 @@ pub(super) fn add_counters<S: System>(
     }
     let mut memory = system.memory(size)?;
     let bytes = memory.get_mut(..size).ok_or(Errno::EIO)?;
-    system.optval(size_of::<CountersInfo>(), bytes)?;
+    system.optval(caller.layout.counters_info(), bytes)?;
     let counters = <[Counters]>::ref_from_bytes(bytes).map_err(|_| Errno::EIO)?;
 
     match current.tally(system)? {
@@ -65,7 +65,7 @@ fn probe<S: System>(caller: &Caller<'_, S>, size: usize) -> Result<()> {
     match size.checked_sub(1) {
         Some(last) => caller
             .system
-            .optval(size_of::<CountersInfo>() + last, &mut [0]),
+            .optval(caller.layout.counters_info() + last, &mut [0]),
         None => Ok(()),
     }
 }

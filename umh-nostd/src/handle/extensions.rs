@@ -4,10 +4,8 @@
 
 use bpfilter_msgfmt::NAMES_MAX;
 use umh_core::abi::{ExtensionKind, Family, GetRevision};
-use umh_core::errno::{Errno, Result};
+use umh_core::errno::Result;
 use umh_core::extension::registry::{check_revision, write_names};
-
-use zerocopy::FromBytes;
 
 use super::Caller;
 use crate::system::System;
@@ -15,9 +13,8 @@ use crate::system::System;
 pub(super) fn get_revision<S: System>(
     caller: &Caller<'_, S>,
     kind: ExtensionKind,
-    header: &[u8],
+    asked: &GetRevision,
 ) -> Result<()> {
-    let asked = GetRevision::read_from_bytes(header).map_err(|_| Errno::EIO)?;
     check_revision(
         &caller.machine.host,
         caller.family,

@@ -15,14 +15,13 @@ mod replace;
 mod stream;
 
 use bpfilter_msgfmt::{CMD_PING, Reply, Request};
-use umh_core::abi::{
-    CountersInfo, Family, GetEntries, GetRevision, Replace, TABLE_NAME_LEN, TableSpec,
-};
+use umh_core::abi::{Family, GetRevision, Layout, Replace, TABLE_NAME_LEN, TableSpec};
 use umh_core::command::Command;
 use umh_core::errno::{Errno, Result};
 use umh_core::table::check_header;
+use umh_core::table::compat::Sizes;
 use umh_core::target::Machine;
-use zerocopy::{FromBytes, IntoBytes};
+use zerocopy::FromBytes;
 
 use current::Current;
 
@@ -33,7 +32,18 @@ struct Caller<'a, S> {
     system: &'a S,
     machine: Machine,
     family: Family,
+    layout: Layout,
     optval: UserAddr,
+}
+
+impl<S: System> Caller<'_, S> {
+    /// Has `with` ask for the sizes of extensions' data.
+    fn with_sizes<T>(&self, with: impl FnOnce(&mut Sizes<'_>) -> T) -> T {
+        let ask = &mut |kind, name: &_, revision| {
+            self.system.data_size(self.family, kind, name, revision)
+        };
+        with(&mut Sizes::new(&self.machine.host, self.family, ask))
+    }
 }
 
 /// Answers `request`.
@@ -53,35 +63,38 @@ fn carry_out<S: System>(system: &S, request: &Request) -> Result<()> {
         return Ok(());
     }
     let machine = system.machine()?;
-    let family = system.family()?;
-    let command = Command::parse(family, request)?;
+    let (family, layout) = system.caller()?;
+    let command = Command::parse(family, layout, request)?;
     let caller = Caller {
         system,
         machine,
         family,
+        layout,
         optval: UserAddr(request.addr),
     };
-    // The structure that the caller's `optval` points at, read once.
+    // The structure that the caller's `optval` points at, read once; it may be shorter than
+    // the kernel's own.
     let mut header = [0; size_of::<Replace>()];
     let len = match command {
         Command::GetInfo => TABLE_NAME_LEN,
-        Command::GetEntries(_) => size_of::<GetEntries>(),
-        Command::AddCounters(_) => size_of::<CountersInfo>(),
+        Command::GetEntries(_) => layout.get_entries(),
+        Command::AddCounters(_) => layout.counters_info(),
         Command::GetRevision(_) => size_of::<GetRevision>(),
-        Command::Replace(_) => size_of::<Replace>(),
+        Command::Replace(_) => layout.replace(),
     };
-    let header = header.get_mut(..len).ok_or(Errno::EIO)?;
-    system.optval(0, header)?;
-    let header = &*header;
+    system.optval(0, header.get_mut(..len).ok_or(Errno::EIO)?)?;
+    let header = &header;
     if let Command::GetRevision(kind) = command {
-        return extensions::get_revision(&caller, kind, header);
+        return extensions::get_revision(&caller, kind, &read(header)?);
     }
     // What the numbers of the header tell is wrong whatever the table is.
     match command {
         Command::GetInfo | Command::GetRevision(_) => {}
-        Command::GetEntries(len) => entries::check(&read(header)?, len)?,
-        Command::Replace(len) => check_header(&read(header)?, len.number()).map(drop)?,
-        Command::AddCounters(len) => add_counters::check(&read(header)?, len)?,
+        Command::GetEntries(len) => entries::check(layout, &read(header)?, len)?,
+        Command::Replace(len) => {
+            check_header(layout, &replace_of(layout, header)?, len.number()).map(drop)?;
+        }
+        Command::AddCounters(len) => add_counters::check(layout, &read(header)?, len)?,
     }
     // For every table that is not served the kernel's ip_tables, if there is
     // one, gets the call and has the last word on it.
@@ -91,18 +104,25 @@ fn carry_out<S: System>(system: &S, request: &Request) -> Result<()> {
     let image = current.image()?;
     match command {
         Command::GetRevision(_) => Ok(()),
-        Command::GetInfo => system.answer(caller.optval, image.info().as_bytes()),
+        Command::GetInfo => entries::get_info(&caller, &image),
         Command::GetEntries(_) => entries::get_entries(&caller, &read(header)?, &current, &image),
-        Command::Replace(_) => replace::replace(&caller, &read(header)?, &current, &image),
+        Command::Replace(_) => {
+            replace::replace(&caller, &replace_of(layout, header)?, &current, &image)
+        }
         Command::AddCounters(_) => {
             add_counters::add_counters(&caller, &read(header)?, &current, &image)
         }
     }
 }
 
-/// The structure that a header is.
+/// The structure that a header starts with.
 fn read<T: FromBytes>(header: &[u8]) -> Result<T> {
-    T::read_from_bytes(header).map_err(|_| Errno::EIO)
+    let (value, _) = T::read_from_prefix(header).map_err(|_| Errno::EIO)?;
+    Ok(value)
+}
+
+fn replace_of(layout: Layout, header: &[u8]) -> Result<Replace> {
+    Replace::of(layout, header).ok_or(Errno::EIO)
 }
 
 #[cfg(test)]

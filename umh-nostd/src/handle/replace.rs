@@ -9,11 +9,12 @@
 #[cfg(feature = "links")]
 use bpfilter_msgfmt::{GEN_ACCOUNTING, GEN_IDS};
 use bpfilter_msgfmt::{GEN_CONNTRACK, Summary};
-use umh_core::abi::{Counters, Replace, TableSpec};
+use umh_core::abi::{Counters, Layout, Replace, TableSpec};
 use umh_core::arena::Arena;
 use umh_core::errno::{Errno, Result};
 use umh_core::fault::Cause;
 use umh_core::ir::named::{Named, NamedTables};
+use umh_core::table::compat::FromCaller;
 use umh_core::table::image::{self, Image};
 use umh_core::table::{Asked, Refusal, Table};
 use umh_core::target::{Features, Machine};
@@ -42,7 +43,6 @@ pub(super) fn replace<S: System>(
     image: &Image<'_>,
 ) -> Result<()> {
     let system = caller.system;
-    let size = header.size as usize;
     let num_counters = image.header().num_entries;
 
     let tell = |refusal: Refusal| {
@@ -52,7 +52,7 @@ pub(super) fn replace<S: System>(
         }
         refusal.errno()
     };
-    let generation = build(caller, current.table(), header, size, image).map_err(tell)?;
+    let generation = build(caller, current.table(), header, image).map_err(tell)?;
     let tally = current.tally(system)?;
     let stream = Stream::new(caller, UserAddr(header.counters))?;
     let refused = |errno| tell(Cause::Commit.with(errno).into());
@@ -62,22 +62,85 @@ pub(super) fn replace<S: System>(
     Ok(())
 }
 
+/// What the caller asks for, in the kernel's layout.
+struct Asking<S: System> {
+    header: Replace,
+    /// The entries, behind room for the image's header.
+    draft: S::Draft,
+    /// For how many named tables there is room behind them.
+    named: usize,
+}
+
+/// Bytes of an image of so many bytes of entries, until its named tables start, and for
+/// how many of these there is to be room.
+fn room(size: usize) -> (usize, usize) {
+    // A blob that does not end where its names could start is refused by its check.
+    let padded = size.next_multiple_of(align_of::<Named>());
+    (size_of::<image::Header>() + padded, NamedTables::room(size))
+}
+
+/// Of a caller of the kernel's own layout the copy of its optval becomes the image: the
+/// two headers are equally long.
+fn native<S: System>(caller: &Caller<'_, S>, header: &Replace) -> Result<Asking<S>, Refusal> {
+    let size = header.size as usize;
+    let (entries, named) = room(size);
+    let len = entries + size_of::<Named>() * named;
+    let used = size_of::<Replace>() + size;
+    Ok(Asking {
+        header: *header,
+        draft: caller.system.draft_of_optval(used, len)?,
+        named,
+    })
+}
+
+/// Of others the copy is translated.
+fn translated<S: System>(caller: &Caller<'_, S>, header: &Replace) -> Result<Asking<S>, Refusal> {
+    let Caller {
+        system,
+        family,
+        layout,
+        ..
+    } = *caller;
+    let size = header.size as usize;
+    let mut optval = system.memory(size)?;
+    let blob = optval.get_mut(..size).ok_or(Errno::EIO)?;
+    system.optval(layout.replace(), blob)?;
+    let mut work = system.memory(FromCaller::work_len(layout, size))?;
+    caller.with_sizes(|sizes| {
+        let mut arena = Arena::new(&mut work);
+        let table = FromCaller::check(family, layout, header, blob, &mut arena, sizes)?;
+        let (entries, named) = room(table.size());
+        let mut draft = system.draft(entries + size_of::<Named>() * named)?;
+        let into = draft.get_mut(size_of::<image::Header>()..);
+        let into = into.and_then(|into| into.get_mut(..table.size()));
+        let header = table.write(header, into.ok_or(Errno::EIO)?, sizes)?;
+        Ok(Asking {
+            header,
+            draft,
+            named,
+        })
+    })
+}
+
 /// Builds the generation that the caller asks for.
 fn build<S: System>(
     caller: &Caller<'_, S>,
     spec: &'static TableSpec,
     header: &Replace,
-    size: usize,
     current: &Image<'_>,
 ) -> Result<Generation<S::Handle>, Refusal> {
     let system = caller.system;
-    let named = NamedTables::room(size);
-    // A blob that does not end where its names could start is refused by its check.
-    let padded = size.next_multiple_of(align_of::<Named>());
-    let len = size_of::<image::Header>() + padded + size_of::<Named>() * named;
-    let used = size_of::<Replace>() + size;
-    let mut draft = system.draft_of_optval(used, len)?;
+    let Asking {
+        header,
+        mut draft,
+        named,
+    } = match caller.layout == Layout::NATIVE {
+        true => native(caller, header)?,
+        false => translated(caller, header)?,
+    };
+    let size = header.size as usize;
     let (head, rest) = image::Header::mut_from_prefix(&mut draft).map_err(|_| Errno::EIO)?;
+    let padded = size.next_multiple_of(align_of::<Named>());
     let (blob, rest) = rest.split_at_mut_checked(padded).ok_or(Errno::EIO)?;
     let blob = blob.get_mut(..size).ok_or(Errno::EIO)?;
     let (named, _) = <[Named]>::mut_from_prefix_with_elems(rest, named).map_err(|_| Errno::EIO)?;
@@ -91,7 +154,7 @@ fn build<S: System>(
     let mut table = Table::check(
         &Asked {
             family: spec.family,
-            header,
+            header: &header,
             current_entries: num_counters,
         },
         host,
@@ -116,7 +179,7 @@ fn build<S: System>(
             flags |= flag;
         }
     }
-    *head = image::Header {
+    let written = image::Header {
         rows,
         num_entries: info.num_entries,
         size: info.size,
@@ -126,7 +189,8 @@ fn build<S: System>(
         underflow: info.underflow,
         ..image::Header::of(table.spec())
     };
-    table.into_entries();
+    let (_, kept) = table.into_entries();
+    *head = image::Header { kept, ..written };
     drop(work);
     Ok(Generation {
         table: spec,

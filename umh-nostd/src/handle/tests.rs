@@ -14,7 +14,7 @@ use umh_core::abi::{
     Counters, CountersInfo, FILTER, GetEntries, GetInfo, GetRevision, Replace, TABLES,
 };
 use umh_core::table::pristine::Pristine;
-use zerocopy::FromZeros;
+use zerocopy::{FromZeros, IntoBytes};
 
 use super::*;
 use crate::fake::{BASE, CPUS, Fake, Kept, SERVED};

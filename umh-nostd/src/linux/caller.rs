@@ -7,7 +7,7 @@
 
 use bpfilter_msgfmt::{Optval, SO_OPTVAL};
 use rustix::io::pread;
-use umh_core::abi::Family;
+use umh_core::abi::{Family, Layout};
 use umh_core::errno::{Errno, Result};
 use zerocopy::{FromZeros, IntoBytes};
 
@@ -40,9 +40,12 @@ impl Copied {
     }
 }
 
-/// See [`crate::system::System::family`].
-pub(super) fn family(control: &Fd) -> Result<Family> {
-    Family::numbered(Copied::get(control)?.raw.family).ok_or(Errno::ENOPROTOOPT)
+/// See [`crate::system::System::caller`].
+pub(super) fn caller(control: &Fd) -> Result<(Family, Layout)> {
+    let raw = Copied::get(control)?.raw;
+    let family = Family::numbered(raw.family).ok_or(Errno::ENOPROTOOPT)?;
+    let layout = Layout::numbered(raw.layout).ok_or(Errno::EOPNOTSUPP)?;
+    Ok((family, layout))
 }
 
 /// See [`crate::system::System::optval`].
@@ -50,10 +53,11 @@ pub(super) fn read(control: &Fd, offset: usize, into: &mut [u8]) -> Result<()> {
     let copied = Copied::get(control)?;
     let end = offset.checked_add(into.len()).ok_or(Errno::EFAULT)?;
     copied.reaches(end)?;
-    if let Some(head) = copied.raw.head.get(offset..end) {
+    // Where there is a file the head need not have all that would fit into it.
+    let Some(file) = copied.file.as_ref() else {
+        let head = copied.raw.head.get(offset..end).ok_or(Errno::EIO)?;
         return head.write_to(into).map_err(|_| Errno::EIO);
-    }
-    let file = copied.file.as_ref().ok_or(Errno::EIO)?;
+    };
     let mut done = 0;
     while let Some(rest @ [_, ..]) = into.get_mut(done..) {
         match pread(file.borrow(), rest, (offset + done) as u64) {

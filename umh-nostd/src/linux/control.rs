@@ -5,7 +5,7 @@
 //! back, and the step between a generation and its descriptors.
 
 use bpfilter_msgfmt as msg;
-use umh_core::abi::{ExtensionKind, Family, TableSpec};
+use umh_core::abi::{EXTENSION_NAME_LEN, ExtensionKind, Family, Layout, TableSpec};
 use umh_core::errno::{Errno, Result};
 use umh_core::table::Refusal;
 use zerocopy::IntoBytes;
@@ -112,9 +112,28 @@ impl Control {
         let _ = raw::set_option(&self.0, msg::SO_REFUSED, raw.as_bytes());
     }
 
-    /// See [`crate::system::System::family`].
-    pub(super) fn family(&self) -> Result<Family> {
-        caller::family(&self.0)
+    /// See [`crate::system::System::data_size`].
+    pub(super) fn data_size(
+        &self,
+        family: Family,
+        kind: ExtensionKind,
+        name: &[u8; EXTENSION_NAME_LEN],
+        revision: u8,
+    ) -> Result<u16> {
+        let raw = msg::ExtensionName {
+            family: family.number(),
+            is_target: (kind == ExtensionKind::Target).into(),
+            name: *name,
+            revision,
+            reserved: [0; 2],
+        };
+        let size = raw::set_option(&self.0, msg::SO_DATA_SIZE, raw.as_bytes())?;
+        u16::try_from(size).map_err(|_| Errno::EIO)
+    }
+
+    /// See [`crate::system::System::caller`].
+    pub(super) fn caller(&self) -> Result<(Family, Layout)> {
+        caller::caller(&self.0)
     }
 
     /// See [`crate::system::System::optval`].

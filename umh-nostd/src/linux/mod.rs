@@ -25,7 +25,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::BorrowedFd;
 use rustix::io;
 use rustix::time::{ClockId, Timespec, clock_getres};
-use umh_core::abi::{ExtensionKind, Family, TableSpec};
+use umh_core::abi::{EXTENSION_NAME_LEN, ExtensionKind, Family, Layout, TableSpec};
 use umh_core::errno::{Errno, Result};
 #[cfg(feature = "links")]
 use umh_core::extension::registry;
@@ -136,8 +136,8 @@ impl System for Linux {
         machine.ok_or(Errno::ENOPROTOOPT)
     }
 
-    fn family(&self) -> Result<Family> {
-        self.control.family()
+    fn caller(&self) -> Result<(Family, Layout)> {
+        self.control.caller()
     }
 
     fn optval(&self, offset: usize, into: &mut [u8]) -> Result<()> {
@@ -166,6 +166,16 @@ impl System for Linux {
 
     fn extension(&self, table: &TableSpec, entry: &mut [u8], at: usize) -> Result<u32> {
         self.control.extension(table, entry, at)
+    }
+
+    fn data_size(
+        &self,
+        family: Family,
+        kind: ExtensionKind,
+        name: &[u8; EXTENSION_NAME_LEN],
+        revision: u8,
+    ) -> Result<u16> {
+        self.control.data_size(family, kind, name, revision)
     }
 
     fn publish(&self, family: Family, kind: ExtensionKind, names: &[u8]) -> Result<()> {

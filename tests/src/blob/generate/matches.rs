@@ -182,8 +182,8 @@ fn recent() -> impl Strategy<Value = Candidate> {
                     .zeros(210)
                     .u8(side);
                 let data = match revision {
-                    0 => data.zeros(216),
-                    _ => data.zeros(212).address(mask).zeros(232),
+                    0 => data.zeros(212),
+                    _ => data.zeros(212).address(mask),
                 };
                 Candidate::new(Extension::new("recent", revision, data.0))
             },

@@ -16,10 +16,10 @@ use std::mem::offset_of;
 use umh_core::abi::{Entry, ExtensionHeader, IptIp, Replace};
 use zerocopy::FromBytes;
 
-use crate::blob::{Blob, ENTRY, EXTENSION};
+use crate::blob::{Bits, Blob, ENTRY, EXTENSION};
 
-/// Bytes of the header of a request.
-pub const HEADER: usize = size_of::<Replace>();
+/// Bytes of the header of a native request.
+const HEADER: usize = size_of::<Replace>();
 
 /// A value for a number, in terms of what the request holds already.
 #[derive(Clone, Copy, Debug)]
@@ -131,6 +131,8 @@ pub struct Mutant {
     pub len: u32,
     /// Header and entries.
     pub bytes: Vec<u8>,
+    /// Whose layout they have.
+    pub bits: Bits,
 }
 
 impl Mutant {
@@ -140,25 +142,31 @@ impl Mutant {
         Self {
             len: bytes.len() as u32,
             bytes,
+            bits: blob.bits,
         }
+    }
+
+    /// Bytes of the header.
+    pub fn head(&self) -> usize {
+        self.bits.replace()
     }
 
     /// The header as it stands now.
     pub fn header(&self) -> Replace {
-        Replace::read_from_prefix(&self.bytes)
-            .expect("a header is never cut")
-            .0
+        let mut bytes = [0; HEADER];
+        bytes[..self.head()].copy_from_slice(&self.bytes[..self.head()]);
+        Replace::read_from_bytes(&bytes).expect("a header")
     }
 
     /// The entries as they stand now.
     pub fn entries(&self) -> &[u8] {
-        &self.bytes[HEADER..]
+        &self.bytes[self.head()..]
     }
 
     /// The starts of what still can be taken for entries, in the request.
     pub fn starts(&self) -> Vec<usize> {
         let mut starts = Vec::new();
-        let mut at = HEADER;
+        let mut at = self.head();
         while at + ENTRY < self.bytes.len() {
             starts.push(at);
             let next = usize::from(self.u16(at + offset_of!(Entry, next_offset)));
@@ -203,7 +211,8 @@ impl Mutant {
     /// Sets a number of 1, 2 or 4 bytes, if it lies within the request.
     fn set(&mut self, at: usize, size: usize, value: Value) {
         let starts = self.starts();
-        let all = (self.bytes.len() - HEADER) as u32;
+        let head = self.head();
+        let all = (self.bytes.len() - head) as u32;
         let Some(field) = self.bytes.get_mut(at..at + size) else {
             return;
         };
@@ -213,7 +222,7 @@ impl Mutant {
             Value::Is(value) => value,
             Value::Plus(more) => u32::from_ne_bytes(old).wrapping_add_signed(more),
             Value::Start(entry, more) => {
-                let start = starts[usize::from(entry) % starts.len().max(1)] - HEADER;
+                let start = starts[usize::from(entry) % starts.len().max(1)] - head;
                 (start as u32).wrapping_add_signed(more)
             }
             Value::Size(more) => all.wrapping_add_signed(more),

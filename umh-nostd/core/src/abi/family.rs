@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The address families that have tables.
 //!
-//! Owns: in what the families' interfaces differ: where the parts of an entry
-//! stand, and the first of them, which has the addresses. They have all other
-//! structures in common.
-
-use core::mem::offset_of;
+//! Owns: in what the families' interfaces differ: the first part of an entry, which
+//! has the addresses. They have all other structures in common.
 
 use zerocopy::FromBytes;
 
-use super::{Counters, Entry, IP6T_F_GOTO, IP6T_F_MASK, IPT_F_GOTO, IPT_F_MASK, Ip6tIp6, IptIp};
+use super::{EntryLayout, IP6T_F_GOTO, IPT_F_GOTO, Ip6tIp6, IptIp, Layout};
 
 /// An address family.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -19,27 +16,6 @@ pub enum Family {
     /// `NFPROTO_IPV6`: `struct ip6t_entry`, options at level SOL_IPV6.
     Ipv6,
 }
-
-/// Where the parts of an entry stand that no address is in.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct EntryLayout {
-    /// Bytes before the matches.
-    pub size: usize,
-    /// Offset of the offset of the target.
-    pub target_offset: usize,
-    /// Offset of the offset of the next entry.
-    pub next_offset: usize,
-    /// Offset of the mask of hooks that reach the entry.
-    pub comefrom: usize,
-    /// Offset of the counters.
-    pub counters: usize,
-    /// Bytes of what is asked of the IP header and the interfaces, the first part.
-    pub ip: usize,
-    /// The flags that the first part may have.
-    pub flags: u8,
-}
-
-const IP6T_IP6: usize = size_of::<Ip6tIp6>();
 
 impl Family {
     /// Both of them.
@@ -60,30 +36,9 @@ impl Family {
             .find(|family| family.number() == number)
     }
 
-    /// Where things stand in its entries.
+    /// Where things stand in its entries, as the kernel has them.
     pub const fn entry(self) -> EntryLayout {
-        match self {
-            Self::Ipv4 => EntryLayout {
-                size: size_of::<Entry>(),
-                target_offset: offset_of!(Entry, target_offset),
-                next_offset: offset_of!(Entry, next_offset),
-                comefrom: offset_of!(Entry, comefrom),
-                counters: offset_of!(Entry, counters),
-                ip: size_of::<IptIp>(),
-                flags: IPT_F_MASK,
-            },
-            // struct ip6t_entry: after `ipv6` and `nfcache` the same members,
-            // and the counters at a multiple of 8.
-            Self::Ipv6 => EntryLayout {
-                size: (IP6T_IP6 + 12).next_multiple_of(8) + size_of::<Counters>(),
-                target_offset: IP6T_IP6 + 4,
-                next_offset: IP6T_IP6 + 6,
-                comefrom: IP6T_IP6 + 8,
-                counters: (IP6T_IP6 + 12).next_multiple_of(8),
-                ip: IP6T_IP6,
-                flags: IP6T_F_MASK,
-            },
-        }
+        Layout::NATIVE.entry(self)
     }
 }
 

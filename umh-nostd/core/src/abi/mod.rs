@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The iptables binary interface, 64-bit layout.
+//! The iptables binary interface.
 //!
 //! Owns: the structures of `include/uapi/linux/netfilter/x_tables.h` and
-//! `netfilter_ipv4/ip_tables.h`, field for field. Plain data: a value of one
+//! `netfilter_ipv4/ip_tables.h`, field for field, in the 64-bit layout; in what those of
+//! other callers differ says [`Layout`]. Plain data: a value of one
 //! of these types is untrusted caller data, which `table` checks.
 
+mod cpu;
 mod family;
 mod hook;
 mod tables;
 pub mod xt;
 
-pub use family::{EntryLayout, Family, IpPart};
+pub use cpu::{EntryLayout, Layout};
+pub use family::{Family, IpPart};
 pub use hook::Hook;
 pub use tables::{FILTER, TABLES, TableKind, TableSpec};
 
@@ -23,7 +26,7 @@ pub const IFNAMSIZ: usize = 16;
 /// `NF_INET_NUMHOOKS`: hooks that the interface has room for.
 pub const NUM_HOOKS: usize = 5;
 /// Every structure inside a table starts at a multiple of this.
-pub const ALIGN: usize = 8;
+pub const ALIGN: usize = Layout::NATIVE.align;
 
 /// Declares plain structures of the binary interface; the size is asserted.
 macro_rules! layout {
@@ -241,6 +244,20 @@ pub const VERDICT_ACCEPT: i32 = -2;
 pub const VERDICT_QUEUE: i32 = -4;
 /// A standard verdict: `XT_RETURN`.
 pub const VERDICT_RETURN: i32 = -5;
+
+impl Replace {
+    /// The structure that a caller of this layout has at the start of `bytes`. Only its
+    /// pointer stands otherwise.
+    pub fn of(layout: Layout, bytes: &[u8]) -> Option<Self> {
+        let mut whole = [0; size_of::<Self>()];
+        let (numbers, _) = whole.split_at_mut_checked(cpu::COUNTERS_POINTER)?;
+        numbers.copy_from_slice(bytes.get(..numbers.len())?);
+        Some(Self {
+            counters: layout.pointer_at(bytes, cpu::COUNTERS_POINTER)?,
+            ..zerocopy::transmute!(whole)
+        })
+    }
+}
 
 /// The two name spaces of extensions.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

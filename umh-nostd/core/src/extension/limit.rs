@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! limit: a token bucket shared by all packets (xt_limit.c).
 //!
-//! Owns: the kernel's arithmetic of credits, which depends on its tick.
+//! Owns: the kernel's arithmetic of credits, which depends on its tick, and the only
+//! data that 32-bit programs have in another layout.
 
 use core::mem::offset_of;
 
-use super::{Extension, Families, Rule};
+use super::{Compat, Extension, Families, Rule};
 use crate::abi::layout;
-use crate::bytes::refer;
+use crate::bytes::{read, refer, write};
 use crate::errno::{Errno, Result};
 use crate::ir::Draft;
-use crate::target::limit_per_tick;
+use crate::target::{Host, limit_per_tick};
 
 layout! {
     /// `struct xt_rateinfo`.
@@ -32,6 +33,24 @@ layout! {
         /// Private.
         master: u64,
     }
+
+    /// `struct compat_xt_rateinfo`: the same in a 32-bit program.
+    CompatLimit: 28 {
+        /// See [`Limit`].
+        average: u32,
+        /// See [`Limit`].
+        burst: u32,
+        /// The lower half.
+        previous: u32,
+        /// See [`Limit`].
+        credit: u32,
+        /// See [`Limit`].
+        credit_cap: u32,
+        /// See [`Limit`].
+        cost: u32,
+        /// The upper half of `previous`.
+        master: u32,
+    }
 }
 
 /// `XT_LIMIT_SCALE`.
@@ -42,8 +61,45 @@ pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
     user_size: offset_of!(Limit, previous) as u16,
     check,
     lower,
+    compat: Some(Compat {
+        size: size_of::<CompatLimit>() as u16,
+        from_caller,
+        to_caller,
+    }),
     ..Extension::matching::<Limit>("limit")
 }];
+
+/// limit_mt_compat_from_user
+fn from_caller(from: &[u8], into: &mut [u8]) -> Option<()> {
+    let from: CompatLimit = read(from, 0)?;
+    let limit = Limit {
+        average: from.average,
+        burst: from.burst,
+        previous: u64::from(from.previous) | u64::from(from.master) << 32,
+        credit: from.credit,
+        credit_cap: from.credit_cap,
+        cost: from.cost,
+        pad: 0,
+        master: 0,
+    };
+    write(into, 0, &limit)
+}
+
+/// limit_mt_compat_to_user, of a rule that limit_mt_check has seen.
+fn to_caller(host: &Host, from: &[u8], into: &mut [u8]) -> Option<()> {
+    let from: Limit = read(from, 0)?;
+    let bucket = TokenBucket::new(&from, host.hz).ok()?;
+    let limit = CompatLimit {
+        average: from.average,
+        burst: from.burst,
+        previous: from.previous as u32,
+        credit: from.credit,
+        credit_cap: bucket.cap,
+        cost: bucket.cost,
+        master: (from.previous >> 32) as u32,
+    };
+    write(into, 0, &limit)
+}
 
 /// A token bucket as the kernel sets it up.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -57,10 +113,9 @@ struct TokenBucket {
 }
 
 impl TokenBucket {
-    /// The token bucket for `data` on a kernel of `hz` ticks a second; ERANGE where
+    /// The token bucket of `limit` on a kernel of `hz` ticks a second; ERANGE where
     /// the kernel's 32 bits overflow.
-    fn new(data: &[u8], hz: u32) -> Result<Self> {
-        let limit = refer::<Limit>(data)?;
+    fn new(limit: &Limit, hz: u32) -> Result<Self> {
         let per_tick = limit_per_tick(hz);
         let per_second = hz.wrapping_mul(per_tick);
         let full = credits(limit.average.wrapping_mul(limit.burst), per_second);
@@ -81,7 +136,7 @@ impl TokenBucket {
 }
 
 fn check(rule: &Rule<'_>, data: &[u8]) -> Result<()> {
-    TokenBucket::new(data, rule.host.hz).map(|_| ())
+    TokenBucket::new(refer(data)?, rule.host.hz).map(|_| ())
 }
 
 /// user2credits
@@ -96,6 +151,6 @@ fn credits(user: u32, per_second: u32) -> u32 {
 
 /// limit_mt
 fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
-    let bucket = TokenBucket::new(data, draft.machine().host.hz)?;
+    let bucket = TokenBucket::new(refer(data)?, draft.machine().host.hz)?;
     draft.limit(bucket.credit, bucket.cap, bucket.cost)
 }

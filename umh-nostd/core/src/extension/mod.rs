@@ -120,6 +120,18 @@ type Leaves = fn(&[u8]) -> bool;
 /// data is at an offset of all entries.
 type Names = fn(&Extension, &mut [u8], usize) -> Result<Named>;
 
+/// The data of an extension as a 32-bit program has it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Compat {
+    /// Bytes of it: `compatsize`.
+    pub(crate) size: u16,
+    /// `compat_from_user`: reads what is at the start of the first, and writes to the second.
+    /// `None` if there is too little of one.
+    pub(crate) from_caller: fn(&[u8], &mut [u8]) -> Option<()>,
+    /// `compat_to_user`, likewise.
+    pub(crate) to_caller: fn(&Host, &[u8], &mut [u8]) -> Option<()>,
+}
+
 /// The longest name that can be registered: in the name's field of a checked
 /// rule a NUL follows it, and then a number and the index in the registry.
 pub(crate) const NAME_MAX: usize =
@@ -151,6 +163,9 @@ pub struct Extension {
     check: Check,
     pub(crate) lower: Lower,
     leaves: Leaves,
+    /// Of one that 32-bit programs know by another layout on a 64-bit kernel. What is private
+    /// to it stays in a table at rest, because they are given it back.
+    pub(crate) compat: Option<Compat>,
     /// Of a match whose rules share tables by name.
     pub(crate) names: Option<Names>,
 }
@@ -173,6 +188,7 @@ impl Extension {
             check: anything,
             lower: refused,
             leaves: |_| false,
+            compat: None,
             names: None,
         }
     }

@@ -2,7 +2,8 @@
 //! The table image: a checked table at rest.
 //!
 //! Owns: the bytes that a generation keeps in its memfd. A [`Header`], then
-//! the entries exactly as GET_ENTRIES gives them back, but for the counters,
+//! the entries exactly as GET_ENTRIES gives them back, but for what some extensions
+//! keep ([`Header::kept`]), and for the counters,
 //! which are zero here and live in the generation's counter map; then a
 //! [`Named`] for each table that rules know by name.
 //!
@@ -20,7 +21,7 @@ use crate::ir::named::{ARRAYS, Named};
 
 /// Changes with every change of the layout, so that a helper never misreads
 /// what another version of it has left with the kernel half.
-pub const VERSION: u32 = 5;
+pub const VERSION: u32 = 6;
 
 /// What stands before the entries, as long as what stands before them in a REPLACE:
 /// the memory that has that becomes the image.
@@ -45,8 +46,11 @@ pub struct Header {
     pub hook_entry: [u32; NUM_HOOKS],
     /// Offset of each hook's policy entry.
     pub underflow: [u32; NUM_HOOKS],
+    /// Number of extensions in the rules with what a caller of another layout is shown and
+    /// a native one is not: what is private to them, or in their padding.
+    pub kept: u32,
     /// Zero.
-    pub pad: [u32; 8 - ARRAYS],
+    pub pad: [u32; 7 - ARRAYS],
 }
 
 const _: () = assert!(size_of::<Header>().is_multiple_of(ALIGN));
@@ -64,7 +68,8 @@ impl Header {
             arrays: [0; ARRAYS],
             hook_entry: [u32::MAX; NUM_HOOKS],
             underflow: [u32::MAX; NUM_HOOKS],
-            pad: [0; 8 - ARRAYS],
+            kept: 0,
+            pad: [0; 7 - ARRAYS],
         }
     }
 }

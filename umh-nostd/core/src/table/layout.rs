@@ -7,14 +7,14 @@
 
 use core::mem::offset_of;
 
-use crate::abi::{EXTENSION_NAME_LEN, ExtensionHeader};
+use crate::abi::{EXTENSION_NAME_LEN, ExtensionHeader, Layout};
 use crate::extension::NAME_MAX;
 use crate::extension::registry::RegistryIndex;
 
 /// Bytes of a match or target before its data.
 pub(super) const EXTENSION: usize = size_of::<ExtensionHeader>();
-/// `struct xt_standard_target`.
-pub(super) const STANDARD_TARGET: usize = 40;
+/// `struct xt_standard_target`, as userspace pads it.
+pub(super) const STANDARD_TARGET: usize = Layout::NATIVE.padded(Layout::NATIVE.standard_target());
 /// `struct xt_error_target`.
 pub(super) const ERROR_TARGET: usize = 64;
 /// Bytes of the name in a `struct xt_error_target`.

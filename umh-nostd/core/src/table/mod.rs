@@ -14,6 +14,7 @@
 //! Table::check   all of these, then name, hooks, counts  translate_table, __do_replace
 //! refusal        which rule is at fault, and why, in words
 //! view           what a checked entry says               copy_entries_to_user, for what is given back
+//! compat         tables of callers of another layout     translate_compat_table, compat_table_info
 //! ```
 //!
 //! Promises: a [`Table`] has passed all of them, so its accessors have no
@@ -22,6 +23,7 @@
 //! Leaves to others: what an extension's data means (`extension`), fetching
 //! the bytes, and what becomes of a table.
 
+pub mod compat;
 pub mod image;
 mod kernel_extensions;
 mod layout;
@@ -37,7 +39,7 @@ pub use offsets::check_header;
 pub use refusal::Refusal;
 pub use view::{Entry, Instance, Matches, Target, Verdict};
 
-use crate::abi::{Family, GetInfo, Hook, Replace, TableSpec};
+use crate::abi::{Family, GetInfo, Hook, Layout, Replace, TableSpec};
 use crate::arena::Arena;
 use crate::errno::Errno;
 use crate::fault::Cause;
@@ -146,7 +148,7 @@ impl<'a> Table<'a> {
     /// `size` bytes: 4 for each entry that it has room for, of IPv4, which are
     /// the smaller ones, and alignment.
     pub const fn work_len(size: usize) -> usize {
-        size / offsets::min_entry(Family::Ipv4) * 4 + 8
+        Layout::NATIVE.entries_in(Family::Ipv4, size) * 4 + 8
     }
 
     /// Which table it is.
@@ -239,11 +241,12 @@ impl<'a> Table<'a> {
             .unwrap_or(EntryIndex(self.info.num_entries))
     }
 
-    /// The entries in the form that is kept and given back by GET_ENTRIES,
-    /// with zero counters. Extensions lose what is private to them, so this
-    /// comes after everything else.
-    pub fn into_entries(self) -> &'a [u8] {
-        view::normalise(self.spec.family, self.blob, self.offsets);
-        self.blob
+    /// The entries in the form that is kept, with zero counters: what GET_ENTRIES gives
+    /// back but for what is private to some extensions, of which the number is returned
+    /// (see [`image::Header::kept`]). The others lose it, so this comes after everything
+    /// else.
+    pub fn into_entries(self) -> (&'a [u8], u32) {
+        let kept = view::normalise(self.spec.family, self.blob, self.offsets);
+        (self.blob, kept)
     }
 }

@@ -7,10 +7,10 @@
 //! Follows do_replace, check_entry_size_and_hooks, xt_check_entry_offsets and
 //! xt_check_table_hooks; every test stands where it stands there.
 
-use super::layout::{ERROR_NAME, ERROR_TARGET, EXTENSION, STANDARD_TARGET};
+use super::layout::{ERROR_NAME, ERROR_TARGET, EXTENSION};
 use super::refusal::Wrong;
 use crate::abi::{
-    ALIGN, EntryLayout, ExtensionHeader, Family, IPT_INV_MASK, IpPart, NUM_HOOKS, Replace,
+    EntryLayout, ExtensionHeader, Family, IPT_INV_MASK, IpPart, Layout as Bits, NUM_HOOKS, Replace,
     VERDICT_ACCEPT, VERDICT_DROP, VERDICT_QUEUE, VERDICT_RETURN,
 };
 use crate::arena::Arena;
@@ -19,34 +19,35 @@ use crate::errno::{Errno, Result};
 use crate::fault::{Cause, Fault};
 
 /// `XT_MAX_TABLE_SIZE`: bytes that the kernel gives to one thing of a table.
-const MAX_TABLE_SIZE: u32 = 512 << 20;
+pub(super) const MAX_TABLE_SIZE: u32 = 512 << 20;
 /// `sizeof(struct xt_table_info)`, which stands before the blob in memory.
 const TABLE_INFO: u32 = 64;
 /// Counters that xt_counters_alloc finds room for.
 pub(super) const MAX_COUNTERS: u32 = MAX_TABLE_SIZE / 16;
-/// The smallest entry there can be.
-pub(super) const fn min_entry(family: Family) -> usize {
-    family.entry().size + EXTENSION
-}
 
-/// What the kernel checks before it copies the blob. `optlen` is the length
-/// of the whole request. Returns the number of bytes to copy from behind the
-/// header.
-pub fn check_header(header: &Replace, optlen: u32) -> Result<usize> {
+/// What the kernel checks before it copies the blob of a caller of this layout. `optlen`
+/// is the length of the whole request. Returns the number of bytes to copy from behind
+/// the header.
+pub fn check_header(layout: Bits, header: &Replace, optlen: u32) -> Result<usize> {
     if header.num_counters >= i32::MAX as u32 / 16 {
         return Err(Errno::ENOMEM);
     }
     if header.num_counters == 0 {
         return Err(Errno::EINVAL);
     }
-    if u64::from(optlen) < u64::from(header.size) + size_of::<Replace>() as u64 {
+    if u64::from(optlen) < u64::from(header.size) + layout.replace() as u64 {
         return Err(Errno::EINVAL);
     }
-    // xt_alloc_table_info
-    if header.size >= MAX_TABLE_SIZE - TABLE_INFO {
-        return Err(Errno::ENOMEM);
-    }
+    check_size(header.size)?;
     usize::try_from(header.size).map_err(|_| Errno::ENOMEM)
+}
+
+/// xt_alloc_table_info
+pub(super) fn check_size(size: u32) -> Result<()> {
+    match size >= MAX_TABLE_SIZE - TABLE_INFO {
+        true => Err(Errno::ENOMEM),
+        false => Ok(()),
+    }
 }
 
 /// What the first pass finds out.
@@ -92,7 +93,7 @@ pub(super) fn check<'a>(
         return Err(Errno::ENOMEM.into());
     }
     // No more entries than that fit, whatever the header says.
-    let room = blob.len() / min_entry(family);
+    let room = Bits::NATIVE.entries_in(family, blob.len());
     let claimed = usize::try_from(header.num_entries).map_err(|_| Errno::ENOMEM)?;
     let offsets = arena.slice::<u32>(claimed.min(room))?;
 
@@ -109,7 +110,7 @@ pub(super) fn check<'a>(
     while at < blob.len() {
         let offset = u32::try_from(at).map_err(|_| Errno::EINVAL)?;
         let wrong = |fault: Fault| Wrong::entry(fault, offset);
-        let entry = check_entry(family, blob, at).map_err(wrong)?;
+        let entry = check_entry(family, Bits::NATIVE, blob, at).map_err(wrong)?;
         for hook in valid(header.valid_hooks) {
             if header.hook_entry.get(hook) == Some(&offset) {
                 set(&mut layout.hook_entry, hook, offset);
@@ -163,10 +164,10 @@ fn check_hooks(layout: &Layout<'_>) -> Result<(), Cause> {
     Ok(())
 }
 
-/// What the walk needs to know of one entry.
-struct Checked {
+/// What a walk needs to know of one entry.
+pub(super) struct Checked {
     /// Bytes to the next entry.
-    size: usize,
+    pub(super) size: usize,
     /// It may stand at an underflow: an unconditional ACCEPT or DROP.
     policy: bool,
     /// It has an ERROR target.
@@ -179,15 +180,21 @@ pub(super) fn offset_at(entry: &[u8], at: usize) -> Result<usize> {
     Ok(usize::from(offset))
 }
 
-fn check_entry(family: Family, blob: &[u8], at: usize) -> Result<Checked, Fault> {
-    let layout = family.entry();
-    if !at.is_multiple_of(ALIGN) || blob.len() - at <= layout.size {
+/// check_entry_size_and_hooks, but for the hooks, of an entry in this layout.
+pub(super) fn check_entry(
+    family: Family,
+    bits: Bits,
+    blob: &[u8],
+    at: usize,
+) -> Result<Checked, Fault> {
+    let layout = bits.entry(family);
+    if !at.is_multiple_of(bits.align) || blob.len() - at <= layout.size {
         return Err(Cause::Place.into());
     }
     let head = blob.get(at..).ok_or(Cause::Place)?;
     let size = offset_at(head, layout.next_offset)?;
     let bytes = blob.get(at..at + size).ok_or(Cause::Place)?;
-    if size < min_entry(family) {
+    if size < bits.min_entry(family) {
         return Err(Cause::Place.into());
     }
     let ip = IpPart::of(family, bytes).ok_or(Cause::Place)?;
@@ -209,7 +216,7 @@ fn check_entry(family: Family, blob: &[u8], at: usize) -> Result<Checked, Fault>
     let mut chain_head = false;
     match c_string(&target.name) {
         Some(b"") => {
-            if (target_at + STANDARD_TARGET).next_multiple_of(ALIGN) != size {
+            if bits.padded(target_at + bits.standard_target()) != size {
                 return Err(Cause::TargetPlace.into());
             }
             let verdict: i32 = read(bytes, target_at + EXTENSION).ok_or(Cause::Verdict)?;
@@ -231,10 +238,8 @@ fn check_entry(family: Family, blob: &[u8], at: usize) -> Result<Checked, Fault>
         }
         _ => {}
     }
-    check_matches(
-        bytes.get(..target_at).ok_or(Cause::TargetPlace)?,
-        layout.size,
-    )?;
+    let matches = bytes.get(..target_at).ok_or(Cause::TargetPlace)?;
+    check_matches(matches, layout.size, bits.match_align())?;
     Ok(Checked {
         size,
         policy,
@@ -260,9 +265,9 @@ pub(super) fn is_unconditional(layout: &EntryLayout, entry: &[u8], target_at: us
 }
 
 /// xt_check_entry_match: they end exactly where the target starts.
-fn check_matches(entry: &[u8], mut at: usize) -> Result<(), Cause> {
+fn check_matches(entry: &[u8], mut at: usize, align: usize) -> Result<(), Cause> {
     while at < entry.len() {
-        if !at.is_multiple_of(ALIGN) || entry.len() - at < EXTENSION {
+        if !at.is_multiple_of(align) || entry.len() - at < EXTENSION {
             return Err(Cause::MatchPlace);
         }
         let size: u16 = read(entry, at).ok_or(Cause::MatchPlace)?;

@@ -172,39 +172,51 @@ fn instance(bytes: &[u8]) -> Option<(Instance<'_>, usize)> {
 /// Brings a checked blob into the form that GET_ENTRIES gives back: what
 /// follows the NUL of a name, what extensions keep to themselves, padding and
 /// counters are zero. (The kernel leaves the first and the gap behind a
-/// target as they are in the caller's buffer.)
-pub(super) fn normalise(family: Family, blob: &mut [u8], offsets: &[u32]) {
+/// target as they are in the caller's buffer.) Callers of another layout are shown more: what
+/// is private to an extension with a layout of its own for them, and what is in the
+/// padding behind data of which all is given back. So that stays; how many have such is
+/// returned.
+pub(super) fn normalise(family: Family, blob: &mut [u8], offsets: &[u32]) -> u32 {
     let layout = family.entry();
+    let mut kept = 0;
     for &offset in offsets {
         if let Some(entry) = blob.get_mut(offset as usize..) {
-            normalise_entry(&layout, entry);
+            normalise_entry(&layout, entry, &mut kept);
         }
     }
+    kept
 }
 
-fn normalise_entry(layout: &EntryLayout, entry: &mut [u8]) -> Option<()> {
+fn normalise_entry(layout: &EntryLayout, entry: &mut [u8], kept: &mut u32) -> Option<()> {
     let zero = Counters { pcnt: 0, bcnt: 0 };
     write(entry, layout.counters, &zero)?;
     let target_at = offset_at(entry, layout.target_offset).ok()?;
     let end_of_entry = offset_at(entry, layout.next_offset).ok()?;
     let mut at = layout.size;
     while at < target_at {
-        at += normalise_extension(entry.get_mut(at..)?)?;
+        at += normalise_extension(entry.get_mut(at..)?, kept)?;
     }
-    let end = at + normalise_extension(entry.get_mut(at..)?)?;
+    let end = at + normalise_extension(entry.get_mut(at..)?, kept)?;
     entry.get_mut(end..end_of_entry)?.fill(0);
     Some(())
 }
 
 /// Returns the size of the match or target at the start of `bytes`.
-fn normalise_extension(bytes: &mut [u8]) -> Option<usize> {
+fn normalise_extension(bytes: &mut [u8], kept: &mut u32) -> Option<usize> {
     let (found, size) = instance(bytes)?;
-    let user_size = usize::from(found.extension.user_size);
+    let extension = found.extension;
+    let mut end = usize::from(extension.user_size);
+    let padding = found.data.get(extension.size.into()..).unwrap_or_default();
+    let padded = extension.user_size == extension.size && padding.iter().any(|&byte| byte != 0);
+    if extension.compat.is_some() || padded {
+        *kept = kept.saturating_add(1);
+        end = found.data.len();
+    }
     let field = bytes.get_mut(NAME..NAME + EXTENSION_NAME_LEN)?;
     let name = c_string(field)?.len();
     field.get_mut(name..)?.fill(0);
     // The kernel half has done it for kernel extensions.
-    if let Some(private) = bytes.get_mut(EXTENSION + user_size..size) {
+    if let Some(private) = bytes.get_mut(EXTENSION + end..size) {
         private.fill(0);
     }
     Some(size)
