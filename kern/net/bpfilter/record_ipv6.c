@@ -8,7 +8,6 @@
  * Promises: as record.c. The chain is followed only for programs that ask for what
  * is at its end, and then in the way of ip6_packet_match().
  */
-#include <asm/byteorder.h>
 #include <linux/icmpv6.h>
 #include <linux/if_packet.h>
 #include <linux/ipv6.h>
@@ -29,15 +28,26 @@ static const u8 header_len[256] = {
 	[IPPROTO_UDPLITE] = 4,
 };
 
+/* In tables whose rules name addresses programs ask for their words. */
+#define READS_ADDRESSES	GENMASK_ULL(BPFILTER_FIELD_DADDR + 3, \
+				    BPFILTER_FIELD_SADDR)
+
+static __always_inline void fill_address(u32 *field, const struct in6_addr *addr)
+{
+	field[0] = ntohl(addr->s6_addr32[0]);
+	field[1] = ntohl(addr->s6_addr32[1]);
+	field[2] = ntohl(addr->s6_addr32[2]);
+	field[3] = ntohl(addr->s6_addr32[3]);
+}
+
 /* length_mt6(), pkttype_mt() */
-static void fill_rare(struct bpfilter_packet *packet, const struct sk_buff *skb,
-		      const struct nf_hook_state *state, u64 reads)
+static noinline void fill_rare(struct bpfilter_packet *packet,
+			       const struct sk_buff *skb,
+			       const struct nf_hook_state *state, u64 reads)
 {
 	const struct ipv6hdr *iph = ipv6_hdr(skb);
 	u32 *field = packet->field;
 
-	be32_to_cpu_array(&field[BPFILTER_FIELD_SADDR], iph->saddr.s6_addr32, 4);
-	be32_to_cpu_array(&field[BPFILTER_FIELD_DADDR], iph->daddr.s6_addr32, 4);
 	field[BPFILTER_FIELD_TTL] = iph->hop_limit;
 	field[BPFILTER_FIELD_TOS] = ipv6_get_dsfield(iph);
 	field[BPFILTER_FIELD_LENGTH] = skb->len;
@@ -111,6 +121,10 @@ void bpfilter_record_ipv6(struct bpfilter_packet *packet,
 	}
 	if (reads & READS_DEVICES)
 		fill_devices(packet, state);
-	if (reads & READS_RARE)
+	if (reads & READS_ADDRESSES) {
+		fill_address(&packet->field[BPFILTER_FIELD_SADDR], &iph->saddr);
+		fill_address(&packet->field[BPFILTER_FIELD_DADDR], &iph->daddr);
+	}
+	if (reads & READS_RARE & ~(READS_ADDRESSES | FIELD(PROTOCOL)))
 		fill_rare(packet, skb, state, reads);
 }
