@@ -107,7 +107,7 @@ refused() { # LINE COMMAND...: it fails, and the file and the log say why
 refusals=$(number refusals)
 on iptables -N some
 on iptables -A some -s 192.0.2.1
-refused "rule 2 of chain some: target 'TRACE' revision 0: not done by bpfilter, or not in this kernel: see docs/differences.md" \
+refused "rule 2 of chain some: target 'TRACE' revision 0: does not take its options or this place, errno 22" \
 	iptables -A some -j TRACE
 is ip.filter.refusals $((refusals + 1))
 is ip.filter.rules 1
@@ -126,7 +126,7 @@ on iptables -X
 
 # Those of the first namespace do not name one.
 if iptables -A FORWARD -j TRACE; then exit 1; fi
-dmesg | grep "bpfilter: filter: rule 1 of chain FORWARD: target 'TRACE' revision 0: .*differences.md\$"
+dmesg | grep "bpfilter: filter: rule 1 of chain FORWARD: target 'TRACE' revision 0: .*errno 22\$"
 grep -q '^ip.filter.refused rule 1 of chain FORWARD: ' /proc/net/bpfilter
 
 # The family is named where it is IPv6, and its tables have keys of their own.

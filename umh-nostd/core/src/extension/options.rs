@@ -76,4 +76,4 @@ pub(crate) fn write(text: &mut Text, family: Family, kind: ExtensionKind, name: 
 }
 
 /// Those that bpfilter refuses in some or all rules, though x_tables may have them.
-pub(crate) const NOT_DONE: [&[u8]; 3] = [b"TRACE", b"bpf", b"cgroup"];
+pub(crate) const NOT_DONE: [&[u8]; 2] = [b"bpf", b"cgroup"];
