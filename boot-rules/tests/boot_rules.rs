@@ -190,7 +190,10 @@ fn statuses_of_a_unix_tool() {
     let work = Work::new();
     let help = boot_rules(&["--help"], &work);
     assert!(help.status.success());
-    assert!(help.stdout.starts_with(b"boot-rules -4 FILE -o BLOB"));
+    assert!(
+        help.stdout
+            .starts_with(b"boot-rules [-4 FILE] [-6 FILE] -o BLOB")
+    );
     for wrong in [
         &["-4", "rules"][..],
         &["-o", "blob"],

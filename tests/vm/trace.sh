@@ -52,6 +52,7 @@ COMMIT
 -A OUTPUT -p udp -j one
 -A OUTPUT -m addrtype --dst-type LOCAL -j deep
 -A OUTPUT -p udp -j ACCEPT
+-A OUTPUT -p tcp -m tcp --dport 9 -j REJECT --reject-with tcp-reset
 -A deep -p udp -m length --length 0:100
 -A deep -j RETURN
 -A end -m connmark --mark 5 -j DROP

@@ -791,6 +791,37 @@ void bpfilter_extensions_describe(struct xt_action_param *par,
 	}
 }
 
+static __always_inline enum bpfilter_called
+call_extension(const struct extension *ext, struct bpfilter_packet *packet,
+	       struct sk_buff *skb, struct xt_action_param *par,
+	       unsigned int *verdict)
+{
+	bool yes;
+
+	if (ext->is_target) {
+		par->hotdrop = false;
+		par->target = ext->target;
+		par->targinfo = ext->data;
+		*verdict = ext->target->target(skb, par);
+		if (*verdict == XT_CONTINUE && !packet->hotdrop)
+			return BPFILTER_CALLED_TARGET;
+		if (packet->hotdrop && *verdict != NF_STOLEN)
+			*verdict = NF_DROP;
+		return BPFILTER_CALLED_VERDICT;
+	}
+	par->match = ext->match;
+	par->matchinfo = ext->data;
+	par->hotdrop = false;
+	yes = ext->match->match(skb, par);
+	if (par->hotdrop) {
+		if (!yes)
+			return BPFILTER_CALLED_VERDICT;
+		packet->hotdrop = 1;
+	}
+	packet->answer = yes ? BPFILTER_ANSWER_YES : BPFILTER_ANSWER_NO;
+	return BPFILTER_CALLED_MATCH;
+}
+
 /*
  * ip6_packet_match(): where the chain of headers ends is told to rules that ask for
  * the protocol. It can be followed, or the rule would have dropped the packet.
@@ -800,16 +831,22 @@ void bpfilter_extensions_describe(struct xt_action_param *par,
  * rule without a protocol. A rule that has one and yet does not ask for it, as no
  * ip6tables makes it, is told 0.
  */
-static void follow_chain(const struct extension *ext, const struct sk_buff *skb,
-			 struct xt_action_param *par)
+static noinline enum bpfilter_called
+call_following(const struct extension *ext, struct bpfilter_packet *packet,
+	       struct sk_buff *skb, struct xt_action_param *par,
+	       unsigned int *verdict)
 {
 	unsigned short fragoff = 0;
+	enum bpfilter_called called;
 	unsigned int thoff = 0;
 
-	if (ext->follows)
-		ipv6_find_hdr(skb, &thoff, -1, &fragoff, NULL);
+	ipv6_find_hdr(skb, &thoff, -1, &fragoff, NULL);
 	par->thoff = thoff;
 	par->fragoff = fragoff;
+	called = call_extension(ext, packet, skb, par, verdict);
+	par->thoff = 0;
+	par->fragoff = 0;
+	return called;
 }
 
 /**
@@ -835,7 +872,6 @@ bpfilter_extensions_call(const struct bpfilter_extensions *all,
 {
 	const struct extension *ext;
 	u32 call = READ_ONCE(packet->call);
-	bool yes;
 
 	*verdict = NF_DROP;
 	if (!all || call >= all->num) {
@@ -844,28 +880,7 @@ bpfilter_extensions_call(const struct bpfilter_extensions *all,
 		return BPFILTER_CALLED_VERDICT;
 	}
 	ext = all->list[call];
-	if (par->state->pf == NFPROTO_IPV6)
-		follow_chain(ext, skb, par);
-	if (ext->is_target) {
-		par->hotdrop = false;
-		par->target = ext->target;
-		par->targinfo = ext->data;
-		*verdict = ext->target->target(skb, par);
-		if (*verdict == XT_CONTINUE && !packet->hotdrop)
-			return BPFILTER_CALLED_TARGET;
-		if (packet->hotdrop && *verdict != NF_STOLEN)
-			*verdict = NF_DROP;
-		return BPFILTER_CALLED_VERDICT;
-	}
-	par->match = ext->match;
-	par->matchinfo = ext->data;
-	par->hotdrop = false;
-	yes = ext->match->match(skb, par);
-	if (par->hotdrop) {
-		if (!yes)
-			return BPFILTER_CALLED_VERDICT;
-		packet->hotdrop = 1;
-	}
-	packet->answer = yes ? BPFILTER_ANSWER_YES : BPFILTER_ANSWER_NO;
-	return BPFILTER_CALLED_MATCH;
+	if (unlikely(ext->follows))
+		return call_following(ext, packet, skb, par, verdict);
+	return call_extension(ext, packet, skb, par, verdict);
 }

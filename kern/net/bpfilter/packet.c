@@ -247,8 +247,10 @@ static noinline unsigned int run_called(const struct generation *gen,
 	unsigned int verdict;
 
 	bpfilter_extensions_describe(&par, skb, state);
-	while (ret == BPFILTER_CALL || ret == BPFILTER_TRACE) {
-		if (ret == BPFILTER_TRACE) {
+	for (;;) {
+		if (unlikely(ret != BPFILTER_CALL)) {
+			if (ret != BPFILTER_TRACE)
+				break;
 			packet->answer = BPFILTER_ANSWER_TRACED;
 			trace = trace_of(gen, skb);
 			if (trace)

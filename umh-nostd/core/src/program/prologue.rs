@@ -88,19 +88,26 @@ impl Builder<'_> {
         if let Some(bitmaps) = self.ruleset.index().bitmaps() {
             self.bitmaps(bitmaps);
         }
-        self.emit(block![unless(
-            need::LINKS,
-            &[
-                load(B4, R1, R6, frame::ANSWER),
-                jump_if_imm(R1, Cond::Eq, ANSWER_TRACED as i32, label::TRACED),
-            ]
-        )]);
+        // What most calls answer first.
+        self.emit(block![
+            unless(need::LINKS, &[load(B4, R1, R6, frame::ANSWER)]),
+            when(
+                need::CALLS,
+                &[jump_if_imm(R1, Cond::Eq, ANSWER_NO as i32, label::NOT)]
+            ),
+            unless(
+                need::LINKS,
+                &[jump_if_imm(
+                    R1,
+                    Cond::Eq,
+                    ANSWER_TRACED as i32,
+                    label::TRACED
+                )]
+            ),
+        ]);
         self.emit(block![when(
             need::CALLS,
-            &[
-                jump_if_imm(R1, Cond::Eq, ANSWER_NO as i32, label::NOT),
-                jump_if_imm(R1, Cond::Ne, 0, label::HOLDS),
-            ]
+            &[jump_if_imm(R1, Cond::Ne, 0, label::HOLDS),]
         )]);
         self.emit(block![when(
             need::TRANSPORT,
