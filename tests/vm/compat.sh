@@ -4,6 +4,7 @@
 # and the permission.
 #
 # kernel: y m debug
+# stock: no, Debian's kernels are without NETFILTER_XTABLES_COMPAT: ip_tables does not serve them there either
 
 sockopt32 expect 0 get 64 84
 sockopt32 expect ENOENT get 66 30 "no such match"

@@ -320,11 +320,24 @@ int bpfilter_extensions_revision(struct bpfilter_call *call)
 	return err == -ENOENT && named ? -EPROTONOSUPPORT : err;
 }
 
+/* Whether it has other data for 32-bit callers. */
+static bool match_differs(const struct xt_match *match)
+{
 #ifdef CONFIG_NETFILTER_XTABLES_COMPAT
-#define has_compat(ext)	((ext)->compatsize || (ext)->compat_from_user)
+	return match->compatsize || match->compat_from_user;
 #else
-#define has_compat(ext)	false
+	return false;
 #endif
+}
+
+static bool target_differs(const struct xt_target *target)
+{
+#ifdef CONFIG_NETFILTER_XTABLES_COMPAT
+	return target->compatsize || target->compat_from_user;
+#else
+	return false;
+#endif
+}
 
 /**
  * bpfilter_extensions_data_size() - how many bytes of data a match or target has
@@ -362,13 +375,13 @@ int bpfilter_extensions_data_size(struct bpfilter_call *call,
 		target = request_target(asked->family, name, asked->revision);
 		if (IS_ERR(target))
 			return PTR_ERR(target);
-		ret = has_compat(target) ? -EOPNOTSUPP : target->targetsize;
+		ret = target_differs(target) ? -EOPNOTSUPP : target->targetsize;
 		module_put(target->me);
 	} else {
 		match = request_match(asked->family, name, asked->revision);
 		if (IS_ERR(match))
 			return PTR_ERR(match);
-		ret = has_compat(match) ? -EOPNOTSUPP : match->matchsize;
+		ret = match_differs(match) ? -EOPNOTSUPP : match->matchsize;
 		module_put(match->me);
 	}
 	return ret;
