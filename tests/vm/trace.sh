@@ -21,7 +21,7 @@ rules() { # restore
 :OUTPUT ACCEPT [0:0]
 -A PREROUTING -m comment --comment unseen -j ACCEPT
 -A OUTPUT -p udp -m udp --dport 9 -j TRACE
--A OUTPUT -p tcp -m tcp --dport 9 -j TRACE
+-A OUTPUT -p udp -m udp --dport 11 -j TRACE
 -A OUTPUT -m mark --mark 1
 COMMIT
 *mangle
@@ -51,8 +51,7 @@ COMMIT
 -A INPUT -j REJECT
 -A OUTPUT -p udp -j one
 -A OUTPUT -m addrtype --dst-type LOCAL -j deep
--A OUTPUT -p udp -j ACCEPT
--A OUTPUT -p tcp -m tcp --dport 9 -j REJECT --reject-with tcp-reset
+-A OUTPUT -p udp -m udp --dport 10 -j ACCEPT
 -A deep -p udp -m length --length 0:100
 -A deep -j RETURN
 -A end -m connmark --mark 5 -j DROP
@@ -64,7 +63,7 @@ RULES
 }
 # The lines, without what differs from packet to packet.
 lines() {
-	dmesg -c | sed -n 's/^\[[^]]*\] //; s/ ID=[0-9]*//; s/ FLOWLBL=[0-9]*//; s/ SPT=[0-9]*//; s/ SEQ=[0-9]*//; s/ OPT ([^)]*)//; s/ UID=.*//; /TRACE: /p'
+	dmesg -c | sed -n 's/^\[[^]]*\] //; s/ ID=[0-9]*//; s/ FLOWLBL=[0-9]*//; s/ SPT=[0-9]*//; s/ UID=.*//; /TRACE: /p'
 }
 record() {
 	for name in first second; do
@@ -81,8 +80,7 @@ record() {
 		fi
 		dmesg -c >/dev/null
 		for to in 127.0.0.1 ::1; do
-			echo hello | at nc -u -w 1 $to 9 >/dev/null 2>&1 || :
-			at nc -z -w 1 $to 9 >/dev/null 2>&1 || :
+			for port in 9 11; do echo hello | at nc -u -w 1 $to $port >/dev/null 2>&1 || :; done
 		done
 		lines
 		for table in raw mangle nat filter; do
@@ -103,7 +101,7 @@ record >/tmp/bpfilter
 pidof bpfilter_umh >/dev/null
 diff -u /tmp/ip_tables /tmp/bpfilter
 for what in raw:OUTPUT:rule:2 raw:OUTPUT:policy:4 mangle:POSTROUTING:policy:1 nat:OUTPUT:rule:1 filter:OUTPUT:rule:1 \
-	filter:one:rule:1 filter:deep:return:2 filter:end:return:2; do
+	filter:OUTPUT:policy:4 filter:one:rule:1 filter:deep:return:2 filter:end:return:2; do
 	number=$(grep -c "TRACE: $what " /tmp/bpfilter) || { echo "not traced: $what"; exit 1; }
 	echo "figure: $number lines of $what"
 done
