@@ -25,7 +25,7 @@ fn said(backend: Backend, seed: u64) -> String {
     // An hour of them.
     let mut tries = std::iter::repeat_with(tries).take(100);
     tries
-        .find(|said| said != SLOW)
+        .find(|said| said.trim_end() != SLOW.trim_end())
         .expect("a try that is not slow")
 }
 
