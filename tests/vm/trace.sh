@@ -100,7 +100,7 @@ modprobe bpfilter
 record >/tmp/bpfilter
 pidof bpfilter_umh >/dev/null
 diff -u /tmp/ip_tables /tmp/bpfilter
-for what in raw:OUTPUT:rule:2 raw:OUTPUT:policy:4 mangle:POSTROUTING:policy:1 nat:OUTPUT:rule:1 filter:OUTPUT:rule:1 \
+for what in raw:OUTPUT:policy:4 mangle:POSTROUTING:policy:1 nat:OUTPUT:rule:1 filter:OUTPUT:rule:1 \
 	filter:OUTPUT:policy:4 filter:one:rule:1 filter:deep:return:2 filter:end:return:2; do
 	number=$(grep -c "TRACE: $what " /tmp/bpfilter) || { echo "not traced: $what"; exit 1; }
 	echo "figure: $number lines of $what"
