@@ -14,7 +14,7 @@
 //!
 //! An extension's data has one layout for all, padded otherwise, because its structure says so
 //! where it holds a `u64` or a pointer; but for those that say so in their registration
-//! ([`crate::extension::Compat`]).
+//! (`crate::extension::Compat`).
 //!
 //! Promises: nothing panics on any input; what an extension's size is, is known, or the
 //! caller is refused.
