@@ -436,7 +436,8 @@ pub const ANSWER_TRACED: u32 = 3;
 
 /// A packet, as the kernel half hands it to a program. `position` to `cpu` always
 /// hold. `addresses`, and `descriptor` without ports, do unless the program reads
-/// nothing and starts at the policy; the rest as far as [`Generation::reads`]
+/// nothing and starts at the policy, but for the protocol of IPv6, which is found with
+/// the transport header; the rest as far as [`Generation::reads`]
 /// asks. It lies in [`Generation::packets`]. How many bytes from its start is
 /// said in the first 32 bits of the packet's control block that programs see
 /// (`__sk_buff.cb`), as long as the program runs.
