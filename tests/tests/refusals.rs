@@ -118,11 +118,9 @@ fn every_refusal_is_one_line() {
 
 /// The line for the last one of these rules, which are in FORWARD behind a chain of a
 /// user's, where a kernel half gives this answer about what it is asked for.
-fn told(family: Family, answer: Errno, target: &Extension) -> String {
-    let mut rules: Vec<_> = (0..17).map(|_| Rule::any(Target::Next)).collect();
-    if let Some(last) = rules.last_mut() {
-        last.target = Target::Extension(target.clone());
-    }
+fn told(family: Family, answer: Errno, last: Rule) -> String {
+    let mut rules: Vec<_> = (0..16).map(|_| Rule::any(Target::Next)).collect();
+    rules.push(last);
     let mut table = blob::Table::default();
     table.builtin[1] = rules;
     let blob = table.blob();
@@ -149,11 +147,15 @@ fn told(family: Family, answer: Errno, target: &Extension) -> String {
 
 #[test]
 fn what_the_kernel_half_has_not_got() {
-    let line = |answer, name| told(Family::Ipv4, answer, &Extension::new(name, 2, [0; 8]));
+    let line = |answer, name| {
+        let target = Target::Extension(Extension::new(name, 2, [0; 8]));
+        told(Family::Ipv4, answer, Rule::any(target))
+    };
     for (name, option) in [
         ("NFLOG", " (CONFIG_NETFILTER_XT_TARGET_NFLOG)"),
         ("REJECT", " (CONFIG_IP_NF_TARGET_REJECT)"),
         ("SNAT", " (CONFIG_NETFILTER_XT_NAT)"),
+        ("TRACE", " (CONFIG_NETFILTER_XT_TARGET_TRACE)"),
         ("NOBODYS", ""),
     ] {
         assert_eq!(
@@ -172,18 +174,20 @@ fn what_the_kernel_half_has_not_got() {
         "rule 17 of chain FORWARD: target 'NFLOG' revision 2: does not take its options or this \
          place, errno 33"
     );
+    let mut bpf = Rule::any(Target::Next);
+    bpf.matches.push(Extension::new("bpf", 1, [0; 8]));
     assert_eq!(
-        line(Errno::ENOENT, "TRACE"),
-        "rule 17 of chain FORWARD: target 'TRACE' revision 2: not done by bpfilter, or not in this \
-         kernel: see docs/differences.md"
+        told(Family::Ipv4, Errno::ENOENT, bpf),
+        "rule 17 of chain FORWARD: match 'bpf' revision 1: not done by bpfilter, or not in this \
+         kernel: see docs/differences.md (CONFIG_NETFILTER_XT_MATCH_BPF)"
     );
 }
 
 #[test]
 fn a_name_makes_no_line_of_its_own() {
-    let target = Extension::new("A\nbpfilter: '\x1b", 0, [0; 8]);
+    let target = Target::Extension(Extension::new("A\nbpfilter: '\x1b", 0, [0; 8]));
     assert_eq!(
-        told(Family::Ipv4, Errno::ENOENT, &target),
+        told(Family::Ipv4, Errno::ENOENT, Rule::any(target)),
         "rule 17 of chain FORWARD: target 'A?bpfilter: ??' revision 0: not in this kernel"
     );
 }

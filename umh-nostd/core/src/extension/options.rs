@@ -14,7 +14,7 @@ nfacct osf owner physdev pkttype policy quota rateest realm recent sctp socket s
 tcpmss time u32";
 /// Likewise for targets, behind `NETFILTER_XT_TARGET_`.
 const TARGETS: &str = "AUDIT CHECKSUM CLASSIFY CONNSECMARK CT DSCP HL HMARK IDLETIMER LED LOG \
-MASQUERADE NETMAP NFLOG NFQUEUE RATEEST REDIRECT SECMARK TCPMSS TCPOPTSTRIP TEE TPROXY";
+MASQUERADE NETMAP NFLOG NFQUEUE RATEEST REDIRECT SECMARK TCPMSS TCPOPTSTRIP TEE TPROXY TRACE";
 /// Others, each before its option. One that starts with `_` is behind `IP` or `IP6`.
 /// That a kernel has all of these options is held by `tests/vm/options.sh`.
 const OTHERS: &[(&str, &str)] = &[
