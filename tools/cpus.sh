@@ -34,6 +34,11 @@ cpu_of_machine() {
 #            if there is none
 # and of the test machine with it, vm/boot:
 #   board    QEMU's machine and CPU; the one that Debian's kernels for it know
+#   threads  multi or single: whether QEMU runs two CPUs at the same time when a
+#            distribution's kernel boots on them. One on x86 that rewrites its own
+#            code is not always seen right by the other CPU then. One on 32-bit ARM
+#            must have them: while it write-protects itself it tells the other CPU of
+#            each page, and that one spins, for a turn of QEMU's each time
 #   console  the kernel's console, QEMU's first serial port
 #   port     QEMU's device of a serial port
 #   ports    the names of two of them beside the console
@@ -42,19 +47,19 @@ cpu() {
 	x86_64)
 		rust=x86_64-unknown-linux-gnu gnu=x86_64-linux-gnu debian=amd64 qemu=x86_64 machine='.*X86-64'
 		xz=(--x86 --lzma2=dict=128MiB)
-		compat=i386 board=(-machine pc,hpet=off -cpu max)
+		compat=i386 board=(-machine pc,hpet=off -cpu max) threads=single
 		console=ttyS0 port=isa-serial ports=(ttyS1 ttyS2)
 		;;
 	arm64)
 		rust=aarch64-unknown-linux-gnu gnu=aarch64-linux-gnu debian=arm64 qemu=aarch64 machine=AArch64
 		xz=(--arm64 --lzma2=lp=2,lc=2,dict=128MiB)
-		compat=arm board=(-machine virt -cpu cortex-a72)
+		compat=arm board=(-machine virt -cpu cortex-a72) threads=single
 		console=ttyAMA0 port=pci-serial ports=(ttyS0 ttyS1)
 		;;
 	arm)
 		rust=armv7-unknown-linux-gnueabihf gnu=arm-linux-gnueabihf debian=armhf qemu=arm machine=ARM
 		xz=(--arm --lzma2=lp=2,lc=2,dict=128MiB)
-		compat='' board=(-machine virt,highmem=off -cpu cortex-a15)
+		compat='' board=(-machine virt,highmem=off -cpu cortex-a15) threads=multi
 		console=ttyAMA0 port=pci-serial ports=(ttyS0 ttyS1)
 		;;
 	*)

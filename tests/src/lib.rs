@@ -28,8 +28,10 @@ pub mod client;
 pub mod ip6;
 pub mod oracle;
 pub mod packet;
+#[cfg(target_pointer_width = "64")]
 pub mod programs;
 pub mod records;
+#[cfg(target_pointer_width = "64")]
 pub mod replace_checks;
 pub mod rules;
 pub mod world;

@@ -17,11 +17,12 @@
 
 use bpfilter_tests::blob::{Blob, Chain, Extension, Rule, Table as BlobTable, Target};
 use bpfilter_tests::oracle::case::{CPU, Case, Live};
-use bpfilter_tests::oracle::evaluate::{Conntrack, Evaluator, Hook, PacketAt, PacketType, Verdict};
+use bpfilter_tests::oracle::evaluate::{
+    Conntrack, Evaluator, GO_ON, Hook, PacketAt, PacketType, SOURCE_BITS, Verdict,
+};
 use bpfilter_tests::oracle::table::Table;
 use bpfilter_tests::packet::Ipv4;
 use bpfilter_tests::packet::agents::Cases;
-use bpfilter_tests::programs::packets::{GO_ON, SOURCE_BITS};
 use bpfilter_tests::programs::{Programs, Way, kernel};
 use bpfilter_tests::rules::edited::Edited;
 use bpfilter_tests::world::namespace::{run, unshare};

@@ -86,7 +86,7 @@ static __always_inline void fill_ipv4(struct bpfilter_packet *packet,
 	u64 descriptor = protocol;
 
 	/* Side by side in the header and as one number in the record. */
-	memcpy(packet->addresses, &iph->saddr, sizeof(*packet->addresses));
+	memcpy(packet->addresses, &iph->addrs, sizeof(iph->addrs));
 	if (unlikely(fragment))
 		descriptor |= BPFILTER_PACKET_FRAGMENT;
 	if (reads & READS_TRANSPORT) {

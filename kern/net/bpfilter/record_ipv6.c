@@ -104,9 +104,8 @@ void bpfilter_record_ipv6(struct bpfilter_packet *packet,
 	u8 protocol = iph->nexthdr;
 
 	/* Side by side in the header and in the record. */
-	BUILD_BUG_ON(sizeof(packet->addresses) !=
-		     sizeof(iph->saddr) + sizeof(iph->daddr));
-	memcpy(packet->addresses, &iph->saddr, sizeof(packet->addresses));
+	BUILD_BUG_ON(sizeof(packet->addresses) != sizeof(iph->addrs));
+	memcpy(packet->addresses, &iph->addrs, sizeof(iph->addrs));
 	if (!(reads & (READS_TRANSPORT | FIELD(PROTOCOL)))) {
 		packet->descriptor = 0;
 	} else if (unlikely(ipv6_ext_hdr(protocol))) {

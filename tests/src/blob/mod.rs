@@ -6,6 +6,7 @@
 //! requests; and [`any_bytes`], what must hold for a request of any bytes.
 //! Leaves to [`oracle`](crate::oracle::case) what the answer to a request must be.
 
+#[cfg(target_pointer_width = "64")]
 pub mod any_bytes;
 pub mod generate;
 mod layout;

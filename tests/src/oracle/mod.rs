@@ -11,5 +11,6 @@
 
 pub mod case;
 pub mod evaluate;
+#[cfg(target_pointer_width = "64")]
 pub mod judge;
 pub mod table;

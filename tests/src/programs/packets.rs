@@ -4,7 +4,7 @@
 //!
 //! Owns: the record that `kern/net/bpfilter/packet.c` would fill in for a packet
 //! of a test run, written from the descriptions in `msgfmt` and from the match
-//! functions; and matches and targets that exist in tests alone.
+//! functions.
 
 use bpfilter_msgfmt::{
     self as msg, ANSWER_NO, ANSWER_YES, HEADER_ABSENT, HEADER_MALFORMED, HEADER_PRESENT, Packet,
@@ -12,11 +12,7 @@ use bpfilter_msgfmt::{
 };
 use zerocopy::FromZeros;
 
-/// A match for tests: some of these bits of the last byte of the source address
-/// are set. Programs must call it, as there is no code for it.
-pub const SOURCE_BITS: &str = "source_bits";
-/// A target for tests: lets go of the packet.
-pub const GO_ON: &str = "GO_ON";
+use crate::oracle::evaluate::{GO_ON, SOURCE_BITS};
 
 /// A match or target that a rule of a test uses.
 #[derive(Clone, Copy, Debug)]

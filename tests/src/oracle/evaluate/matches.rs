@@ -6,9 +6,8 @@
 //! the transport header starts where the IP header says that it ends, and a
 //! header that is not all there is a [`HotDrop`].
 
-use super::{Conntrack, HotDrop, PacketAt, PacketType};
+use super::{Conntrack, HotDrop, PacketAt, PacketType, SOURCE_BITS};
 use crate::oracle::table::MatchData;
-use crate::programs::packets::SOURCE_BITS;
 use umh_core::abi::{
     IPT_F_FRAG, IPT_INV_DSTIP, IPT_INV_FRAG, IPT_INV_PROTO, IPT_INV_SRCIP, IPT_INV_VIA_IN,
     IPT_INV_VIA_OUT, IptIp,

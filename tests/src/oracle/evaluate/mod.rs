@@ -16,9 +16,14 @@ mod matches;
 use std::collections::HashMap;
 
 use crate::oracle::table::{MatchData, RuleIndex, Table, Target};
-use crate::programs::packets::GO_ON;
 use counting::{Nth, Quota};
 use limit::Limit;
+
+/// A match for tests: some of these bits of the last byte of the source address
+/// are set. Programs must call it, as there is no code for it.
+pub const SOURCE_BITS: &str = "source_bits";
+/// A target for tests: lets go of the packet.
+pub const GO_ON: &str = "GO_ON";
 
 /// A hook of the filter table, numbered as `NF_INET_*`.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]

@@ -2,20 +2,20 @@
 //! limit: a token bucket shared by all packets (xt_limit.c).
 //!
 //! Owns: the kernel's arithmetic of credits, which depends on its tick, and the only
-//! data that 32-bit programs have in another layout.
+//! data that has another layout where pointers have 32 bits: in kernels, and in programs.
 
 use core::mem::offset_of;
 
-use super::{Compat, Extension, Families, Rule};
+use super::{Extension, Families, Rule};
 use crate::abi::layout;
-use crate::bytes::{read, refer, write};
+use crate::bytes::refer;
 use crate::errno::{Errno, Result};
 use crate::ir::Draft;
-use crate::target::{Host, limit_per_tick};
+use crate::target::limit_per_tick;
 
 layout! {
-    /// `struct xt_rateinfo`.
-    Limit: 40 {
+    /// `struct xt_rateinfo` where pointers have 64 bits.
+    Limit64: 40 {
         /// Time between two packets, in units of 1/`SCALE` s.
         average: u32,
         /// Packets that may come at once.
@@ -34,24 +34,31 @@ layout! {
         master: u64,
     }
 
-    /// `struct compat_xt_rateinfo`: the same in a 32-bit program.
-    CompatLimit: 28 {
-        /// See [`Limit`].
+    /// The same where they have 32 bits; `struct compat_xt_rateinfo`, which a kernel of 64
+    /// bits fills with its own.
+    Limit32: 28 {
+        /// See [`Limit64`].
         average: u32,
-        /// See [`Limit`].
+        /// See [`Limit64`].
         burst: u32,
-        /// The lower half.
+        /// Private. Of a kernel of 64 bits the lower half.
         previous: u32,
-        /// See [`Limit`].
+        /// See [`Limit64`].
         credit: u32,
-        /// See [`Limit`].
+        /// See [`Limit64`].
         credit_cap: u32,
-        /// See [`Limit`].
+        /// See [`Limit64`].
         cost: u32,
-        /// The upper half of `previous`.
+        /// Private. Of a kernel of 64 bits the upper half of `previous`.
         master: u32,
     }
 }
+
+/// That of the kernel under this helper.
+#[cfg(target_pointer_width = "64")]
+type Limit = Limit64;
+#[cfg(target_pointer_width = "32")]
+type Limit = Limit32;
 
 /// `XT_LIMIT_SCALE`.
 const SCALE: u32 = 10_000;
@@ -61,44 +68,56 @@ pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
     user_size: offset_of!(Limit, previous) as u16,
     check,
     lower,
-    compat: Some(Compat {
-        size: size_of::<CompatLimit>() as u16,
-        from_caller,
-        to_caller,
-    }),
+    #[cfg(target_pointer_width = "64")]
+    compat: Some(caller32::LAYOUT),
     ..Extension::matching::<Limit>("limit")
 }];
 
-/// limit_mt_compat_from_user
-fn from_caller(from: &[u8], into: &mut [u8]) -> Option<()> {
-    let from: CompatLimit = read(from, 0)?;
-    let limit = Limit {
-        average: from.average,
-        burst: from.burst,
-        previous: u64::from(from.previous) | u64::from(from.master) << 32,
-        credit: from.credit,
-        credit_cap: from.credit_cap,
-        cost: from.cost,
-        pad: 0,
-        master: 0,
-    };
-    write(into, 0, &limit)
-}
+/// Programs of 32 bits on a kernel of 64.
+#[cfg(target_pointer_width = "64")]
+mod caller32 {
+    use super::{Limit32, Limit64, TokenBucket};
+    use crate::bytes::{read, write};
+    use crate::extension::Compat;
+    use crate::target::Host;
 
-/// limit_mt_compat_to_user, of a rule that limit_mt_check has seen.
-fn to_caller(host: &Host, from: &[u8], into: &mut [u8]) -> Option<()> {
-    let from: Limit = read(from, 0)?;
-    let bucket = TokenBucket::new(&from, host.hz).ok()?;
-    let limit = CompatLimit {
-        average: from.average,
-        burst: from.burst,
-        previous: from.previous as u32,
-        credit: from.credit,
-        credit_cap: bucket.cap,
-        cost: bucket.cost,
-        master: (from.previous >> 32) as u32,
+    pub(super) const LAYOUT: Compat = Compat {
+        size: size_of::<Limit32>() as u16,
+        from_caller,
+        to_caller,
     };
-    write(into, 0, &limit)
+
+    /// limit_mt_compat_from_user
+    fn from_caller(from: &[u8], into: &mut [u8]) -> Option<()> {
+        let from: Limit32 = read(from, 0)?;
+        let limit = Limit64 {
+            average: from.average,
+            burst: from.burst,
+            previous: u64::from(from.previous) | u64::from(from.master) << 32,
+            credit: from.credit,
+            credit_cap: from.credit_cap,
+            cost: from.cost,
+            pad: 0,
+            master: 0,
+        };
+        write(into, 0, &limit)
+    }
+
+    /// limit_mt_compat_to_user, of a rule that limit_mt_check has seen.
+    fn to_caller(host: &Host, from: &[u8], into: &mut [u8]) -> Option<()> {
+        let from: Limit64 = read(from, 0)?;
+        let bucket = TokenBucket::new(&from, host.hz).ok()?;
+        let limit = Limit32 {
+            average: from.average,
+            burst: from.burst,
+            previous: from.previous as u32,
+            credit: from.credit,
+            credit_cap: bucket.cap,
+            cost: bucket.cost,
+            master: (from.previous >> 32) as u32,
+        };
+        write(into, 0, &limit)
+    }
 }
 
 /// A token bucket as the kernel sets it up.
