@@ -17,6 +17,8 @@ use crate::sys::seccomp::{Notification, Tid};
 pub(crate) struct Call {
     /// setsockopt, not getsockopt.
     pub(crate) is_set: bool,
+    /// At level SOL_IPV6, not SOL_IP.
+    pub(crate) is_ipv6: bool,
     /// Descriptor in the caller's table.
     pub(crate) fd: i32,
     /// The option.
@@ -59,13 +61,19 @@ impl Call {
                 }
             }
         };
-        let range = if is_set { &options.set } else { &options.get };
         let option = option as u32;
-        if level as i32 != libc::SOL_IP || !range.contains(&option) {
+        let range = match (level as i32, is_set) {
+            (libc::SOL_IP, true) => &options.set,
+            (libc::SOL_IP, false) => &options.get,
+            (libc::SOL_IPV6, false) => &options.get_ipv6,
+            _ => return Ok(None),
+        };
+        if !range.contains(&option) {
             return Ok(None);
         }
         Ok(Some(Self {
             is_set,
+            is_ipv6: level as i32 == libc::SOL_IPV6,
             fd: fd as i32,
             option,
             addr,

@@ -11,8 +11,9 @@ pub(crate) const HELP: &str = "\
 bpfilter-run [--umh PATH] [--unlisted] -- COMMAND [ARGS...]
 
 Runs COMMAND, children included, on the kernel of this machine with bpfilter's
-helper serving its iptables: get/setsockopt at level SOL_IP, the filter table of
-IPv4. Other tables stay with the kernel's own ip_tables.
+helper serving its iptables-legacy: get/setsockopt at level SOL_IP, the filter
+table of IPv4. Other tables stay with the kernel's own ip_tables, and IPv6 with
+ip6_tables.
 
   --umh PATH   the helper (default: links/bpfilter_umh beside this program)
   --unlisted   keep packets out of the kernel's own table filter, which ip_tables

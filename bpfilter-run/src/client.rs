@@ -68,6 +68,11 @@ fn carry_out(desk: &Desk, notification: &Notification) -> Result<(), Refusal> {
     // name it.
     let tid = notification.tid.ok_or(Refusal::Errno(libc::EOPNOTSUPP))?;
     let call = Call::decode(notification, tid, doors, options)?.ok_or(Refusal::FallThrough)?;
+    desk.notes.asked();
+    if call.is_ipv6 {
+        desk.notes.ipv6_left();
+        return Err(Refusal::FallThrough);
+    }
 
     let socket = caller::descriptor(tid, call.fd);
     alive()?;
@@ -95,11 +100,18 @@ fn carry_out(desk: &Desk, notification: &Notification) -> Result<(), Refusal> {
         pid: tid.raw().unsigned_abs(),
     };
     let optval = Optval::copy(&call, tid, len);
+    let asks_info = !call.is_set && call.option == msg::IPT_SO_GET_INFO;
+    let info_of = asks_info.then(|| optval.table());
     alive()?;
     let (status, answer) = desk.request(&message, net, ids?, optval)?;
     match status {
         0 => {}
-        status if status == -libc::ENOPROTOOPT => return Err(Refusal::FallThrough),
+        status if status == -libc::ENOPROTOOPT => {
+            if let Some(table) = info_of {
+                desk.notes.table_left(&table);
+            }
+            return Err(Refusal::FallThrough);
+        }
         // No table is named: one that stays with ip_tables may need it.
         status
             if status == -libc::ENOENT && call.asks_revision() && caller::ip_tables_is_there() =>

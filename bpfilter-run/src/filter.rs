@@ -2,8 +2,8 @@
 //! The seccomp filter: which calls are trapped.
 //!
 //! Owns: the numbers of get/setsockopt in every ABI that this machine runs,
-//! and a classic BPF program that traps those at level SOL_IP whose option is
-//! in the given ranges. Everything else runs untouched.
+//! and a classic BPF program that traps those at level SOL_IP, or SOL_IPV6, whose
+//! option is in the given ranges. Everything else runs untouched.
 //!
 //! It cannot see: io_uring's URING_CMD (setsockopt without a system call, since
 //! Linux 6.7) and processes that COMMAND did not start itself. Both reach the
@@ -135,6 +135,8 @@ pub(crate) struct Options {
     pub(crate) set: Range<u32>,
     /// Of getsockopt.
     pub(crate) get: Range<u32>,
+    /// Of getsockopt at level SOL_IPV6; may be empty.
+    pub(crate) get_ipv6: Range<u32>,
 }
 
 // Offsets in `struct seccomp_data`. Of an argument only the low half counts:
@@ -178,8 +180,11 @@ pub(crate) fn program(doors: &[Door], options: &Options) -> Vec<sock_filter> {
     let mut program = Vec::new();
     for door in doors {
         let body = match door.entry {
-            Entry::Set => option_in(&options.set),
-            Entry::Get => option_in(&options.get),
+            Entry::Set => option_in(&[(libc::SOL_IP, &options.set)]),
+            Entry::Get => option_in(&[
+                (libc::SOL_IP, &options.get),
+                (libc::SOL_IPV6, &options.get_ipv6),
+            ]),
             Entry::Multiplexed => vec![
                 load(argument(0)),
                 jump(BPF_JEQ, SYS_SETSOCKOPT, 1, 0),
@@ -203,14 +208,17 @@ pub(crate) fn program(doors: &[Door], options: &Options) -> Vec<sock_filter> {
     program
 }
 
-fn option_in(range: &Range<u32>) -> Vec<sock_filter> {
-    vec![
-        load(argument(1)),
-        jump(BPF_JEQ, libc::SOL_IP as u32, 0, 4),
-        load(argument(2)),
-        jump(BPF_JGE, range.end, 2, 0),
-        jump(BPF_JGE, range.start, 0, 1),
-        ret(SECCOMP_RET_USER_NOTIF),
-        ret(SECCOMP_RET_ALLOW),
-    ]
+/// A level and its options in each block; past the last one is the next door.
+fn option_in(levels: &[(i32, &Range<u32>)]) -> Vec<sock_filter> {
+    let blocks = levels.iter().flat_map(|&(level, range)| {
+        [
+            load(argument(1)),
+            jump(BPF_JEQ, level as u32, 0, 4),
+            load(argument(2)),
+            jump(BPF_JGE, range.end, 2, 0),
+            jump(BPF_JGE, range.start, 0, 1),
+            ret(SECCOMP_RET_USER_NOTIF),
+        ]
+    });
+    blocks.chain([ret(SECCOMP_RET_ALLOW)]).collect()
 }

@@ -74,6 +74,7 @@ impl Mailbox {
             Options {
                 set: private.clone(),
                 get: private,
+                get_ipv6: 0..0,
             },
         )?;
         Ok(Self {

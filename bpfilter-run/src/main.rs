@@ -19,6 +19,7 @@ mod hooks;
 mod liveness;
 mod mailbox;
 mod network;
+mod notes;
 mod optval;
 mod procfs;
 mod roots;
@@ -110,6 +111,7 @@ fn run(arguments: Arguments) -> Result<ExitCode, Fatal> {
     let public = Options {
         set: msg::IPT_SO_SET_REPLACE..msg::IPT_SET_MAX,
         get: msg::IPT_SO_GET_INFO..msg::IPT_GET_MAX,
+        get_ipv6: notes::IPV6_BEGINS,
     };
     let command = Trap::new(ALL_DOORS, public).map_err(explain_filter)?;
     let grace = Grace::new().map_err(|e| {

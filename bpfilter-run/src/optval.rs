@@ -68,6 +68,11 @@ impl Optval {
         Self { raw, file }
     }
 
+    /// The name of the table, which it begins with.
+    pub(crate) fn table(&self) -> [u8; msg::HEAD_MAX] {
+        self.raw.head
+    }
+
     /// It as the helper gets it, with a descriptor that `give` makes.
     pub(crate) fn give(
         &self,

@@ -21,6 +21,7 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use crate::client;
 use crate::mailbox::Mailbox;
 use crate::network::Networks;
+use crate::notes::Notes;
 use crate::optval::{Answer, Optval};
 use crate::sys::bpf::Grace;
 use crate::sys::namespace::Namespace;
@@ -40,6 +41,8 @@ pub(crate) struct Supervisor(Arc<Desk>);
 pub(crate) struct Desk {
     /// The trap that COMMAND's calls fall into.
     pub(crate) command: Trap,
+    /// What is said of its calls.
+    pub(crate) notes: Notes,
     /// For swaps.
     grace: Arc<Grace>,
     /// Held for the whole of a request: there is one at a time.
@@ -158,6 +161,7 @@ impl Supervisor {
     ) -> io::Result<Self> {
         Ok(Self(Arc::new(Desk {
             command,
+            notes: Notes::default(),
             grace: Arc::new(grace),
             state: Mutex::new(State {
                 mailbox,
@@ -211,8 +215,9 @@ impl Supervisor {
         }
     }
 
-    /// Lets the helper end in peace.
+    /// COMMAND has ended: says what is left to say, and lets the helper end in peace.
     pub(crate) fn close(&self) {
+        self.0.notes.end();
         self.0.state().mailbox.close();
     }
 }
