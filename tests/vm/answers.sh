@@ -26,12 +26,10 @@ record() { # FILE
 	packet-agent answers 15 1 >>$1
 	packet-agent rulesets /rulesets/* >>$1
 }
-modprobe=$(cat /proc/sys/kernel/modprobe)
-echo /bin/false >/proc/sys/kernel/modprobe
+serve ip_tables
 record /tmp/ip_tables
 if pidof bpfilter_umh; then exit 1; fi
-echo $modprobe >/proc/sys/kernel/modprobe
-modprobe bpfilter
+serve bpfilter
 record /tmp/bpfilter
 pidof bpfilter_umh
 # Both have been there.

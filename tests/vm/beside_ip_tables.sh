@@ -3,7 +3,7 @@
 # On a stock kernel it is either ip_tables or bpfilter: who comes second is refused,
 # and bpfilter says what to do. Where iptables asks for ip_tables, it gets bpfilter.
 #
-# kernel: debian-6.12 debian-7.3 debian-arm64
+# kernel: debian-6.12 debian-7.3 debian-arm64 debian-armhf
 # boot: own
 # log: may warn
 

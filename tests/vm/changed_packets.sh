@@ -63,13 +63,11 @@ record() {
 	for name in client proxy server; do ip netns del $name; done
 }
 
-modprobe=$(cat /proc/sys/kernel/modprobe)
-echo /bin/false >/proc/sys/kernel/modprobe
+serve ip_tables
 record >/tmp/ip_tables
 if pidof bpfilter_umh; then exit 1; fi
 ip_tables=$(awk '{ print int($1) }' /proc/uptime)
-echo $modprobe >/proc/sys/kernel/modprobe
-modprobe bpfilter
+serve bpfilter
 record >/tmp/bpfilter
 pidof bpfilter_umh
 echo "figure: ip_tables until $ip_tables s, bpfilter until $(awk '{ print int($1) }' /proc/uptime) s"

@@ -17,12 +17,10 @@ dmesg -n 1
 echo 1 >/proc/sys/net/netfilter/nf_log_all_netns
 for module in xt_NFQUEUE xt_string ts_bm; do modprobe $module; done
 
-modprobe=$(cat /proc/sys/kernel/modprobe)
-echo /bin/false >/proc/sys/kernel/modprobe
+serve ip_tables
 packet-agent hotdrop 16 >/tmp/ip_tables
 if pidof bpfilter_umh; then exit 1; fi
-echo $modprobe >/proc/sys/kernel/modprobe
-modprobe bpfilter
+serve bpfilter
 packet-agent hotdrop 16 >/tmp/bpfilter
 pidof bpfilter_umh
 if ! diff -u /tmp/ip_tables /tmp/bpfilter >/tmp/diff; then

@@ -19,13 +19,11 @@ echo 1 >/proc/sys/net/netfilter/nf_log_all_netns
 # What ip6_tables would ask for while nothing may be loaded.
 modprobe ip6t_srh
 record() { packet-agent ip6 0 ${cases:-10}; }
-modprobe=$(cat /proc/sys/kernel/modprobe)
-echo /bin/false >/proc/sys/kernel/modprobe
+serve ip_tables
 record >/tmp/ip6_tables
 if pidof bpfilter_umh; then exit 1; fi
 ip6_tables=$(awk '{ print int($1) }' /proc/uptime)
-echo $modprobe >/proc/sys/kernel/modprobe
-modprobe bpfilter
+serve bpfilter
 record >/tmp/bpfilter
 pidof bpfilter_umh >/dev/null
 echo "figure: ip6_tables until $ip6_tables s, bpfilter until $(awk '{ print int($1) }' /proc/uptime) s"

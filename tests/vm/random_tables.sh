@@ -5,7 +5,7 @@
 # the same connections with the same translations, and arrive as the same packets;
 # what one refuses, the other refuses with the same words.
 #
-# kernel: iptables
+# kernel: iptables debian-arm64 debian-armhf
 # where: host
 # timeout: 1800
 
@@ -144,12 +144,10 @@ record() {
 	done
 }
 
-modprobe=$(cat /proc/sys/kernel/modprobe)
-echo /bin/false >/proc/sys/kernel/modprobe
+serve ip_tables
 record >/tmp/ip_tables
 if pidof bpfilter_umh; then exit 1; fi
-echo $modprobe >/proc/sys/kernel/modprobe
-modprobe bpfilter
+serve bpfilter
 record >/tmp/bpfilter
 pidof bpfilter_umh >/dev/null
 if ! diff -u /tmp/ip_tables /tmp/bpfilter >/tmp/diff; then

@@ -16,8 +16,7 @@ RUSTFLAGS='-C target-feature=+crt-static' cargo build --quiet --release --packag
 target=${CARGO_TARGET_DIR:-target}
 
 cat >"$work/script" <<'EOF'
-# bpfilter is a module here: without it ip_tables has the filter table.
-echo /bin/false >/proc/sys/kernel/modprobe
+serve ip_tables
 /rawclient rules
 EOF
 $BOOT --add "$target/x86_64-unknown-linux-gnu/release/rawclient=/rawclient" "$work/script"

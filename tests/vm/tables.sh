@@ -83,13 +83,11 @@ record() {
 
 # What ip_tables would ask for while nothing may be loaded.
 modprobe xt_NFQUEUE
-modprobe=$(cat /proc/sys/kernel/modprobe)
-echo /bin/false >/proc/sys/kernel/modprobe
+serve ip_tables
 record first >/tmp/ip_tables
 if pidof bpfilter_umh; then exit 1; fi
 ip_tables=$(awk '{ print int($1) }' /proc/uptime)
-echo $modprobe >/proc/sys/kernel/modprobe
-modprobe bpfilter
+serve bpfilter
 record second >/tmp/bpfilter
 pidof bpfilter_umh >/dev/null
 echo "figure: ip_tables until $ip_tables s, bpfilter until $(awk '{ print int($1) }' /proc/uptime) s"

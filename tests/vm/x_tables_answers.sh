@@ -18,12 +18,10 @@ echo 1 >/proc/sys/net/netfilter/nf_log_all_netns
 printf '%s\n' 'icmp 1' 'igmp 2' 'tcp 6' 'udp 17' 'dccp 33' 'gre 47' 'esp 50' 'ah 51' 'sctp 132' >/etc/protocols
 # What ip_tables would ask for while nothing may be loaded.
 for module in xt_NFQUEUE xt_connlimit xt_physdev xt_string ts_bm ts_kmp; do modprobe $module; done
-modprobe=$(cat /proc/sys/kernel/modprobe)
-echo /bin/false >/proc/sys/kernel/modprobe
+serve ip_tables
 packet-agent answers 1000 24 >/tmp/ip_tables
 if pidof bpfilter_umh; then exit 1; fi
-echo $modprobe >/proc/sys/kernel/modprobe
-modprobe bpfilter
+serve bpfilter
 packet-agent answers 1000 24 >/tmp/bpfilter
 # Both have been there.
 pidof bpfilter_umh

@@ -205,8 +205,10 @@ static void mutations(const char *table, int count)
 			continue;
 		err = set(REPLACE, wrong, call_len);
 		info = info_of(table);
-		printf("%s %d: %d, %u entries, %u bytes\n", table, i, err,
-		       info.num_entries, info.size);
+		printf("%s %d: %d, %u entries, %u bytes%s\n", table, i, err,
+		       info.num_entries, info.size,
+		       strncmp(wrong->name, table, sizeof(wrong->name)) ?
+		       ", for another table" : "");
 		if (err)
 			continue;
 		right->num_counters = info.num_entries;
