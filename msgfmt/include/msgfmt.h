@@ -340,17 +340,18 @@ struct bpfilter_refusal {
 #define BPFILTER_CT_PRESENT	0x20000
 
 /*
- * What a program reads: the fields, as 1 << BPFILTER_FIELD_*; and these. Of an
- * IPv6 address any of its bits stand for all four fields.
+ * What a program reads: the fields, as 1 << BPFILTER_FIELD_*; and these, in the place
+ * of fields that the kernel half does not tell. Of an IPv6 address any of its bits
+ * stand for all four fields.
  */
 #define BPFILTER_READS_FIELDS	0x20ffffffULL
 /* bpfilter_packet.input and .output */
-#define BPFILTER_READS_IN	0x100000000ULL
-#define BPFILTER_READS_OUT	0x200000000ULL
+#define BPFILTER_READS_IN	0x1000000ULL
+#define BPFILTER_READS_OUT	0x2000000ULL
 /* .header, .ports and what the descriptor says of them, and .transport */
-#define BPFILTER_READS_TRANSPORT 0x400000000ULL
+#define BPFILTER_READS_TRANSPORT 0x4000000ULL
 /* .time */
-#define BPFILTER_READS_TIME	0x800000000ULL
+#define BPFILTER_READS_TIME	0x8000000ULL
 
 /*
  * The packet descriptor, bpfilter_packet.descriptor: the protocol in the lowest
@@ -385,7 +386,10 @@ struct bpfilter_refusal {
 #define BPFILTER_ACCEPT		1
 /* What .call names is to be run, then the program again. */
 #define BPFILTER_CALL		2
-/* Rule .position matches a packet that is traced: likewise, when that was told. */
+/*
+ * Rule .position matches a packet that is traced: likewise, when that was told. .answer
+ * is NONE then, and .position has BPFILTER_POSITION_TOLD.
+ */
 #define BPFILTER_TRACE		3
 
 /* What a program is called with: a new packet, or one that a target has let go */
@@ -393,8 +397,11 @@ struct bpfilter_refusal {
 /* What the match that it has called says. */
 #define BPFILTER_ANSWER_NO	1
 #define BPFILTER_ANSWER_YES	2
-/* The rule that matches a traced packet has been told. */
-#define BPFILTER_ANSWER_TRACED	3
+
+/* In bpfilter_packet.position: the rule matches, and has been told. */
+#define BPFILTER_POSITION_TOLD	0x80000000
+/* In bpfilter_packet.cpu: the program returns with each rule that matches. */
+#define BPFILTER_CPU_TRACED	0x80000000
 
 /**
  * struct bpfilter_packet - a packet, as the kernel half hands it to a program
@@ -402,16 +409,17 @@ struct bpfilter_refusal {
  * @position: the rule to go on at; for CALL the program says where it goes on
  * @underflow: the hook's policy
  * @answer: BPFILTER_ANSWER_*
- * @call: of CALL: the number that BPFILTER_SO_EXTENSION has given
+ * @call: of CALL: the number that BPFILTER_SO_EXTENSION has given; of TRACE a number
+ *	of the program's own
  * @depth: how many return positions the program keeps; 0 at first
  * @hotdrop: not zero: the packet is dropped when the rule at hand is done
  * @len: of the packet with its IP header, what counters count
- * @cpu: this CPU
- * @transport: where the transport header starts, from the IP header on. IPv6: as
- *	ipv6_find_hdr() finds it, so 0 in a later fragment
+ * @cpu: this CPU, and BPFILTER_CPU_TRACED for a packet that is traced
  * @header: BPFILTER_HEADER_*, for who asks for all that a match looks at
  * @ports: likewise, for who asks for the ports alone
- * @trace: not zero: the program returns with each rule that matches
+ * @transport: where the transport header starts, from the IP header on. IPv6: as
+ *	ipv6_find_hdr() finds it, so 0 in a later fragment
+ * @pad: 0, or left from before
  * @addresses: source and destination address, as they stand in the header. IPv4:
  *	the first has both. IPv6: the first two are the source
  * @input: name of the incoming device, all zero without one
@@ -436,10 +444,10 @@ struct bpfilter_packet {
 	__u32 hotdrop;
 	__u32 len;
 	__u32 cpu;
-	__u32 transport;
 	__u32 header;
 	__u32 ports;
-	__u32 trace;
+	__u32 transport;
+	__u32 pad;
 	__u64 addresses[4];
 	__u8 input[16];
 	__u8 output[16];

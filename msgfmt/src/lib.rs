@@ -382,13 +382,13 @@ pub mod reads {
     /// All fields that the kernel half knows.
     pub const FIELDS: u64 = 0x20ff_ffff;
     /// [`super::Packet::input`].
-    pub const IN: u64 = 1 << 32;
+    pub const IN: u64 = 1 << 24;
     /// [`super::Packet::output`].
-    pub const OUT: u64 = 1 << 33;
+    pub const OUT: u64 = 1 << 25;
     /// [`super::Packet::header`] and what goes with it.
-    pub const TRANSPORT: u64 = 1 << 34;
+    pub const TRANSPORT: u64 = 1 << 26;
     /// [`super::Packet::time`].
-    pub const TIME: u64 = 1 << 35;
+    pub const TIME: u64 = 1 << 27;
 }
 
 /// In [`Packet::descriptor`]: a fragment, but not the first one.
@@ -431,8 +431,11 @@ pub const ANSWER_NONE: u32 = 0;
 pub const ANSWER_NO: u32 = 1;
 /// The match that it has called says yes.
 pub const ANSWER_YES: u32 = 2;
-/// The rule that matches a traced packet has been told.
-pub const ANSWER_TRACED: u32 = 3;
+
+/// In [`Packet::position`]: the rule matches a traced packet, and has been told.
+pub const POSITION_TOLD: u32 = 0x8000_0000;
+/// In [`Packet::cpu`]: the program returns with each rule that matches.
+pub const CPU_TRACED: u32 = 0x8000_0000;
 
 /// A packet, as the kernel half hands it to a program. `position` to `cpu` always
 /// hold. `addresses`, and `descriptor` without ports, do unless the program reads
@@ -452,7 +455,8 @@ pub struct Packet {
     pub underflow: u32,
     /// `ANSWER_*`.
     pub answer: u32,
-    /// Of CALL: the number that [`SO_EXTENSION`] has given.
+    /// Of CALL: the number that [`SO_EXTENSION`] has given; of TRACE a number of the
+    /// program's own.
     pub call: u32,
     /// How many return positions the program keeps; 0 at first.
     pub depth: u32,
@@ -460,17 +464,17 @@ pub struct Packet {
     pub hotdrop: u32,
     /// Of the packet with its IP header, what counters count.
     pub len: u32,
-    /// This CPU.
+    /// This CPU, and [`CPU_TRACED`] for a packet that is traced.
     pub cpu: u32,
-    /// Where the transport header starts, from the IP header on. IPv6: as
-    /// ipv6_find_hdr() finds it, so 0 in a later fragment.
-    pub transport: u32,
     /// `HEADER_*`, for who asks for all that a match looks at.
     pub header: u32,
     /// Likewise, for who asks for the ports alone.
     pub ports: u32,
-    /// Not zero: the program returns with each rule that matches.
-    pub trace: u32,
+    /// Where the transport header starts, from the IP header on. IPv6: as
+    /// ipv6_find_hdr() finds it, so 0 in a later fragment.
+    pub transport: u32,
+    /// 0, or left from before.
+    pub pad: u32,
     /// Source and destination address, as they stand in the header. IPv4: the
     /// first has both. IPv6: the first two are the source.
     pub addresses: [u64; 4],

@@ -34,8 +34,8 @@ while [ $i -lt 10 ]; do
 	i=$((i + 1))
 done >/tmp/sets
 
-without() { unshare -n sh -euc 'ip link set lo up; datagrams'; }
-with() { unshare -n sh -euc 'ip link set lo up; ipset restore </tmp/sets; iptables-restore <"$1"; datagrams' sh "$1"; }
+without() { unshare -n sh -euc 'ip link set lo up; datagrams 127.0.0.1'; }
+with() { unshare -n sh -euc 'ip link set lo up; ipset restore </tmp/sets; iptables-restore <"$1"; datagrams 127.0.0.1' sh "$1"; }
 
 # What ip_tables would ask for while nothing may be loaded.
 for module in xt_string ts_bm; do modprobe $module; done

@@ -108,10 +108,23 @@ void bpfilter_generation_release(struct net *net,
 	}
 }
 
+/* At which hooks there is a policy alone, a bit for each. */
+static unsigned int policies_of(const struct generation *gen)
+{
+	unsigned int hooks = 0;
+	unsigned int i;
+
+	for (i = 0; gen && i < BPFILTER_HOOKS; i++)
+		if (gen->program[i].counters)
+			hooks |= BIT(i);
+	return hooks;
+}
+
 /* Returns when no packet runs in the generation that was active. */
 static void activate(struct bpfilter_table *table, struct generation *gen)
 {
 	lockdep_assert(bpfilter_transaction_held());
+	WRITE_ONCE(table->policies, policies_of(gen));
 	/* A packet that sees the pointer sees what it points to. */
 	smp_store_release(&table->active, gen);
 	bpfilter_packets_wait();

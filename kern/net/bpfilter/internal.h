@@ -370,6 +370,8 @@ struct generation {
  * @used: 0 until a request for the table succeeds; then its number among the
  *	namespace's tables. Set once, no lock
  * @entries: how many entries the table has; under the transaction's lock
+ * @policies: a bit for each hook at which @active has a policy and no program, which
+ *	packets take for a hint. Written with @active
  * @drops: a bit for each hook at which packets are dropped before there is a
  *	generation with programs or policies; then 0. Written by the namespace's
  *	init and under the transaction's lock
@@ -381,6 +383,7 @@ struct bpfilter_table {
 	bool conntrack;
 	int used;
 	u32 entries;
+	unsigned int policies;
 	unsigned int drops;
 };
 

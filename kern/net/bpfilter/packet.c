@@ -10,9 +10,10 @@
  * Promises: a program is told what the match of x_tables would see that asks for
  * it. A packet sees one generation at a hook from its first rule to its verdict.
  * Packets that are sent while another one waits in a target do not touch what
- * that one is told. Bottom halves are off, and a lock of the CPU is held: a program's
- * counters are plain memory of its CPU, and what LOCAL_OUT does in a process no
- * other packet may interrupt.
+ * that one is told. While a program runs bottom halves are off, and a lock of the CPU
+ * is held: a program's counters are plain memory of its CPU, and what LOCAL_OUT does
+ * in a process no other packet may interrupt. Where all packets of a hook get to its
+ * policy at once that is all that happens, and interrupts nobody's bottom halves.
  *
  * Leaves to others: what is in a generation (generation.c), matches and targets
  * (extensions.c), and the rules (the programs).
@@ -43,6 +44,7 @@
 #include <linux/skbuff.h>
 #include <linux/tcp.h>
 #include <linux/udp.h>
+#include <asm/local64.h>
 #include <net/ip.h>
 #include <net/ipv6.h>
 #include "record.h"
@@ -99,25 +101,12 @@ static __always_inline void fill_ipv4(struct bpfilter_packet *packet,
 						  reads);
 	}
 	packet->descriptor = descriptor;
+	if (!(reads & (READS_DEVICES | READS_RARE)))
+		return;
 	if (reads & READS_DEVICES)
 		fill_devices(packet, state);
 	if (reads & READS_RARE)
 		bpfilter_record_rare_ipv4(packet, skb, state, reads);
-}
-
-/* All that rules ask for, and a target may have changed. */
-static __always_inline void fill(struct bpfilter_packet *packet,
-				 const struct sk_buff *skb,
-				 const struct nf_hook_state *state, u64 reads)
-{
-	switch (state->pf) {
-	case NFPROTO_IPV4:
-		fill_ipv4(packet, skb, state, reads);
-		break;
-	case NFPROTO_IPV6:
-		bpfilter_record_ipv6(packet, skb, state, reads);
-		break;
-	}
 }
 
 /* --- the run ---------------------------------------------------------------- */
@@ -132,6 +121,9 @@ static __always_inline void fill(struct bpfilter_packet *packet,
  * @sequence: odd while there is a packet. Written under @lock, read by who waits
  * @level: how many there are but the first, each sent by a target of the one
  *	before
+ * @policy_sequence: odd while a packet is at a policy that is all there is at the
+ *	hook. Written with preemption off, by one packet at a time: one that comes in an
+ *	interrupt leaves it alone, see at_policy()
  */
 struct bpfilter_cpu {
 	local_lock_t lock;
@@ -140,6 +132,7 @@ struct bpfilter_cpu {
 #endif
 	u32 sequence;
 	u32 level;
+	u32 policy_sequence;
 };
 
 static DEFINE_PER_CPU(struct bpfilter_cpu, bpfilter_cpu) = {
@@ -167,34 +160,6 @@ static void set_owner(struct bpfilter_cpu *cpu, struct task_struct *owner)
 }
 #endif
 
-/* A packet comes. Returns on which level it is. Bottom halves are off. */
-static __always_inline u32 enter(void)
-{
-	struct bpfilter_cpu *cpu = this_cpu_ptr(&bpfilter_cpu);
-
-	if (unlikely(is_inner(cpu)))
-		return ++cpu->level;
-	local_lock_nested_bh(&bpfilter_cpu.lock);
-	set_owner(cpu, current);
-	WRITE_ONCE(cpu->sequence, cpu->sequence + 1);
-	return 0;
-}
-
-/* It goes. */
-static __always_inline void leave(u32 level)
-{
-	struct bpfilter_cpu *cpu = this_cpu_ptr(&bpfilter_cpu);
-
-	if (unlikely(level)) {
-		cpu->level--;
-		return;
-	}
-	/* Behind all use of the generation and of its counters. */
-	smp_store_release(&cpu->sequence, cpu->sequence + 1);
-	set_owner(cpu, NULL);
-	local_unlock_nested_bh(&bpfilter_cpu.lock);
-}
-
 /*
  * Where in the map the record lies is said in the control block that programs
  * see. It is IP's own before and after.
@@ -219,16 +184,41 @@ static __always_inline u32 offset_of(const struct bpfilter_program *program,
 	return (cpu * BPFILTER_LEVELS + level) * program->packet_size;
 }
 
+static __always_inline bool is_traced(const struct sk_buff *skb)
+{
+#if BPFILTER_TRACES
+	return unlikely(skb->nf_trace);
+#else
+	return false;
+#endif
+}
+
 /* Where the names of rules are, if the packet is traced; NULL for nearly all. */
 static __always_inline const struct bpfilter_trace *
 trace_of(const struct generation *gen, const struct sk_buff *skb)
 {
-#if BPFILTER_TRACES
-	if (unlikely(skb->nf_trace))
+	if (is_traced(skb))
 		/* Pairs with the release in bpfilter_tables_trace(). */
 		return smp_load_acquire(&gen->trace);
-#endif
 	return NULL;
+}
+
+/* All that rules ask for, and a target may have changed. */
+static __always_inline void fill(struct bpfilter_packet *packet,
+				 const struct generation *gen,
+				 const struct sk_buff *skb,
+				 const struct nf_hook_state *state, u32 cpu,
+				 u64 reads)
+{
+	packet->len = skb->len;
+	packet->cpu = cpu;
+	if (state->pf == NFPROTO_IPV4)
+		fill_ipv4(packet, skb, state, reads);
+	else
+		bpfilter_record_ipv6(packet, skb, state, reads);
+	/* What the match cpu asks for is without that. */
+	if (trace_of(gen, skb))
+		packet->cpu |= BPFILTER_CPU_TRACED;
 }
 
 /*
@@ -240,7 +230,8 @@ static noinline unsigned int run_called(const struct generation *gen,
 					u32 ret, u32 level, struct sk_buff *skb,
 					const struct nf_hook_state *state)
 {
-	u32 offset = offset_of(program, smp_processor_id(), level);
+	u32 cpu = smp_processor_id();
+	u32 offset = offset_of(program, cpu, level);
 	struct bpfilter_packet *packet = program->packets + offset;
 	const struct bpfilter_trace *trace;
 	struct xt_action_param par;
@@ -251,12 +242,13 @@ static noinline unsigned int run_called(const struct generation *gen,
 		if (unlikely(ret != BPFILTER_CALL)) {
 			if (ret != BPFILTER_TRACE)
 				break;
-			packet->answer = BPFILTER_ANSWER_TRACED;
 			trace = trace_of(gen, skb);
 			if (trace)
 				bpfilter_trace_log(trace, gen->desc,
 						   program->position,
 						   packet->position, skb, state);
+			packet->answer = BPFILTER_ANSWER_NONE;
+			packet->position |= BPFILTER_POSITION_TOLD;
 			ret = run(program, skb, offset);
 			continue;
 		}
@@ -268,9 +260,7 @@ static noinline unsigned int run_called(const struct generation *gen,
 			break;
 		case BPFILTER_CALLED_TARGET:
 			packet->answer = BPFILTER_ANSWER_NONE;
-			packet->trace = !!trace_of(gen, skb);
-			packet->len = skb->len;
-			fill(packet, skb, state, program->reads);
+			fill(packet, gen, skb, state, cpu, program->reads);
 			bpfilter_extensions_describe(&par, skb, state);
 			break;
 		}
@@ -286,16 +276,25 @@ static noinline unsigned int too_deep(void)
 	return NF_DROP;
 }
 
+/* In one step each, as at_policy() may be interrupted by a packet that does the same. */
+static __always_inline void count_policy(const struct bpfilter_program *program,
+					 const struct sk_buff *skb)
+{
+	local64_t *counters = program->counters +
+			      smp_processor_id() * program->row;
+
+	local64_inc(&counters[0]);
+	local64_add(skb->len, &counters[1]);
+}
+
 /* All packets of the hook get to its policy at once. */
 static __always_inline unsigned int
 run_policy(const struct generation *gen, const struct bpfilter_program *program,
 	   const struct sk_buff *skb, const struct nf_hook_state *state)
 {
-	u64 *counters = program->counters + smp_processor_id() * program->row;
 	const struct bpfilter_trace *trace = trace_of(gen, skb);
 
-	counters[0]++;
-	counters[1] += skb->len;
+	count_policy(program, skb);
 	if (unlikely(trace))
 		bpfilter_trace_log(trace, gen->desc, program->position,
 				   program->underflow, skb, state);
@@ -311,17 +310,17 @@ run_first(const struct generation *gen, const struct bpfilter_program *program,
 	struct bpfilter_packet *packet = program->packets + offset;
 	u32 ret;
 
-	if (unlikely(level >= BPFILTER_LEVELS))
-		return too_deep();
-	packet->position = program->position;
-	packet->underflow = program->underflow;
+	/* Both at once. */
+	BUILD_BUG_ON(offsetof(struct bpfilter_packet, position) + 4 !=
+		     offsetof(struct bpfilter_packet, underflow) ||
+		     offsetof(struct bpfilter_program, position) + 4 !=
+		     offsetof(struct bpfilter_program, underflow));
+	memcpy(&packet->position, &program->position,
+	       sizeof(packet->position) + sizeof(packet->underflow));
 	packet->answer = BPFILTER_ANSWER_NONE;
 	packet->depth = 0;
 	packet->hotdrop = 0;
-	packet->len = skb->len;
-	packet->cpu = cpu;
-	packet->trace = !!trace_of(gen, skb);
-	fill(packet, skb, state, program->reads);
+	fill(packet, gen, skb, state, cpu, program->reads);
 	ret = run(program, skb, offset);
 	if (unlikely(ret > BPFILTER_ACCEPT))
 		return run_called(gen, program, ret, level, skb, state);
@@ -346,13 +345,104 @@ at_hook(const struct bpfilter_table *table, u32 level, struct sk_buff *skb,
 	return READ_ONCE(table->drops) & BIT(state->hook) ? NF_DROP : NF_ACCEPT;
 }
 
+/* A packet that is sent while another one waits. Bottom halves are off. */
+static noinline unsigned int run_inner(const struct bpfilter_table *table,
+				       struct sk_buff *skb,
+				       const struct nf_hook_state *state,
+				       struct bpfilter_cpu *cpu)
+{
+	unsigned int verdict;
+	u32 level = ++cpu->level;
+
+	if (level < BPFILTER_LEVELS)
+		verdict = at_hook(table, level, skb, state);
+	else
+		verdict = too_deep();
+	cpu->level--;
+	return verdict;
+}
+
+/* Bottom halves are off. */
+static noinline unsigned int run_rules(const struct bpfilter_table *table,
+				       struct sk_buff *skb,
+				       const struct nf_hook_state *state)
+{
+	struct bpfilter_cpu *cpu = this_cpu_ptr(&bpfilter_cpu);
+	unsigned int verdict;
+
+	if (unlikely(is_inner(cpu)))
+		return run_inner(table, skb, state, cpu);
+	local_lock_nested_bh(&bpfilter_cpu.lock);
+	set_owner(cpu, current);
+	WRITE_ONCE(cpu->sequence, cpu->sequence + 1);
+	/* Pairs with the one in bpfilter_packets_wait(). */
+	smp_mb();
+	verdict = at_hook(table, 0, skb, state);
+	/* Behind all use of the generation and of its counters. */
+	smp_store_release(&cpu->sequence, cpu->sequence + 1);
+	set_owner(cpu, NULL);
+	local_unlock_nested_bh(&bpfilter_cpu.lock);
+	return verdict;
+}
+
+static noinline unsigned int run_in_process(const struct bpfilter_table *table,
+					    struct sk_buff *skb,
+					    const struct nf_hook_state *state)
+{
+	unsigned int verdict;
+
+	local_bh_disable();
+	verdict = run_rules(table, skb, state);
+	local_bh_enable();
+	return verdict;
+}
+
+/*
+ * The way of most packets at a hook without rules. False where it is not the way of
+ * this one: the generation has just changed, the packet is traced, or another one is
+ * on this way already, which an interrupt has brought it into.
+ */
+static __always_inline bool at_policy(const struct bpfilter_table *table,
+				      const struct sk_buff *skb,
+				      unsigned int hook, unsigned int *verdict)
+{
+	const struct bpfilter_program *program;
+	const struct generation *gen;
+	struct bpfilter_cpu *cpu;
+	u32 sequence;
+	bool policy = false;
+
+	preempt_disable();
+	cpu = this_cpu_ptr(&bpfilter_cpu);
+	sequence = cpu->policy_sequence;
+	if (unlikely(sequence & 1))
+		goto out;
+	WRITE_ONCE(cpu->policy_sequence, sequence + 1);
+	/* Pairs with the one in bpfilter_packets_wait(). */
+	smp_mb();
+	gen = READ_ONCE(table->active);
+	if (likely(gen)) {
+		program = &gen->program[hook];
+		if (likely(program->counters && !is_traced(skb))) {
+			count_policy(program, skb);
+			*verdict = program->policy;
+			policy = true;
+		}
+	}
+	/* Behind all use of the generation and of its counters. */
+	smp_store_release(&cpu->policy_sequence, sequence + 2);
+out:
+	preempt_enable();
+	return policy;
+}
+
 /**
  * bpfilter_packet_hook() - a packet at a hook of a table
  * @priv: the struct bpfilter_table
  * @skb: the packet
  * @state: the hook
  *
- * The generation is looked up only while the CPU's sequence is odd, see
+ * The generation is looked up only while a sequence of the CPU is odd, see
  * bpfilter_packets_wait().
  *
  * Return: the verdict.
@@ -361,21 +451,14 @@ unsigned int bpfilter_packet_hook(void *priv, struct sk_buff *skb,
 				  const struct nf_hook_state *state)
 {
 	const struct bpfilter_table *table = priv;
-	/* In a softirq they are off already. */
-	bool process = !softirq_count();
 	unsigned int verdict;
-	u32 level;
 
-	if (process)
-		local_bh_disable();
-	level = enter();
-	/* Pairs with the one in bpfilter_packets_wait(). */
-	smp_mb();
-	verdict = at_hook(table, level, skb, state);
-	leave(level);
-	if (process)
-		local_bh_enable();
-	return verdict;
+	if (READ_ONCE(table->policies) & BIT(state->hook) &&
+	    at_policy(table, skb, state->hook, &verdict))
+		return verdict;
+	if (softirq_count())
+		return run_rules(table, skb, state);
+	return run_in_process(table, skb, state);
 }
 
 /*
@@ -452,10 +535,23 @@ nf_hookfn *bpfilter_packet_hook_reroute(u8 family)
 }
 
 /* What its CPU has done before it changed the sequence comes before this. */
-static u32 read_sequence(const struct bpfilter_cpu *cpu)
+static u32 read_sequence(const u32 *sequence)
 {
-	/* Pairs with the release in leave(). */
-	return smp_load_acquire(&cpu->sequence);
+	/* Pairs with the releases in run_rules() and at_policy(). */
+	return smp_load_acquire(sequence);
+}
+
+/* Returns when the packet that is there, if there is one, has gone. */
+static void wait_for(const u32 *sequence)
+{
+	u32 seen = read_sequence(sequence);
+
+	if (!(seen & 1))
+		return;
+	while (read_sequence(sequence) == seen) {
+		cond_resched();
+		cpu_relax();
+	}
 }
 
 /**
@@ -465,8 +561,8 @@ static u32 read_sequence(const struct bpfilter_cpu *cpu)
  * returns no packet is in the generation before, and none will be; what its
  * programs have counted is final, and can be read.
  *
- * A CPU makes its sequence odd and then reads the pointer; here the pointer is
- * written and then the sequence read, with a full barrier between the two on
+ * A CPU makes a sequence of its own odd and then reads the pointer; here the pointer
+ * is written and then the sequence read, with a full barrier between the two on
  * either side. So a CPU whose sequence is even here has left the old generation,
  * or will read the new pointer; one whose sequence is odd may be in the old one,
  * and is waited for until the sequence changes: the number is even then, or odd
@@ -482,18 +578,12 @@ void bpfilter_packets_wait(void)
 {
 	const struct bpfilter_cpu *cpu;
 	unsigned int i;
-	u32 seen;
 
-	/* Pairs with the one in bpfilter_packet_hook(). */
+	/* Pairs with those in run_rules() and at_policy(). */
 	smp_mb();
 	for_each_possible_cpu(i) {
 		cpu = per_cpu_ptr(&bpfilter_cpu, i);
-		seen = read_sequence(cpu);
-		if (!(seen & 1))
-			continue;
-		while (read_sequence(cpu) == seen) {
-			cond_resched();
-			cpu_relax();
-		}
+		wait_for(&cpu->sequence);
+		wait_for(&cpu->policy_sequence);
 	}
 }

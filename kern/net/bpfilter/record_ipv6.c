@@ -17,8 +17,19 @@
 #include <net/ipv6.h>
 #include "record.h"
 
-/* As fill_header() has it. AH ends no chain. */
+/* In header_len: an extension header, behind which the chain goes on. */
+#define CHAIN	0xff
+
+/*
+ * As fill_header() has it, for what may end a chain. What ends one with no header,
+ * NEXTHDR_NONE, is as a protocol that no match asks for.
+ */
 static const u8 header_len[256] = {
+	[NEXTHDR_HOP] = CHAIN,
+	[NEXTHDR_ROUTING] = CHAIN,
+	[NEXTHDR_FRAGMENT] = CHAIN,
+	[NEXTHDR_AUTH] = CHAIN,
+	[NEXTHDR_DEST] = CHAIN,
 	[IPPROTO_ICMPV6] = sizeof(struct icmp6hdr),
 	[IPPROTO_TCP] = sizeof(struct tcphdr),
 	[IPPROTO_UDP] = sizeof(struct udphdr),
@@ -102,20 +113,20 @@ void bpfilter_record_ipv6(struct bpfilter_packet *packet,
 {
 	const struct ipv6hdr *iph = ipv6_hdr(skb);
 	u8 protocol = iph->nexthdr;
+	u8 asked = header_len[protocol];
 
 	/* Side by side in the header and in the record. */
 	BUILD_BUG_ON(sizeof(packet->addresses) != sizeof(iph->addrs));
 	memcpy(packet->addresses, &iph->addrs, sizeof(iph->addrs));
 	if (!(reads & (READS_TRANSPORT | FIELD(PROTOCOL)))) {
 		packet->descriptor = 0;
-	} else if (unlikely(ipv6_ext_hdr(protocol))) {
+	} else if (unlikely(asked == CHAIN)) {
 		packet->descriptor = fill_chain(packet, skb, reads);
 	} else {
 		packet->transport = sizeof(*iph);
 		packet->field[BPFILTER_FIELD_PROTOCOL] = protocol;
 		packet->descriptor = protocol |
-				     fill_header(packet, skb, protocol,
-						 header_len[protocol],
+				     fill_header(packet, skb, protocol, asked,
 						 sizeof(*iph), reads);
 	}
 	if (reads & READS_DEVICES)

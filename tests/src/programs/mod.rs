@@ -315,7 +315,9 @@ impl Programs {
             Family::Ipv6 => ip6::record::record(bytes, entry, underflow),
         };
         // A traced packet meets the same rules: so that both kinds are tried.
-        packet.trace = u32::from(bytes.len() % 2 == 1);
+        if bytes.len() % 2 == 1 {
+            packet.cpu |= msg::CPU_TRACED;
+        }
         loop {
             // SAFETY: mapped for more than that until drop, and no program runs.
             unsafe { self.packets.value.cast::<Packet>().write(packet) };
@@ -324,7 +326,10 @@ impl Programs {
             packet = unsafe { self.packets.value.cast::<Packet>().read() };
             match returned {
                 // As a packet that is traced, told to nobody.
-                msg::TRACE => packet.answer = msg::ANSWER_TRACED,
+                msg::TRACE => {
+                    packet.answer = msg::ANSWER_NONE;
+                    packet.position |= msg::POSITION_TOLD;
+                }
                 msg::CALL => self.called[packet.call as usize].answer(bytes, &mut packet),
                 verdict => {
                     assert!(verdict <= msg::ACCEPT, "{verdict}");

@@ -2,7 +2,7 @@
 /*
  * datagrams - what a UDP datagram takes
  *
- * datagrams                     to oneself over loopback
+ * datagrams ADDRESS             to oneself over loopback, 127.0.0.1 or ::1
  * datagrams FROM TO ADDRESS     from one network namespace to ADDRESS, which is in
  *                               the other, where the first one has been answered
  * datagrams FROM TO ADDRESS new each from a socket of its own, so of a new connection
@@ -49,8 +49,29 @@ static int by_size(const void *a, const void *b)
 	return (left > right) - (left < right);
 }
 
+/* An address of either family, with the port. */
+union address {
+	struct sockaddr any;
+	struct sockaddr_in ipv4;
+	struct sockaddr_in6 ipv6;
+};
+
+static int parse(const char *text, union address *address)
+{
+	memset(address, 0, sizeof(*address));
+	if (inet_pton(AF_INET, text, &address->ipv4.sin_addr) == 1)
+		address->any.sa_family = AF_INET;
+	else if (inet_pton(AF_INET6, text, &address->ipv6.sin6_addr) == 1)
+		address->any.sa_family = AF_INET6;
+	else
+		return 0;
+	/* In the same place in both. */
+	address->ipv4.sin_port = htons(4000);
+	return 1;
+}
+
 /* A UDP socket in a network namespace that ip(8) has named, or in this one. */
-static int in_namespace(const char *name)
+static int in_namespace(const char *name, int family)
 {
 	char path[64];
 	int fd;
@@ -62,53 +83,50 @@ static int in_namespace(const char *name)
 			die(path);
 		close(fd);
 	}
-	fd = socket(AF_INET, SOCK_DGRAM, 0);
+	fd = socket(family, SOCK_DGRAM, 0);
 	if (fd < 0)
 		die("socket");
 	return fd;
 }
 
-static int sender(const struct sockaddr_in *to)
+static int sender(const union address *to)
 {
-	int fd = in_namespace(NULL);
+	int fd = in_namespace(NULL, to->any.sa_family);
 
-	if (connect(fd, (const void *)to, sizeof(*to)))
+	if (connect(fd, &to->any, sizeof(*to)))
 		die("connect");
 	return fd;
 }
 
 int main(int argc, char **argv)
 {
-	struct sockaddr_in to = {
-		.sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-		.sin_port = htons(4000),
-	}, peer;
-	struct sockaddr_in any = { .sin_family = AF_INET, .sin_port = htons(4000) };
+	union address to, any, peer;
 	int new = argc == 5 && !strcmp(argv[4], "new");
 	socklen_t peer_len = sizeof(peer);
 	long long batches[BATCHES];
 	char data[LEN] = "";
-	int batch, i, out, in;
+	int batch, family, i, out, in;
 
-	if ((argc != 1 && argc != 4 && !new) || (argc > 1 && !inet_aton(argv[3], &to.sin_addr))) {
-		fprintf(stderr, "usage: datagrams [FROM TO ADDRESS [new]]\n");
+	if ((argc != 2 && argc != 4 && !new) || !parse(argv[argc == 2 ? 1 : 3], &to)) {
+		fprintf(stderr, "usage: datagrams ADDRESS | FROM TO ADDRESS [new]\n");
 		return 2;
 	}
-	if (argc == 1) {
-		in = in_namespace(NULL);
+	family = to.any.sa_family;
+	if (argc == 2) {
+		in = in_namespace(NULL, family);
 		out = in;
-		if (bind(in, (void *)&to, sizeof(to)) || connect(in, (void *)&to, sizeof(to)))
+		if (bind(in, &to.any, sizeof(to)) || connect(in, &to.any, sizeof(to)))
 			die("socket");
 	} else {
-		in = in_namespace(argv[2]);
-		if (bind(in, (void *)&any, sizeof(any)))
+		in = in_namespace(argv[2], family);
+		parse(family == AF_INET ? "0.0.0.0" : "::", &any);
+		if (bind(in, &any.any, sizeof(any)))
 			die("bind");
-		close(in_namespace(argv[1]));
+		close(in_namespace(argv[1], family));
 		out = sender(&to);
 		if (send(out, data, LEN, 0) != LEN ||
-		    recvfrom(in, data, LEN, 0, (void *)&peer, &peer_len) != LEN ||
-		    sendto(in, data, LEN, 0, (void *)&peer, peer_len) != LEN || recv(out, data, LEN, 0) != LEN)
+		    recvfrom(in, data, LEN, 0, &peer.any, &peer_len) != LEN ||
+		    sendto(in, data, LEN, 0, &peer.any, peer_len) != LEN || recv(out, data, LEN, 0) != LEN)
 			die("answer");
 	}
 	/* The first batch fills caches, and does not count. */

@@ -59,6 +59,8 @@ pub struct Uses {
     pub fields: u32,
     /// `1 << kind` of the ops.
     pub kinds: u64,
+    /// There are ops that packets are asked which are not malformed.
+    pub plain_ops: bool,
     /// The transport header.
     pub transport: bool,
     /// Names of the incoming and of the outgoing interface.

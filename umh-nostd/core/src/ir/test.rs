@@ -222,6 +222,17 @@ impl Test {
         }
     }
 
+    /// For one that asks whether bits of a word of an address are a value: the number
+    /// of the field, counted from the first word of the source on. A predicate for it
+    /// needs no field: it compares the word as it stands in the header.
+    pub(crate) const fn of_address(&self) -> Option<u8> {
+        if self.field as u32 <= Field::Destination3 as u32 && self.span == 0 {
+            Some(self.field as u8)
+        } else {
+            None
+        }
+    }
+
     /// Inverted if asked for.
     pub const fn invert_if(self, invert: bool) -> Self {
         Self {

@@ -2,9 +2,10 @@
 //! Which words of an IPv6 packet's addresses stand in records.
 //!
 //! Owns: the choice. The two addresses have eight words of 32 bits, and a record
-//! has room for two: rules are found by those, and asked for the others one by one.
-//! So they should be the words in which the rules of a table differ. What is chosen
-//! decides how fast a rule is found, not whether it is.
+//! has room for two: rules are found by those, and asked for the others one by one,
+//! or once for all rules where these hardly differ. So the two should be the words in
+//! which the rules of a table differ. What is chosen decides how fast a rule is found,
+//! not whether it is.
 
 use super::test::Field;
 use crate::abi::{IPT_INV_DSTIP, IPT_INV_SRCIP, Ip6tIp6};
@@ -18,14 +19,25 @@ const WORDS: usize = 8;
 /// address, as a site's networks have it, before its end, where hosts are.
 const PREFERRED: [u8; WORDS] = [1, 5, 3, 7, 2, 6, 0, 4];
 
-/// The numbers of the two words.
+/// In how many rules a word may differ from the rule before to be alike in all.
+const ALIKE: u32 = 4;
+
+/// What of the addresses stands where.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Words(pub(crate) [u8; 2]);
+pub(crate) struct Words {
+    /// The numbers of the two words in records.
+    pub(crate) in_record: [u8; 2],
+    /// Words that are alike in all rules, or nearly: a bit for each.
+    alike: u8,
+}
 
 impl Default for Words {
     fn default() -> Self {
         let [first, second, ..] = PREFERRED;
-        Self([first, second])
+        Self {
+            in_record: [first, second],
+            alike: 0,
+        }
     }
 }
 
@@ -77,12 +89,22 @@ impl Words {
             free.max_by_key(differ).unwrap_or_default()
         };
         let first = best(None);
-        Self([first, best(Some(first))])
+        let alike = differ.iter().rev();
+        Self {
+            in_record: [first, best(Some(first))],
+            alike: alike.fold(0, |bits, &differ| bits << 1 | u8::from(differ <= ALIKE)),
+        }
+    }
+
+    /// Whether few rules of the table ask a word for another value than others do.
+    pub(super) fn are_alike(self, field: Field) -> bool {
+        1u8.checked_shl(field as u32)
+            .is_some_and(|bit| self.alike & bit != 0)
     }
 
     /// Where in a record a word is: in its lower or its upper half.
     pub(super) fn half(self, field: Field) -> Option<u32> {
-        let [lower, upper] = self.0;
+        let [lower, upper] = self.in_record;
         match field as u8 {
             word if word == lower => Some(0),
             word if word == upper => Some(1),
@@ -132,17 +154,22 @@ mod tests {
     #[test]
     fn words_in_which_rules_differ() {
         let networks: [_; 9] = from_fn(|n| rule([0x2001_0db8, (n as u32) << 16, 0, 0], 48));
-        assert_eq!(Words::choose(networks.iter()), Words([1, 5]));
+        let words = Words::choose(networks.iter());
+        assert_eq!(words.in_record, [1, 5]);
+        assert!(words.are_alike(Field::Source));
         let hosts: [_; 9] = from_fn(|n| {
             let n = n as u32;
             rule([0x2001_0db8, 7, n % 2, n], 128)
         });
-        assert_eq!(Words::choose(hosts.iter()), Words([3, 2]));
-        assert_eq!(Words::choose([].iter()), Words::default());
+        let words = Words::choose(hosts.iter());
+        assert_eq!(words.in_record, [3, 2]);
+        assert!(words.are_alike(Field::Source1) && !words.are_alike(Field::Source2));
+        let default = Words::default().in_record;
+        assert_eq!(Words::choose([].iter()).in_record, default);
         let mut inverted = hosts;
         inverted
             .iter_mut()
             .for_each(|ip| ip.invflags = IPT_INV_SRCIP);
-        assert_eq!(Words::choose(inverted.iter()), Words::default());
+        assert_eq!(Words::choose(inverted.iter()).in_record, default);
     }
 }

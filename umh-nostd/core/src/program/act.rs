@@ -25,11 +25,9 @@ pub(super) const RULE_DONE: Block = block![
     jump_if_imm(R1, Cond::Ne, 0, label::DROP),
 ];
 
-/// A packet counts for rule R7, which is less than the number of rules.
+/// A packet counts for rule R7 on CPU R0, each less than there are.
 pub(super) const COUNTED: Block = block![
     // R2 = the rule's counters
-    load(B4, R0, R6, frame::CPU),
-    jump_if_imm(R0, Cond::Ge, 0, label::DROP).imm(param::CPUS),
     mul_imm(R0, 0).imm(param::ROW),
     mov(R1, R7),
     lsh_imm(R1, 4),
@@ -69,27 +67,43 @@ const TARGET: &[Item] = &[
     exit(),
 ];
 
+/// The kernel half tells of rule R7. All that is needed to go on is in the record, but
+/// for R3.
+const TELL: &[Item] = &[
+    store(B4, R6, frame::CALL, R3),
+    store(B4, R6, frame::POSITION, R7),
+    mov_imm(R0, msg::TRACE as i32),
+    exit(),
+];
+
+/// The packet comes back with a rule that it has matched.
+const TOLD: &[Item] = &[
+    and32_imm(R7, !msg::POSITION_TOLD as i32),
+    jump_if_imm(R7, Cond::Ge, 0, label::DROP).imm(param::RULES),
+    load(B4, R3, R6, frame::CALL),
+    load(B4, R0, R6, frame::CPU),
+    and32_imm(R0, !msg::CPU_TRACED as i32),
+    jump_if_imm(R0, Cond::Ge, 0, label::DROP).imm(param::CPUS),
+    jump(label::COUNTS),
+];
+
 impl Builder<'_> {
     pub(super) fn act(&mut self) {
         self.emit(block![
             bind(label::MATCHED),
-            unless(
-                need::LINKS,
-                &[
-                    load(B4, R1, R6, frame::TRACE),
-                    jump_if_imm(R1, Cond::Ne, 0, label::TRACE),
-                    bind(label::COUNTS),
-                ]
-            ),
+            // Traced packets have none that there is.
+            load(B4, R0, R6, frame::CPU),
+            jump_if_imm(R0, Cond::Ge, 0, label::TRACE).imm(param::CPUS),
+            bind(label::COUNTS),
             insert(shared::COUNTED),
             mov(R0, R3),
             and_imm(R0, action::MASK),
-            rsh_imm(R3, action::SHIFT),
             jump_if_imm(R0, Cond::Gt, action::ACCEPT, ON),
         ]);
         self.end();
         self.emit(block![
             bind(ON),
+            rsh_imm(R3, action::SHIFT),
             when(
                 need::TARGETS,
                 &[jump_if_imm(R0, Cond::Eq, action::TARGET, label::TARGET)]
@@ -128,21 +142,12 @@ impl Builder<'_> {
         self.search_again();
         self.emit(block![
             when(need::TARGETS, TARGET),
-            unless(
-                need::LINKS,
-                &[
-                    // All that is needed to go on is in the record, but for R3.
-                    bind(label::TRACE),
-                    store(B4, R6, frame::CALL, R3),
-                    store(B4, R6, frame::POSITION, R7),
-                    mov_imm(R0, msg::TRACE as i32),
-                    exit(),
-                    bind(label::TRACED),
-                    load(B4, R3, R6, frame::CALL),
-                    jump_if_imm(R7, Cond::Ge, 0, label::DROP).imm(param::RULES),
-                    jump(label::COUNTS),
-                ]
-            ),
+            bind(label::TRACE),
+            when(need::LINKS, &[jump(label::DROP)]),
+            unless(need::LINKS, TELL),
+            bind(label::NO_RULE),
+            when(need::LINKS, &[jump(label::DROP)]),
+            unless(need::LINKS, TOLD),
         ]);
     }
 

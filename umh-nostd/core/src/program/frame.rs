@@ -62,6 +62,9 @@ struct Frame {
     /// Address of the connection or 0.
     #[cfg(feature = "links")]
     connection: u64,
+    /// Whether a run of the program has this record.
+    #[cfg(feature = "links")]
+    taken: u64,
 }
 
 /// Where in the record a part of the packet is.
@@ -95,11 +98,6 @@ pub(super) const NAMES: i16 = packet!(input);
 pub(super) const FIELDS: i16 = packet!(field);
 /// Two numbers: UTC, and local time.
 pub(super) const TIMES: i16 = packet!(time);
-/// Whether the program returns with each rule that matches.
-pub(super) const TRACE: i16 = packet!(trace);
-/// Whether a run of the program has this record: for links, which trace nothing.
-#[cfg(feature = "links")]
-pub(super) const TAKEN: i16 = packet!(trace);
 
 const _: () = assert!(offset_of!(Packet, ports) == offset_of!(Packet, header) + 4);
 const _: () = assert!(offset_of!(Packet, output) == offset_of!(Packet, input) + 16);
@@ -123,6 +121,8 @@ pub(super) const BYTES: i16 = place!(bytes);
 pub(super) const DATA: i16 = place!(data);
 #[cfg(feature = "links")]
 pub(super) const CONNECTION: i16 = place!(connection);
+#[cfg(feature = "links")]
+pub(super) const TAKEN: i16 = place!(taken);
 /// Return positions.
 pub(super) const RETURNS: i16 = size_of::<Frame>() as i16;
 

@@ -395,6 +395,7 @@ fn needs(ruleset: &Ruleset<'_>, hook: Hook) -> Needs {
         (need::TRANSPORT, uses.transport),
         (need::IPV6, ruleset.table().spec().family == Family::Ipv6),
         (need::OPS, uses.kinds != 0),
+        (need::PLAIN_OPS, uses.plain_ops),
         (need::TARGETS, uses.targets),
         (need::CALLS, uses.kinds & 1 << kind::XT_MATCH != 0),
         (need::COMPARE, compare),

@@ -31,7 +31,7 @@ pub(super) mod label {
         SEARCH
         /// The same, after a rule that matched or failed.
         SEARCH_AGAIN
-        /// A new packet turns out to be malformed.
+        /// The packet is malformed.
         MALFORMED
         /// The record of rule R7 matches.
         CANDIDATE
@@ -41,10 +41,10 @@ pub(super) mod label {
         MATCHED
         /// Rule R7 is to be told, as the packet is traced. R3 = what happens.
         TRACE
-        /// The packet comes back, and that was told.
-        TRACED
-        /// The packet counts for rule R7. R3 = what happens.
+        /// The packet counts for rule R7 on CPU R0. R3 = what happens.
         COUNTS
+        /// There is no rule R7: the packet comes back, and that was told.
+        NO_RULE
         /// Rule R7 does not match after all.
         FAILED
         /// The op at R1 is asked.
@@ -206,6 +206,8 @@ pub(super) mod need {
         IPV6
         /// Ops that are asked before a rule matches.
         OPS
+        /// Some of these of a packet that is not malformed.
+        PLAIN_OPS
         /// Targets that are no verdicts.
         TARGETS
         /// Matches that the kernel half runs.

@@ -2,7 +2,8 @@
 //! The predicates: questions that are asked once for all rules.
 
 use super::prelude::*;
-use crate::ir::Question;
+use crate::abi::Family;
+use crate::ir::{Question, Test};
 
 /// A place in the frame.
 const PLACE: Param = Param::arg(0);
@@ -13,26 +14,23 @@ impl Builder<'_> {
         let ruleset = self.ruleset;
         for (bit, predicate) in ruleset.predicates().iter() {
             match predicate.question {
-                Question::Test(test) => self.emit_with(
-                    block![
-                        load(B4, R1, R6, 0).at(PLACE),
-                        and32_imm(R1, 0).imm(Param::arg(1)),
-                        sub32_imm(R1, 0).imm(Param::arg(2)),
-                        // Negative if it is more than the span.
-                        mov32_imm(R2, 0).imm(Param::arg(3)),
-                        sub(R2, R1),
-                        rsh_imm(R2, 63),
-                        lsh_imm(R2, 0).imm(Param::arg(4)),
-                        or(R8, R2),
-                    ],
-                    &[
-                        field(test.field).into(),
-                        test.mask as i32,
-                        test.low as i32,
-                        test.span as i32,
-                        bit,
-                    ],
-                ),
+                Question::Test(test) => {
+                    let (place, mask, low) = self.compared(test);
+                    self.emit_with(
+                        block![
+                            load(B4, R1, R6, 0).at(PLACE),
+                            and32_imm(R1, 0).imm(Param::arg(1)),
+                            sub32_imm(R1, 0).imm(Param::arg(2)),
+                            // Negative if it is more than the span.
+                            mov32_imm(R2, 0).imm(Param::arg(3)),
+                            sub(R2, R1),
+                            rsh_imm(R2, 63),
+                            lsh_imm(R2, 0).imm(Param::arg(4)),
+                            or(R8, R2),
+                        ],
+                        &[place, mask as i32, low as i32, test.span as i32, bit],
+                    );
+                }
                 Question::Interface(out, pattern) => {
                     let at = frame::NAMES + if out { 16 } else { 0 };
                     let [first, second] = pattern.name;
@@ -84,5 +82,20 @@ impl Builder<'_> {
                 }
             }
         }
+    }
+
+    /// Where in the record the number is that a test asks about, its bits that count,
+    /// and the least value: as they stand in the header for a word of an address.
+    fn compared(&self, test: Test) -> (i32, u32, u32) {
+        let Some(word) = test.of_address() else {
+            return (field(test.field).into(), test.mask, test.low);
+        };
+        // One word of IPv4 is where IPv6 has four.
+        let word = match self.ruleset.table().spec().family {
+            Family::Ipv4 => word / 4,
+            Family::Ipv6 => word,
+        };
+        let place = i32::from(frame::ADDRESSES) + 4 * i32::from(word);
+        (place, test.mask.to_be(), test.low.to_be())
     }
 }

@@ -7,7 +7,7 @@
 //! filled in by the kernel half, or in a program for a netfilter link by
 //! [`super::btf`].
 
-use bpfilter_msgfmt::{ANSWER_NO, ANSWER_TRACED, HEADER_MALFORMED, LEVELS};
+use bpfilter_msgfmt::{ANSWER_NO, HEADER_MALFORMED, LEVELS};
 
 use super::prelude::*;
 use crate::ir::kind;
@@ -46,7 +46,7 @@ impl Builder<'_> {
             load(B4, R7, R6, frame::POSITION),
             unless(need::IPV6, &[load(B8, R9, R6, frame::ADDRESSES)]),
         ]);
-        let words = self.ruleset.words().0;
+        let words = self.ruleset.words().in_record;
         let place = |word| i32::from(frame::ADDRESSES) + 4 * i32::from(word);
         self.emit_with(
             block![when(
@@ -89,32 +89,20 @@ impl Builder<'_> {
             self.bitmaps(bitmaps);
         }
         // What most calls answer first.
-        self.emit(block![
-            unless(need::LINKS, &[load(B4, R1, R6, frame::ANSWER)]),
-            when(
-                need::CALLS,
-                &[jump_if_imm(R1, Cond::Eq, ANSWER_NO as i32, label::NOT)]
-            ),
-            unless(
-                need::LINKS,
-                &[jump_if_imm(
-                    R1,
-                    Cond::Eq,
-                    ANSWER_TRACED as i32,
-                    label::TRACED
-                )]
-            ),
-        ]);
         self.emit(block![when(
             need::CALLS,
-            &[jump_if_imm(R1, Cond::Ne, 0, label::HOLDS),]
+            &[
+                load(B4, R1, R6, frame::ANSWER),
+                jump_if_imm(R1, Cond::Eq, ANSWER_NO as i32, label::NOT),
+                jump_if_imm(R1, Cond::Ne, 0, label::HOLDS),
+            ]
         )]);
         self.emit(block![when(
             need::TRANSPORT,
             &[
                 load(B4, R1, R6, frame::HEADERS),
                 jump_if_imm(R1, Cond::Ge, HEADER_MALFORMED as i32, label::MALFORMED),
-                store_imm(B8, R6, frame::KEEPS, -1),
+                unless(need::INDEX, &[store_imm(B8, R6, frame::KEEPS, -1)]),
             ]
         )]);
     }

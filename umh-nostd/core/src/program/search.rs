@@ -7,6 +7,8 @@
 
 use core::mem::offset_of;
 
+use bpfilter_msgfmt::HEADER_MALFORMED;
+
 use super::prelude::*;
 use crate::ir::{RECORD, Record};
 use crate::plan::{
@@ -57,6 +59,12 @@ pub(super) const BIT_OF_R0: Block = block![
     load(B1, R1, R2, 0),
 ];
 
+/// A packet that is not malformed is asked what the record at R2 leaves open.
+const ASK_OPS: &[Item] = &[
+    load(B4, R1, R2, offset_of!(Record, ops) as i16),
+    jump_if_imm(R1, Cond::Ne, 0, label::ASK),
+];
+
 impl Builder<'_> {
     pub(super) fn search(&mut self) {
         self.emit(block![bind(label::SEARCH)]);
@@ -73,7 +81,7 @@ impl Builder<'_> {
     fn indexed(&mut self) {
         let index = self.ruleset.index();
         self.emit(block![
-            jump_if_imm(R7, Cond::Gt, 0, label::DROP).imm(param::RULES)
+            jump_if_imm(R7, Cond::Gt, 0, label::NO_RULE).imm(param::RULES)
         ]);
         if index.only_catch_alls() {
             self.catch_all();
@@ -101,8 +109,8 @@ impl Builder<'_> {
             when(
                 need::TRANSPORT,
                 &[
-                    load(B8, R1, R6, frame::KEEPS),
-                    jump_if_imm(R1, Cond::Ne, -1, label::LINEAR),
+                    load(B4, R1, R6, frame::HEADERS),
+                    jump_if_imm(R1, Cond::Ge, HEADER_MALFORMED as i32, label::MALFORMED),
                 ]
             ),
             jump(label::SEARCH),
@@ -114,7 +122,7 @@ impl Builder<'_> {
         }
     }
 
-    /// A new packet that is malformed: the index is not asked.
+    /// A packet that is malformed: the index is not asked.
     fn malformed(&mut self) {
         self.emit(block![when(
             need::TRANSPORT,
@@ -410,7 +418,7 @@ impl Builder<'_> {
     fn linear(&mut self, found: Label) {
         self.emit(block![
             bind(label::LINEAR),
-            jump_if_imm(R7, Cond::Gt, 0, label::DROP).imm(param::RULES),
+            jump_if_imm(R7, Cond::Gt, 0, label::NO_RULE).imm(param::RULES),
             insert(shared::RECORD_OF_R7)
         ]);
         for index in 0..SENTINELS as u8 {
@@ -455,24 +463,26 @@ impl Builder<'_> {
             // A sentinel: control fell off the table.
             jump_if_imm(R7, Cond::Ge, 0, label::DROP).imm(param::RULES),
             insert(shared::RECORD_OF_R7),
-            when(
-                need::OPS,
-                &[
-                    load(B4, R1, R2, offset_of!(Record, ops) as i16),
-                    when(
-                        need::TRANSPORT,
-                        &[unless(
-                            need::INDEX,
+            // With an index malformed packets have a way of their own.
+            when(need::INDEX, &[when(need::PLAIN_OPS, ASK_OPS)]),
+            unless(
+                need::INDEX,
+                &[when(
+                    need::OPS,
+                    &[
+                        load(B4, R1, R2, offset_of!(Record, ops) as i16),
+                        when(
+                            need::TRANSPORT,
                             &[
                                 load(B8, R4, R6, frame::KEEPS),
                                 jump_if_imm(R4, Cond::Eq, -1, READY),
                                 load(B4, R1, R2, offset_of!(Record, malformed_ops) as i16),
                                 bind(READY)
                             ]
-                        )]
-                    ),
-                    jump_if_imm(R1, Cond::Ne, 0, label::ASK),
-                ]
+                        ),
+                        jump_if_imm(R1, Cond::Ne, 0, label::ASK),
+                    ]
+                )]
             ),
         ]);
     }

@@ -85,10 +85,10 @@ impl Draft<'_, '_> {
         }
     }
 
-    /// The rule holds only if a word of an address passes the test. In a long table
-    /// there are too many such tests for predicates.
+    /// The rule holds only if a word of an address passes the test. A long table has
+    /// too many such tests for predicates, but of words that are alike in its rules.
     fn word(&mut self, test: Test) {
-        if self.out.bitmaps {
+        if self.out.bitmaps && !self.out.words.are_alike(test.field) {
             self.detail_field(test);
         } else {
             self.require(test);

@@ -175,7 +175,6 @@ impl<'a> Draft<'_, 'a> {
             // Always.
             return;
         }
-        self.out.uses.fields |= 1 << test.field as u32;
         if self.pure && !self.is_malformed() && self.part != Part::Ip && self.port_bits(&test) {
             return;
         }
@@ -184,6 +183,9 @@ impl<'a> Draft<'_, 'a> {
             ..test
         };
         if self.ask_beforehand(Question::Test(plain), test.invert) {
+            if plain.of_address().is_none() {
+                self.out.uses.fields |= 1 << test.field as u32;
+            }
             return;
         }
         self.test_op(kind::TEST, test.field as u16, &test);
@@ -263,6 +265,7 @@ impl<'a> Draft<'_, 'a> {
         let start = self.out.ops.len;
         let size = OP + payload.len().next_multiple_of(OP);
         self.out.uses.kinds |= 1 << op.kind;
+        self.out.uses.plain_ops |= !self.is_malformed();
         self.last = Some(start);
         self.out.ops.push(&Op {
             flags: op.flags | size as u8,

@@ -345,6 +345,8 @@ impl Builder<'_> {
             load(B4, R7, R6, frame::POSITION),
             jump_if_imm(R7, Cond::Ge, 0, label::DROP).imm(param::RULES),
             insert(shared::RECORD_OF_R7),
+            load(B4, R0, R6, frame::CPU),
+            jump_if_imm(R0, Cond::Ge, 0, label::DROP).imm(param::CPUS),
             insert(shared::COUNTED),
             // ACCEPT or DROP: one bit.
             mov(R0, R3),
