@@ -24,7 +24,7 @@ static const struct bpfilter_ops starting_ops = {
 static const struct bpfilter_ops ops = {
 	.submit = bpfilter_mailbox_submit,
 	.audit = bpfilter_mailbox_audit,
-	.revision = bpfilter_extensions_revision,
+	.revision = bpfilter_registered_revision,
 	.private_set = bpfilter_private_set,
 	.private_get = bpfilter_private_get,
 };
@@ -55,7 +55,7 @@ static void stop(void)
 	bpfilter_tables_exit();
 	bpfilter_status_exit();
 	bpfilter_proc_exit();
-	bpfilter_extensions_forget();
+	bpfilter_registered_forget();
 	bpfilter_builtin_nat_exit();
 }
 

@@ -4,25 +4,22 @@
  *
  * Owns: the instances of x_tables' matches and targets that rules use because
  * the helper has no program for them; and their calls. They may be in modules,
- * which are held as ip_tables holds them. Where x_tables has no target of a name
- * and revision, builtin.c may.
+ * which are held as ip_tables holds them.
  *
  * Promises: an instance is found, checked, called and destroyed as ip_tables
  * would do it for a rule of the table, with the same errnos. A program reaches the
  * instances of its own generation and nothing else.
  *
- * Leaves to others: the life of a generation (generation.c) and of a request
- * (transaction.c), when an instance is called (the program, packet.c), and which
- * extensions are asked for here (the helper).
+ * Leaves to others: which there are (registered.c), the life of a generation
+ * (generation.c) and of a request (transaction.c), when an instance is called (the
+ * program, packet.c), and which extensions are asked for here (the helper).
  */
 #define pr_fmt(fmt) "bpfilter: " fmt
 
 #include <linux/bpfilter.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
-#include <linux/list.h>
 #include <linux/module.h>
-#include <linux/mutex.h>
 #include <linux/netfilter/x_tables.h>
 #include <linux/netfilter/xt_bpf.h>
 #include <linux/netfilter/xt_cgroup.h>
@@ -31,7 +28,6 @@
 #include <linux/netfilter_ipv6/ip6_tables.h>
 #include <linux/nsproxy.h>
 #include <linux/sched.h>
-#include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <net/ip.h>
@@ -100,293 +96,6 @@ struct rule {
 	bool follows;
 };
 
-/* The longest name with its NUL that leaves the helper room for a number. */
-#define NAME_MAX_LEN	24
-
-/* --- what x_tables has ------------------------------------------------------- */
-
-#if IS_ENABLED(CONFIG_NETFILTER_XTABLES)
-static struct xt_match *request_match(u8 family, const char *name, u8 revision)
-{
-	return xt_request_find_match(family, name, revision);
-}
-
-static struct xt_target *request_target(u8 family, const char *name,
-					u8 revision)
-{
-	return xt_request_find_target(family, name, revision);
-}
-
-static int check_match_par(struct xt_mtchk_param *par, unsigned int size,
-			   const struct rule *rule)
-{
-	return xt_check_match(par, size, rule->proto, rule->inv_proto);
-}
-
-static int check_target_par(struct xt_tgchk_param *par, unsigned int size,
-			    const struct rule *rule)
-{
-	return xt_check_target(par, size, rule->proto, rule->inv_proto);
-}
-
-/* 0, or the errno of GET_REVISION_*; does not load a module. */
-static int have_revision(u8 family, const char *name, u8 revision,
-			 bool is_target)
-{
-	int best;
-
-	xt_find_revision(family, name, revision, is_target, &best);
-	return min(best, 0);
-}
-#else
-static struct xt_match *request_match(u8 family, const char *name, u8 revision)
-{
-	return ERR_PTR(-ENOENT);
-}
-
-static struct xt_target *request_target(u8 family, const char *name,
-					u8 revision)
-{
-	return ERR_PTR(-ENOENT);
-}
-
-static int check_match_par(struct xt_mtchk_param *par, unsigned int size,
-			   const struct rule *rule)
-{
-	return -ENOENT;
-}
-
-static int check_target_par(struct xt_tgchk_param *par, unsigned int size,
-			    const struct rule *rule)
-{
-	return -ENOENT;
-}
-
-static int have_revision(u8 family, const char *name, u8 revision,
-			 bool is_target)
-{
-	return -ENOENT;
-}
-#endif
-
-/*
- * The target of builtin.c, if it is to be used: a module of x_tables is not loaded
- * for what is here already.
- */
-static struct xt_target *own_target(u8 family, const char *name, u8 revision)
-{
-	bool named;
-
-	if (!have_revision(family, name, revision, true))
-		return NULL;
-	return bpfilter_builtin_find(family, name, revision, &named);
-}
-
-/* --- the names that rules have used -----------------------------------------*/
-
-struct known {
-	struct list_head list;
-	u8 family;
-	bool is_target;
-	u8 revision;
-	char name[XT_EXTENSION_MAXNAMELEN];
-};
-
-static LIST_HEAD(known);
-static DEFINE_MUTEX(known_lock); /* protects known */
-
-/* Forgets what there is no memory for: it is only shown. */
-static void note(u8 family, const char *name, u8 revision, bool is_target)
-{
-	struct known *old, *new;
-
-	new = kzalloc(sizeof(*new), GFP_KERNEL);
-	if (!new)
-		return;
-	new->family = family;
-	new->is_target = is_target;
-	new->revision = revision;
-	strscpy(new->name, name, sizeof(new->name));
-
-	mutex_lock(&known_lock);
-	list_for_each_entry(old, &known, list) {
-		if (old->family == family && old->is_target == is_target &&
-		    old->revision == revision &&
-		    !strcmp(old->name, new->name)) {
-			kfree(new);
-			goto unlock;
-		}
-	}
-	list_add_tail(&new->list, &known);
-unlock:
-	mutex_unlock(&known_lock);
-}
-
-/**
- * bpfilter_extensions_show() - print the names of targets that are always there,
- *	and of what rules of a family have found in x_tables, as long as it has them
- * @seq: where to
- * @family: NFPROTO_*
- * @targets: targets, not matches
- */
-void bpfilter_extensions_show(struct seq_file *seq, u8 family, bool targets)
-{
-	struct known *one;
-	bool named;
-
-	if (targets)
-		bpfilter_builtin_show(seq, family);
-	mutex_lock(&known_lock);
-	list_for_each_entry(one, &known, list) {
-		if (one->family != family || one->is_target != targets)
-			continue;
-		if (targets && bpfilter_builtin_find(one->family, one->name,
-						     one->revision, &named))
-			continue;
-		if (!have_revision(one->family, one->name, one->revision,
-				   targets))
-			seq_printf(seq, "%s\n", one->name);
-	}
-	mutex_unlock(&known_lock);
-}
-
-/**
- * bpfilter_extensions_forget() - forget the names; nobody may ask any more
- */
-void bpfilter_extensions_forget(void)
-{
-	struct known *one, *next;
-
-	list_for_each_entry_safe(one, next, &known, list)
-		kfree(one);
-}
-
-/*
- * Whether the caller is to load the module that would have @name, and to make its
- * call anew: it does so once for each name. Here, in the helper's process, others
- * would wait for modprobe, and the helper has only so much time.
- */
-static bool caller_may_load(struct bpfilter_call *call, const char *name)
-{
-	if (!IS_ENABLED(CONFIG_NETFILTER_XTABLES) ||
-	    !strcmp(call->module, name))
-		return false;
-	strscpy(call->module, name, sizeof(call->module));
-	call->load = true;
-	return true;
-}
-
-/*
- * What xt_request_find_match() and xt_request_find_target() would say, when the
- * caller has loaded what there is.
- */
-static int find(struct bpfilter_call *call, u8 family, const char *name,
-		u8 revision, bool is_target)
-{
-	if (!have_revision(family, name, revision, is_target))
-		return 0;
-	if (caller_may_load(call, name))
-		return -EAGAIN;
-	/* Of another revision they tell only if it is of no family. */
-	return have_revision(NFPROTO_UNSPEC, name, revision, is_target) ==
-	       -EPROTONOSUPPORT ? -EPROTOTYPE : -ENOENT;
-}
-
-/**
- * bpfilter_extensions_revision() - GET_REVISION_MATCH and _TARGET
- * @call: the call, which the helper has answered with -ENOENT
- *
- * Return: 0 or the negative errno that ip_tables gives, if @call.load is not set.
- */
-int bpfilter_extensions_revision(struct bpfilter_call *call)
-{
-	const u8 family = call->optval.family;
-	bool is_target = call->req.cmd == (family == NFPROTO_IPV6 ?
-					   BPFILTER_IP6T_SO_GET_REVISION_TARGET :
-					   BPFILTER_IPT_SO_GET_REVISION_TARGET);
-	struct xt_get_revision rev;
-	bool named = false;
-	int err;
-
-	memcpy(&rev, call->optval.head, sizeof(rev));
-	rev.name[sizeof(rev.name) - 1] = '\0';
-
-	if (is_target &&
-	    bpfilter_builtin_find(family, rev.name, rev.revision, &named))
-		return 0;
-	err = have_revision(family, rev.name, rev.revision, is_target);
-	if (err == -ENOENT)
-		caller_may_load(call, rev.name);
-	return err == -ENOENT && named ? -EPROTONOSUPPORT : err;
-}
-
-/* Whether it has other data for 32-bit callers. */
-static bool match_differs(const struct xt_match *match)
-{
-#ifdef CONFIG_NETFILTER_XTABLES_COMPAT
-	return match->compatsize || match->compat_from_user;
-#else
-	return false;
-#endif
-}
-
-static bool target_differs(const struct xt_target *target)
-{
-#ifdef CONFIG_NETFILTER_XTABLES_COMPAT
-	return target->compatsize || target->compat_from_user;
-#else
-	return false;
-#endif
-}
-
-/**
- * bpfilter_extensions_data_size() - how many bytes of data a match or target has
- * @call: the call that a rule with it is about
- * @asked: its name
- *
- * Of one with a layout of its own for 32-bit programs the helper knows the layout, or
- * there is nobody who does: there is no such in x_tables.
- *
- * Context: the helper's process; sleeps.
- * Return: the size, or the negative errno that ip_tables gives for a rule with it;
- * with @call.load set, -EAGAIN.
- */
-int bpfilter_extensions_data_size(struct bpfilter_call *call,
-				  const struct bpfilter_extension_name *asked)
-{
-	const char *name = asked->name;
-	struct xt_target *target;
-	struct xt_match *match;
-	int ret;
-
-	/* Longer names are not used, see bpfilter_extensions_add(). */
-	if (strnlen(name, NAME_MAX_LEN) == NAME_MAX_LEN)
-		return -ENOENT;
-	if (asked->is_target) {
-		target = own_target(asked->family, name, asked->revision);
-		if (target)
-			return target->targetsize;
-	}
-	ret = find(call, asked->family, name, asked->revision,
-		   asked->is_target);
-	if (ret)
-		return ret;
-	if (asked->is_target) {
-		target = request_target(asked->family, name, asked->revision);
-		if (IS_ERR(target))
-			return PTR_ERR(target);
-		ret = target_differs(target) ? -EOPNOTSUPP : target->targetsize;
-		module_put(target->me);
-	} else {
-		match = request_match(asked->family, name, asked->revision);
-		if (IS_ERR(match))
-			return PTR_ERR(match);
-		ret = match_differs(match) ? -EOPNOTSUPP : match->matchsize;
-		module_put(match->me);
-	}
-	return ret;
-}
-
 /* --- making and freeing instances ------------------------------------------ */
 
 /*
@@ -441,6 +150,23 @@ static void free_target(struct extension *ext,
 	module_put(par.target->me);
 }
 
+/* What is found without x_tables is none of these. */
+static int check_match_par(struct xt_mtchk_param *par, unsigned int size,
+			   const struct rule *rule)
+{
+	if (!IS_ENABLED(CONFIG_NETFILTER_XTABLES))
+		return -ENOENT;
+	return xt_check_match(par, size, rule->proto, rule->inv_proto);
+}
+
+static int check_target_par(struct xt_tgchk_param *par, unsigned int size,
+			    const struct rule *rule)
+{
+	if (!IS_ENABLED(CONFIG_NETFILTER_XTABLES))
+		return -ENOENT;
+	return xt_check_target(par, size, rule->proto, rule->inv_proto);
+}
+
 static int check_match(struct extension *ext, struct bpfilter_call *call,
 		       const struct bpfilter_extensions *all,
 		       const struct rule *rule,
@@ -457,11 +183,9 @@ static int check_match(struct extension *ext, struct bpfilter_call *call,
 	};
 	int err;
 
-	err = find(call, par.family, m->u.user.name, m->u.user.revision, false);
-	if (err)
-		return err;
-	ext->match = request_match(par.family, m->u.user.name,
-				   m->u.user.revision);
+	ext->match = bpfilter_registered_match(call, par.family,
+					       m->u.user.name,
+					       m->u.user.revision);
 	if (IS_ERR(ext->match))
 		return PTR_ERR(ext->match);
 	par.match = ext->match;
@@ -507,7 +231,6 @@ static int check_target(struct extension *ext, struct bpfilter_call *call,
 			const struct rule *rule, const struct xt_entry_match *t)
 {
 	unsigned int size = t->u.user.match_size - sizeof(*t);
-	u8 revision = t->u.user.revision;
 	const char *name = t->u.user.name;
 	struct xt_tgchk_param par = {
 		.net = all->net,
@@ -517,33 +240,30 @@ static int check_target(struct extension *ext, struct bpfilter_call *call,
 		.hook_mask = rule->comefrom,
 		.family = all->desc->family,
 	};
+	bool builtin;
 	int err;
 
 	err = translate_matches(rule);
 	if (err)
 		return err;
-	/* Its lines name rules. */
-	if (!strcmp(name, "TRACE")) {
-		err = bpfilter_tables_trace(all->net);
-		if (err)
-			return err;
-	}
-	/* Their code is this module's, which needs no hold on itself. */
-	ext->target = own_target(par.family, name, revision);
-	if (ext->target) {
-		par.target = ext->target;
-		return bpfilter_builtin_check(&par, size);
-	}
-	err = find(call, par.family, name, revision, true);
-	if (err)
-		return err;
-	ext->target = request_target(par.family, name, revision);
+	ext->target = bpfilter_registered_target(call, par.family, name,
+						 t->u.user.revision, &builtin);
 	if (IS_ERR(ext->target))
 		return PTR_ERR(ext->target);
 	par.target = ext->target;
+	/* Their code is this module's, which needs no hold on itself. */
+	if (builtin)
+		return bpfilter_builtin_check(&par, size);
 	err = check_target_par(&par, size, rule);
-	if (err)
+	if (err) {
 		module_put(ext->target->me);
+		return err;
+	}
+	/* Its lines name rules. */
+	if (!strcmp(name, "TRACE"))
+		err = bpfilter_tables_trace(all->net);
+	if (err)
+		free_target(ext, all);
 	return err;
 }
 
@@ -741,7 +461,7 @@ int bpfilter_extensions_add(struct bpfilter_extensions **all,
 	data = u64_to_user_ptr(asked->entry + asked->offset + sizeof(*m));
 	/* The helper keeps the number behind the name. */
 	err = -ENOENT;
-	if (strnlen(m->u.user.name, NAME_MAX_LEN) == NAME_MAX_LEN)
+	if (strnlen(m->u.user.name, BPFILTER_NAME_MAX) == BPFILTER_NAME_MAX)
 		goto free_entry;
 	err = make_room(all, call->net, desc);
 	if (err)
@@ -769,7 +489,7 @@ int bpfilter_extensions_add(struct bpfilter_extensions **all,
 	}
 	err = (*all)->num;
 	(*all)->list[(*all)->num++] = ext;
-	note(desc->family, m->u.user.name, m->u.user.revision, ext->is_target);
+	bpfilter_registered_note(desc->family, m->u.user.name, m->u.user.revision, ext->is_target);
 	goto free_entry;
 
 free_ext:

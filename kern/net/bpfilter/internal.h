@@ -20,7 +20,8 @@
  *	packet.c	the packet hooks: what programs are told, and their runs
  *	record.c	what few of them are told; record.h: what both need
  *	record_ipv6.c	likewise of IPv6
- *	extensions.c	x_tables' matches and targets
+ *	registered.c	which matches and targets the kernel has
+ *	extensions.c	x_tables' matches and targets, as rules use them
  *	builtin.c	targets for kernels where x_tables has none of the name
  *	builtin_nat.c	those of them that are for the table nat
  *	procfs.c	/proc/net/ip_tables_* and ip6_tables_*
@@ -481,18 +482,31 @@ unsigned int bpfilter_boot_drops(const struct net *net,
 bool bpfilter_boot_locks(const struct bpfilter_call *call);
 struct bpfilter_call *bpfilter_boot_policies(struct bpfilter_call *call);
 
+/* The longest name with its NUL that leaves the helper room for a number. */
+#define BPFILTER_NAME_MAX	24
+
+/* registered.c */
+struct xt_match *bpfilter_registered_match(struct bpfilter_call *call,
+					   u8 family, const char *name,
+					   u8 revision);
+struct xt_target *bpfilter_registered_target(struct bpfilter_call *call,
+					     u8 family, const char *name,
+					     u8 revision, bool *builtin);
+int bpfilter_registered_data_size(struct bpfilter_call *call,
+				  const struct bpfilter_extension_name *asked);
+int bpfilter_registered_revision(struct bpfilter_call *call);
+void bpfilter_registered_note(u8 family, const char *name, u8 revision,
+			      bool is_target);
+void bpfilter_registered_show(struct seq_file *seq, u8 family, bool targets);
+void bpfilter_registered_forget(void);
+
 /* extensions.c */
 int bpfilter_extensions_add(struct bpfilter_extensions **all,
 			    struct bpfilter_call *call,
 			    const struct bpfilter_extension *asked);
-int bpfilter_extensions_data_size(struct bpfilter_call *call,
-				  const struct bpfilter_extension_name *asked);
 void bpfilter_extensions_free(struct bpfilter_extensions *all);
 const struct bpfilter_table_desc *
 bpfilter_extensions_table(const struct bpfilter_extensions *all);
-void bpfilter_extensions_show(struct seq_file *seq, u8 family, bool targets);
-void bpfilter_extensions_forget(void);
-int bpfilter_extensions_revision(struct bpfilter_call *call);
 
 enum bpfilter_called {
 	BPFILTER_CALLED_VERDICT,	/* there is a verdict */

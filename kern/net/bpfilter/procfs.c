@@ -59,14 +59,14 @@ static int tables_show(struct seq_file *seq, void *unused)
 static int matches_show(struct seq_file *seq, void *unused)
 {
 	names_show(seq, &ipv4.matches);
-	bpfilter_extensions_show(seq, NFPROTO_IPV4, false);
+	bpfilter_registered_show(seq, NFPROTO_IPV4, false);
 	return 0;
 }
 
 static int targets_show(struct seq_file *seq, void *unused)
 {
 	names_show(seq, &ipv4.targets);
-	bpfilter_extensions_show(seq, NFPROTO_IPV4, true);
+	bpfilter_registered_show(seq, NFPROTO_IPV4, true);
 	return 0;
 }
 
@@ -79,14 +79,14 @@ static int tables6_show(struct seq_file *seq, void *unused)
 static int matches6_show(struct seq_file *seq, void *unused)
 {
 	names_show(seq, &ipv6.matches);
-	bpfilter_extensions_show(seq, NFPROTO_IPV6, false);
+	bpfilter_registered_show(seq, NFPROTO_IPV6, false);
 	return 0;
 }
 
 static int targets6_show(struct seq_file *seq, void *unused)
 {
 	names_show(seq, &ipv6.targets);
-	bpfilter_extensions_show(seq, NFPROTO_IPV6, true);
+	bpfilter_registered_show(seq, NFPROTO_IPV6, true);
 	return 0;
 }
 

@@ -332,7 +332,7 @@ static int data_size(sockptr_t optval, unsigned int optlen)
 		return -EINVAL;
 	if (copy_from_sockptr(&asked, optval, sizeof(asked)))
 		return -EFAULT;
-	return bpfilter_extensions_data_size(transaction.call, &asked);
+	return bpfilter_registered_data_size(transaction.call, &asked);
 }
 
 /*
