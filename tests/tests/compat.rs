@@ -12,19 +12,16 @@
 )]
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 
-use bpfilter_tests::blob::mutate::{self, Mutant};
 use bpfilter_tests::blob::{
     Bits, Blob, Chain, Extension, Rule, Table, Target, generate, get_revision, info_of,
 };
 use bpfilter_tests::cases;
-use bpfilter_tests::client::side::{Pair, Side};
+use bpfilter_tests::client::side::Pair;
 use bpfilter_tests::client::sockopt::{
     Call, GET_REVISION_MATCH, GET_REVISION_TARGET, Outcome, Place, REPLACE, errno_name,
 };
-use bpfilter_tests::oracle::judge::{self, Verdict};
-use proptest::collection::vec;
+use bpfilter_tests::oracle::{judge, mutants};
 use proptest::prelude::*;
 use umh_core::abi::{FILTER, GetInfo, VERDICT_ACCEPT, VERDICT_DROP};
 use umh_core::target::Host;
@@ -394,40 +391,7 @@ fn resize_match(blob: &mut Blob, size: usize) {
 
 #[test]
 fn the_core_judges_as_the_kernel_does() {
-    let kernel = RefCell::new(Side::kernel(RAWCLIENT));
-    kernel.borrow_mut().keep_conntrack();
-    let host = judge::host_of(&mut kernel.borrow_mut());
-    let seen = RefCell::new(BTreeMap::<String, u32>::new());
-    let strategy = (generate::table(4, 4), vec(mutate::mutation(), 0..=2));
-    cases::check("mutations", 2000, &strategy, |(table, mutations)| {
-        let mut mutant = Mutant::new(&table.blob_in(I386));
-        for mutation in &mutations {
-            mutant.apply(mutation);
-        }
-        let mut kernel = kernel.borrow_mut();
-        judge::empty(&mut kernel);
-        let masked = mutant.without_unknown(&host);
-        let expected = judge::verdict_of(|call| kernel.call(call), &masked);
-        let got = judge::judge(&host, &mutant, 4);
-        let name = match &expected {
-            Verdict::Loaded(..) => "loaded".to_owned(),
-            Verdict::Refused(errno) => errno_name(*errno),
-        };
-        *seen.borrow_mut().entry(name).or_default() += 1;
-        if mutant.is_refused() {
-            let enoent = Verdict::Refused(libc::ENOENT);
-            let refused = matches!(got, Verdict::Refused(_));
-            prop_assert!(got == enoent || (refused && got == expected));
-        } else {
-            prop_assert_eq!(got, expected);
-        }
-        Ok(())
-    });
-    let seen = seen.into_inner();
-    println!("what the mutations came to: {seen:?}");
-    for errno in ["loaded", "EINVAL", "ENOENT", "ELOOP", "EAGAIN", "EFAULT"] {
-        assert!(seen.contains_key(errno), "no case came to {errno}");
-    }
+    mutants::core_judges_as_the_kernel_does(RAWCLIENT, 2000, 0..=2, |table| table.blob_in(I386));
 }
 
 #[test]

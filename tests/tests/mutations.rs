@@ -10,13 +10,11 @@
 )]
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 
-use bpfilter_tests::blob;
 use bpfilter_tests::blob::mutate::{self, Mutant};
-use bpfilter_tests::client::side::{Pair, Side};
-use bpfilter_tests::client::sockopt::errno_name;
-use bpfilter_tests::oracle::judge::{self, Verdict};
+use bpfilter_tests::blob::{self, Table};
+use bpfilter_tests::client::side::Pair;
+use bpfilter_tests::oracle::{judge, mutants};
 use bpfilter_tests::{blob::generate, cases};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -27,43 +25,7 @@ const RAWCLIENT: &str = env!("CARGO_BIN_EXE_rawclient");
 
 #[test]
 fn core_judges_as_the_kernel_does() {
-    let kernel = RefCell::new(Side::kernel(RAWCLIENT));
-    kernel.borrow_mut().keep_conntrack();
-    let host = judge::host_of(&mut kernel.borrow_mut());
-    let seen = RefCell::new(BTreeMap::<String, u32>::new());
-    let strategy = (generate::table(4, 4), vec(mutate::mutation(), 1..=3));
-    cases::check("mutations", 3000, &strategy, |(table, mutations)| {
-        let mut mutant = Mutant::new(&table.blob());
-        for mutation in &mutations {
-            mutant.apply(mutation);
-        }
-
-        let mut kernel = kernel.borrow_mut();
-        judge::empty(&mut kernel);
-        let masked = mutant.without_unknown(&host);
-        let expected = judge::verdict_of(|call| kernel.call(call), &masked);
-        let got = judge::judge(&host, &mutant, 4);
-        let name = match &expected {
-            Verdict::Loaded(..) => "loaded".to_owned(),
-            Verdict::Refused(errno) => errno_name(*errno),
-        };
-        *seen.borrow_mut().entry(name).or_default() += 1;
-        if mutant.is_refused() {
-            // Refused for that alone, unless something before it was wrong.
-            let enoent = Verdict::Refused(libc::ENOENT);
-            let refused = matches!(got, Verdict::Refused(_));
-            prop_assert!(got == enoent || (refused && got == expected));
-        } else {
-            prop_assert_eq!(got, expected);
-        }
-        Ok(())
-    });
-    let seen = seen.into_inner();
-    println!("what the mutations came to: {seen:?}");
-    // Mutations that are all refused for the same reason would show nothing.
-    for errno in ["loaded", "EINVAL", "ENOENT", "ELOOP", "EAGAIN", "EFAULT"] {
-        assert!(seen.contains_key(errno), "no case came to {errno}");
-    }
+    mutants::core_judges_as_the_kernel_does(RAWCLIENT, 3000, 1..=3, Table::blob);
 }
 
 /// Both sides, and what bpfilter can enforce on this kernel.
