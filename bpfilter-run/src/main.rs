@@ -7,7 +7,8 @@
 //! modules: `filter` traps it, a thread of `supervisor` receives it, `client` reads
 //! and answers it (`call` says what it asks, `caller` whether it may, `optval`
 //! copies), `mailbox` asks the helper, `transaction` serves the helper's own
-//! calls meanwhile, and `network` keeps what comes of it.
+//! calls meanwhile, and `network` keeps what comes of it. `notes` says which calls
+//! went past.
 
 mod call;
 mod caller;
