@@ -34,6 +34,21 @@ lock() {
 	flock -n 9 || { say "waiting for another build in $cache"; flock 9; }
 }
 
+# boot_rules FOLDER: puts the boot rules of tests/vm/boot_rules there, and some of which
+# the end is missing.
+boot_rules() {
+	local rules more
+	[ -f "$top/target/boot-rules" ] || die "target/boot-rules is missing: run 'make boot-rules'"
+	for rules in "$top"/tests/vm/boot_rules/*.rules; do
+		more=()
+		[ ! -f "${rules}6" ] || more=(-6 "${rules}6")
+		"$top/target/boot-rules" -4 "$rules" "${more[@]}" -o "$1/$(basename "$rules" .rules)" 2>"$1/log" ||
+			die "$(cat "$1/log")"
+	done
+	rm "$1/log"
+	head -c -1000 "$1/router" >"$1/truncated"
+}
+
 # log_of NAME: a file for the output of a long step.
 log_of() { mkdir -p "$cache/log"; echo "$cache/log/$1.log"; }
 

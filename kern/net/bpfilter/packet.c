@@ -315,8 +315,9 @@ run_first(const struct generation *gen, const struct bpfilter_program *program,
 		     offsetof(struct bpfilter_packet, underflow) ||
 		     offsetof(struct bpfilter_program, position) + 4 !=
 		     offsetof(struct bpfilter_program, underflow));
-	memcpy(&packet->position, &program->position,
-	       sizeof(packet->position) + sizeof(packet->underflow));
+	unsafe_memcpy(&packet->position, &program->position,
+		      sizeof(packet->position) + sizeof(packet->underflow),
+		      /* They follow each other, as was just checked. */);
 	packet->answer = BPFILTER_ANSWER_NONE;
 	packet->depth = 0;
 	packet->hotdrop = 0;
