@@ -5,7 +5,7 @@
 #
 # kernel: iptables debian-arm64 debian-armhf
 # boot: own
-# timeout: 300
+# timeout: 600
 
 ip() { /usr/sbin/ip "$@"; }
 printf '%s\n' 'icmp 1' 'tcp 6' 'udp 17' >/etc/protocols
