@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # Programs that make rules, from Debian's packages: ufw, fail2ban, firewalld with its
-# iptables backend, ferm and Shorewall do with bpfilter what they do with the kernel's
-# own ip_tables, on the same kernel: what they say, and all tables of both families
-# after each step, are the same. Without a network, so no packet is sent.
+# iptables backend, ferm, Shorewall and Docker's daemon with containers do with bpfilter
+# what they do with the kernel's own ip_tables, on the same kernel: what they say, and
+# all tables of both families after each step, are the same. Without a network, so no
+# packet is sent.
 #
 # kernel: debian-6.12
 # where: host
@@ -15,8 +16,9 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 # Each has a function do_* below.
-programs='ufw fail2ban firewalld ferm shorewall'
-debian=$(vm/debian --installed trixie iptables ipset ${programs/shorewall/shorewall shorewall6} dbus kmod iproute2 procps)
+programs='ufw fail2ban firewalld ferm shorewall docker'
+debian=$(vm/debian --installed trixie iptables ipset ufw fail2ban firewalld dbus ferm shorewall shorewall6 \
+	docker.io docker-cli busybox-static kmod iproute2 procps)
 
 # In Debian, in a network namespace of its own.
 cat >"$work/steps" <<'END'
@@ -179,6 +181,30 @@ do_shorewall() {
 	step shorewall clear
 }
 
+do_docker() {
+	ip addr add 192.0.2.1/32 dev lo
+	# The root is an initramfs, where no container can pivot_root.
+	export DOCKER_RAMDISK=1
+	dockerd --storage-driver vfs --userland-proxy=false >/var/log/docker.out 2>&1 &
+	daemon=$!
+	trap 'kill $daemon; wait $daemon || :' EXIT
+	until_it_says '^[0-9]' docker version --format '{{.Server.Version}}'
+	tables
+	step docker network create --subnet 172.30.0.0/24 -o com.docker.network.bridge.name=outside outside
+	step docker network create --subnet 172.31.0.0/24 -o com.docker.network.bridge.name=inside --internal inside
+	tar -C /usr -c bin/busybox | docker import - box
+	step docker run -d --name web --network outside --ip 172.30.0.9 -p 8080:80 -p 192.0.2.1:53:53/udp \
+		box /bin/busybox sleep 100000
+	step docker run -d --name db --network inside --ip 172.31.0.9 box /bin/busybox sleep 100000
+	step docker network connect --ip 172.31.0.10 inside web
+	step docker rm -f web db
+	step docker network rm outside inside
+	trap - EXIT
+	kill $daemon
+	wait $daemon || :
+	tables
+}
+
 do_$1
 END
 
@@ -186,18 +212,22 @@ echo "programs='$programs'" >"$work/script"
 cat >>"$work/script" <<'END'
 set -eu
 dmesg -n 1
+# The root of a mount, as containers want to find it.
+mount --bind /debian /debian
 for folder in proc sys dev lib/modules; do mkdir -p /debian/$folder; mount --bind /$folder /debian/$folder; done
 for name in iptables ip6tables; do chroot /debian /usr/bin/update-alternatives --quiet --set $name /usr/sbin/$name-legacy; done
+mount -t cgroup2 cgroup /debian/sys/fs/cgroup
 ! grep -q '^bpfilter ' /proc/modules || rmmod bpfilter
 cp -a /debian/etc /debian.etc
 cp -a /debian/var/lib /debian.var
-# What Shorewall makes anew each time: the date of a list, and names of two chains.
-made_up='s/^(# Shorewall6? .* capabilities) - .*/\1/; s/sha-([lr]h)-[0-9a-f]{20}/sha-\1/g'
+# What is another one each time: the date of Shorewall's list, the names of two chains,
+# and the numbers by which Docker calls what it has made.
+made_up='s/^(# Shorewall6? .* capabilities) - .*/\1/; s/sha-([lr]h)-[0-9a-f]{20}/sha-\1/g; s/^(sha256:)?[0-9a-f]{64}$/number/'
 # Each program finds its files as they were installed.
 record() {
 	for program in $programs; do
 		echo "@@@ $program"
-		{ unshare -n chroot /debian bash /steps $program 2>&1 || echo "status $?"; } | sed -E "$made_up"
+		{ unshare -nm chroot /debian bash /steps $program 2>&1 || echo "status $?"; } | sed -E "$made_up"
 		rm -rf /debian/etc /debian/var/lib
 		cp -a /debian.etc /debian/etc
 		cp -a /debian.var /debian/var/lib
@@ -228,4 +258,4 @@ for program in $programs; do
 done
 exit $status
 END
-$BOOT --memory 2048 --cpio "$debian" --add "$work/steps=debian/steps" "$work/script"
+$BOOT --memory 4096 --cpio "$debian" --add "$work/steps=debian/steps" "$work/script"
