@@ -31,7 +31,7 @@ use umh_core::text::Text;
 use crate::system::{AtHook, Generation, InForce, Maps, Run, System, UserAddr};
 
 /// Where the caller's memory starts.
-pub const BASE: u64 = 0x7f00_0000_0000;
+pub const BASE: u64 = 0x7f00_0000;
 /// CPUs of the fake machine.
 pub const CPUS: u32 = 3;
 

@@ -145,6 +145,9 @@ bool bpfilter_boot_locks(const struct bpfilter_call *call)
 
 /* --- the policies as a table ------------------------------------------------- */
 
+/* What a policy's target takes up: the structure ends earlier on 32 bits. */
+#define POLICY_LEN	XT_ALIGN(sizeof(struct xt_standard_target))
+
 /* How many bytes an entry has before its target. */
 static u16 entry_len(const struct bpfilter_table_desc *desc)
 {
@@ -180,7 +183,7 @@ static void put_policy(const struct bpfilter_table_desc *desc, void *to,
 {
 	struct xt_standard_target *target;
 
-	target = put_entry(desc, to, sizeof(*target));
+	target = put_entry(desc, to, POLICY_LEN);
 	target->verdict = -verdict - 1;
 }
 
@@ -200,8 +203,7 @@ static struct bpfilter_replace *
 pristine_replace(struct net *net, const struct bpfilter_table_desc *desc,
 		 unsigned int *len)
 {
-	unsigned int policy_len = entry_len(desc) +
-				  sizeof(struct xt_standard_target);
+	unsigned int policy_len = entry_len(desc) + POLICY_LEN;
 	unsigned int policies = hweight32(desc->hooks);
 	struct bpfilter_replace *replace;
 	unsigned int hook, at = 0;
