@@ -56,7 +56,7 @@ guest_of() {
 		packages=$packages$guest_compiler-$gnu,libc6-dev-$debian-cross,
 	done
 	packages=$packages$(printf "%s:$debian," busybox-static iptables iproute2 iputils-ping netcat-openbsd conntrack ipset bpftool)
-	guest_root=$cache/debian/$1-$( (echo "$guest_suite $packages"; sed -n '/^unpack_debian()/,/^}/p' "$top/vm/debian.sh") | hash)
+	guest_root=$cache/debian/$1-$( (echo "$guest_suite $packages"; sed -n '/^unpack_debian()/,/^}/p' "$top/vm/roots.sh") | hash)
 	[ -d "$guest_root" ] || lock
 	[ -d "$guest_root" ] || slowly "unpack programs and compilers for $1" \
 		unpack_debian "$guest_root" $guest_suite '' "$(dpkg --print-architecture),$debian" "${packages%,}"
