@@ -51,12 +51,10 @@ record() {
 	sed "s/pid=$(sed 's/who //' /tmp/who) /pid=P /; s/pid=[0-9]* /pid=N /; s/comm=\"kworker[^\"]*\"/comm=kworker/" /tmp/records
 }
 
-modprobe=$(cat /proc/sys/kernel/modprobe)
-echo /bin/false >/proc/sys/kernel/modprobe
+serve ip_tables
 record >/tmp/ip_tables
 if pidof bpfilter_umh; then exit 1; fi
-echo "$modprobe" >/proc/sys/kernel/modprobe
-modprobe bpfilter
+serve bpfilter
 record >/tmp/bpfilter
 pidof bpfilter_umh >/dev/null
 diff -u /tmp/ip_tables /tmp/bpfilter

@@ -48,8 +48,7 @@ name() { # FAMILY
 	[ "$1" = 4 ] || echo "IPv6, "
 }
 
-modprobe=$(cat /proc/sys/kernel/modprobe)
-echo /bin/false >/proc/sys/kernel/modprobe
+serve ip_tables
 for family in 4 6; do
 	none=$(measure $family)
 	eval "none_$family=$none"
@@ -60,8 +59,7 @@ for family in 4 6; do
 done
 if pidof bpfilter_umh; then exit 1; fi
 
-echo "$modprobe" >/proc/sys/kernel/modprobe
-modprobe bpfilter
+serve bpfilter
 failed=0
 for family in 4 6; do
 	eval "none=\$none_$family"

@@ -39,8 +39,7 @@ with() { unshare -n sh -euc 'ip link set lo up; ipset restore </tmp/sets; iptabl
 
 # What ip_tables would ask for while nothing may be loaded.
 for module in xt_string ts_bm; do modprobe $module; done
-modprobe=$(cat /proc/sys/kernel/modprobe)
-echo /bin/false >/proc/sys/kernel/modprobe
+serve ip_tables
 none=$(without)
 for kind in $kinds; do
 	for number in $numbers; do
@@ -51,8 +50,7 @@ for kind in $kinds; do
 done
 if pidof bpfilter_umh; then exit 1; fi
 
-echo "$modprobe" >/proc/sys/kernel/modprobe
-modprobe bpfilter
+serve bpfilter
 failed=0
 for kind in $kinds; do
 	for number in $numbers; do

@@ -61,8 +61,7 @@ measure() {
 	for name in $names; do ip netns del "$name"; done
 }
 
-modprobe=$(cat /proc/sys/kernel/modprobe)
-echo /bin/false >/proc/sys/kernel/modprobe
+serve ip_tables
 measure
 none_first=$first none_later=$later
 echo "figure: first, no filter: $first"
@@ -75,8 +74,7 @@ for number in $numbers; do
 done
 if pidof bpfilter_umh; then exit 1; fi
 
-echo "$modprobe" >/proc/sys/kernel/modprobe
-modprobe bpfilter
+serve bpfilter
 failed=0
 # worse WHAT THIS THAN: more by a hundredth, or more; which slot of a hash table a
 # new connection gets is left to chance.

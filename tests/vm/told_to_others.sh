@@ -105,12 +105,10 @@ record() {
 	ip netns del there
 }
 
-modprobe=$(cat /proc/sys/kernel/modprobe)
-echo /bin/false >/proc/sys/kernel/modprobe
+serve ip_tables
 record >/tmp/ip_tables
 if pidof bpfilter_umh; then exit 1; fi
-echo "$modprobe" >/proc/sys/kernel/modprobe
-modprobe bpfilter
+serve bpfilter
 record >/tmp/bpfilter
 pidof bpfilter_umh
 diff -u /tmp/ip_tables /tmp/bpfilter
