@@ -18,6 +18,7 @@
  *	generation.c	the rules of a table, and how they replace each other
  *	trace.c		which rules a traced packet matches, for the log
  *	packet.c	the packet hooks: what programs are told, and their runs
+ *	reroute.c	the hook of packets that may go another way after their rules
  *	record.c	what few of them are told; record.h: what both need
  *	record_ipv6.c	likewise of IPv6
  *	registered.c	which matches and targets the kernel has
@@ -454,8 +455,10 @@ u64 bpfilter_packet_reads(void);
 /* packet.c */
 unsigned int bpfilter_packet_hook(void *priv, struct sk_buff *skb,
 				  const struct nf_hook_state *state);
-nf_hookfn *bpfilter_packet_hook_reroute(u8 family);
 void bpfilter_packets_wait(void);
+
+/* reroute.c */
+nf_hookfn *bpfilter_reroute_hook(u8 family);
 
 /* procfs.c */
 int bpfilter_proc_net_init(struct net *net);

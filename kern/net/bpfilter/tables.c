@@ -92,7 +92,7 @@ static int make_ops(struct bpfilter_table *table,
 			continue;
 		ops->hook = bpfilter_packet_hook;
 		if (desc->reroute && hook == NF_INET_LOCAL_OUT)
-			ops->hook = bpfilter_packet_hook_reroute(desc->family);
+			ops->hook = bpfilter_reroute_hook(desc->family);
 		ops->priv = table;
 		ops->pf = desc->family;
 		ops->hooknum = hook;
