@@ -68,6 +68,30 @@ fn sources() {
 
 /// Rules with one mask have a hash table even in a short table, if all else matches
 /// every packet; if one of them finds its bucket full there is no index.
+/// Rules that differ in their source are in hash tables, all of them: where a bucket would
+/// be full another hash is taken, and there is no list to search.
+#[test]
+fn random_sources_need_no_list() {
+    for seed in 0..20 {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let mut table = Table::default();
+        for _ in 0..1000 {
+            let mut rule = Rule::any(Target::Verdict(VERDICT_DROP));
+            rule.ip.src = rng.u32(..).to_be_bytes();
+            rule.ip.smsk = [255; 4];
+            table.builtin[0].push(rule);
+        }
+        table.policy[0] = VERDICT_ACCEPT;
+        let blob = table.blob();
+        let programs = Programs::load(&blob.header, &blob.entries).unwrap();
+        assert_eq!(programs.indexed_by, [true, false], "seed {seed}");
+        for (source, passes) in [(table.builtin[0][999].ip.src, false), ([0, 0, 0, 1], true)] {
+            let run = programs.run(Hook::LocalIn, &udp(source, 53), 1).unwrap();
+            assert_eq!(run.accepted, passes, "seed {seed}");
+        }
+    }
+}
+
 #[test]
 fn short_tables() {
     let from = |n, verdict| {

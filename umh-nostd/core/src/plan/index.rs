@@ -56,12 +56,17 @@ pub(crate) const BITMAP_KEYS_MAX: usize = 6;
 pub(super) const LONG: usize = 96;
 /// Multiplied with a power of two, the upper six bits tell which one.
 pub(crate) const DE_BRUIJN: u64 = 0x03f7_9d71_b4cb_0a89;
-/// What the hash multiplies with.
-pub(crate) const FACTORS: [u64; 3] = [
-    0x9e37_79b9_7f4a_7c15,
-    0xc2b2_ae3d_27d4_eb4f,
-    0xff51_afd7_ed55_8ccd,
-];
+/// What the hash multiplies the two words with.
+pub(crate) const FACTORS: [u64; 2] = [0x9e37_79b9_7f4a_7c15, 0xc2b2_ae3d_27d4_eb4f];
+/// What it multiplies their sum with, at first.
+const FACTOR: u64 = 0xff51_afd7_ed55_8ccd;
+/// If a few rules find their bucket full, other factors are tried: the list need not be
+/// searched if none does. Many are rules that are too much alike.
+const FEW: u32 = 4;
+/// How many other factors.
+const TRIES: usize = 4;
+/// In a record, while the index is written: the rule is in a bucket.
+const IN_BUCKET: u32 = u32::MAX;
 
 /// A tuple, and its hash table.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -74,6 +79,8 @@ pub(crate) struct Tuple {
     pub(crate) shift: u32,
     /// Number of the tuple's first bucket.
     pub(crate) first: u32,
+    /// What the hash multiplies with in the end; odd.
+    pub(crate) factor: u64,
     /// While counting: how many rules there are at least.
     count: u32,
 }
@@ -85,17 +92,26 @@ impl Tuple {
 
     /// The bucket for a packet or rule with these bits.
     fn bucket(&self, addr: u64, class: u64) -> u32 {
-        let hash = hash(addr & self.addr_mask, class & self.class_mask);
+        let hash = self.hash(addr & self.addr_mask, class & self.class_mask);
         self.first + (hash >> self.shift) as u32
     }
-}
 
-/// As `program::search` computes it.
-fn hash(addr: u64, class: u64) -> u64 {
-    let [a, b, c] = FACTORS;
-    let mut hash = addr.wrapping_mul(a).wrapping_add(class.wrapping_mul(b));
-    hash ^= hash >> 32;
-    hash.wrapping_mul(c)
+    /// Puts a rule of it into its bucket; false if that is full.
+    fn put(&self, buckets: &mut [u8], number: u32, record: &Record) -> bool {
+        let at = self.bucket(record.addr, record.class) as usize * HASH_BUCKET;
+        (0..BUCKET_RULES)
+            .map(|slot| at + 4 * slot)
+            .find(|&at| read::<u32>(buckets, at) == Some(0))
+            .is_some_and(|at| write(buckets, at, &(number + 1)).is_some())
+    }
+
+    /// As `program::search` computes it.
+    fn hash(&self, addr: u64, class: u64) -> u64 {
+        let [a, b] = FACTORS;
+        let mut hash = addr.wrapping_mul(a).wrapping_add(class.wrapping_mul(b));
+        hash ^= hash >> 32;
+        hash.wrapping_mul(self.factor)
+    }
 }
 
 /// Counts what rules ask for, in one pass and bounded memory. It finds the masks
@@ -224,6 +240,7 @@ impl Survey {
             let _ = index.tuples.push(Tuple {
                 shift: 64 - bits,
                 first: index.buckets,
+                factor: FACTOR,
                 ..tuple
             });
             index.buckets += 1 << bits;
@@ -418,22 +435,19 @@ impl Index {
         let (list, _) =
             <[u32]>::mut_from_prefix_with_elems(list, records.len()).map_err(|_| Errno::EINVAL)?;
 
-        let (mut listed, mut hashed) = (0, 0);
-        let mut only_catch_alls = true;
+        self.hashed = self.fill(buckets, rules, records);
+        let (mut listed, mut only_catch_alls) = (0, true);
         for (number, record) in (0..).zip(records.iter_mut()) {
+            let in_bucket = record.indexed == IN_BUCKET;
             record.indexed = listed;
-            // The list ends with the number of the first sentinel, many times.
-            let is_rule = number < rules;
-            if is_rule && self.put_in_bucket(buckets, number, record) {
-                hashed += 1;
-            } else {
+            if !in_bucket {
+                // The list ends with the number of the first sentinel, many times.
                 let slot = list.get_mut(listed as usize).ok_or(Errno::EINVAL)?;
                 *slot = number.min(rules);
                 listed += 1;
                 only_catch_alls &= is_catch_all(record);
             }
         }
-        self.hashed = hashed;
         if only_catch_alls {
             for record in records.iter_mut() {
                 let first = list.get(record.indexed as usize);
@@ -462,14 +476,37 @@ impl Index {
         Ok(())
     }
 
-    fn put_in_bucket(&self, buckets: &mut [u8], number: u32, record: &Record) -> bool {
-        let Some(tuple) = self.tuples.iter().find(|tuple| tuple.is_of(record)) else {
-            return false;
-        };
-        let at = tuple.bucket(record.addr, record.class) as usize * HASH_BUCKET;
-        (0..BUCKET_RULES)
-            .map(|slot| at + 4 * slot)
-            .find(|&at| read::<u32>(buckets, at) == Some(0))
-            .is_some_and(|at| write(buckets, at, &(number + 1)).is_some())
+    /// Puts rules into buckets, which are empty, and marks those that are in one. Returns
+    /// how many that are.
+    fn fill(&mut self, buckets: &mut [u8], rules: u32, records: &mut [Record]) -> u32 {
+        for tries in 0..=TRIES {
+            let mut hashed = 0;
+            let mut full = [0; TUPLES];
+            for (number, record) in (0..rules).zip(records.iter_mut()) {
+                record.indexed = 0;
+                let mut tuples = self.tuples.iter().zip(&mut full);
+                if let Some((tuple, full)) = tuples.find(|(tuple, _)| tuple.is_of(record)) {
+                    if tuple.put(buckets, number, record) {
+                        record.indexed = IN_BUCKET;
+                        hashed += 1;
+                    } else {
+                        *full += 1;
+                    }
+                }
+            }
+            if tries == TRIES || !full.iter().any(|full| (1..=FEW).contains(full)) {
+                return hashed;
+            }
+            for (tuple, _) in self
+                .tuples
+                .iter_mut()
+                .zip(full)
+                .filter(|(_, full)| *full > 0)
+            {
+                tuple.factor = tuple.factor.wrapping_add(FACTORS[0] << 1);
+            }
+            buckets.fill(0);
+        }
+        0
     }
 }

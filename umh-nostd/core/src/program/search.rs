@@ -152,6 +152,7 @@ impl Builder<'_> {
         let halves = |mask: u64| [mask as i32, (mask >> 32) as i32];
         let ruleset = self.ruleset;
         let buckets = ruleset.index_at() + tuple.first as usize * HASH_BUCKET;
+        let [factor_low, factor_high] = halves(tuple.factor);
         // The hash, see `plan::index`.
         self.emit_with(
             block![
@@ -183,8 +184,8 @@ impl Builder<'_> {
                 mov(R2, R1),
                 rsh_imm(R2, 32),
                 xor(R1, R2),
-                mov_wide(R2, FACTORS[2]),
-                upper(FACTORS[2]),
+                mov_wide(R2, 0).imm(Param::arg(2)),
+                upper(0).imm(Param::arg(3)),
                 mul(R1, R2),
                 // The verifier knows how large it is at most, and so that there is
                 // a bucket of that number.
@@ -193,7 +194,7 @@ impl Builder<'_> {
                 map_value(R5, Map::Data, Param::arg(1)),
                 add(R5, R1),
             ],
-            &[tuple.shift as i32, buckets as i32],
+            &[tuple.shift as i32, buckets as i32, factor_low, factor_high],
         );
         for slot in 0..BUCKET_RULES as u8 {
             let next = other(slot.into());
