@@ -34,6 +34,8 @@ if answers fd00::2; then exit 1; fi
 if answers fd00::3; then exit 1; fi
 ip6tables -L INPUT -vnx | grep -q '^ *1 *104 .*DROP'
 ip6tables -L OUTPUT -vnx | grep -q '^ *1 *104 .*DROP'
+ip6tables -F
+ip -6 route add fd00::9/128 dev lo
 ip6tables -t nat -A OUTPUT -d fd00::9 -j DNAT --to-destination fd00::1
 answers fd00::9
 # What rerouting needs of IPv6 is called where it is.
