@@ -6,9 +6,8 @@
 //!
 //! A program reduces a packet to its *descriptor*, two 64-bit numbers: the
 //! addresses as they stand in the header, of IPv6 two of their words, and a *class
-//! word*. A record is a
-//! ternary match over both: where a mask bit is set, the packet's bit must be the
-//! wanted one. That decides most rules, interfaces and inversions included, in
+//! word*. A record is a ternary match over both: where a mask bit is set, the packet's
+//! bit must be the wanted one. That decides most rules, interfaces and inversions included, in
 //! two comparisons. What does not fit into the class word is asked by ops.
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
@@ -20,9 +19,8 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 #[repr(C)]
 pub struct Record {
     /// Which bits of the addresses count: source in the low half, both as
-    /// they stand in the header. Of IPv6 it is the two words that
-    /// `words` has chosen; ops or predicates
-    /// ask for the others.
+    /// they stand in the header. Of IPv6 it is the two words that `words` has
+    /// chosen; ops or predicates ask for the others.
     pub addr_mask: u64,
     /// What they must be. A bit that does not count but is set here is one
     /// that no packet has, as with an unmasked source in ip_tables.
