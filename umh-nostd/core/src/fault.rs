@@ -38,7 +38,8 @@ macro_rules! causes {
 
 causes! {
     REFUSED_MALFORMED {
-        Errno = "errno ",
+        Errno = "the request is refused, errno ",
+        Caller = "the caller's memory cannot be read, errno ",
         Place = "its size is wrong, or it does not begin where an entry can",
         Flags = "flags that there are not",
         TargetPlace = "its target does not lie inside of it",
@@ -66,6 +67,7 @@ causes! {
         Options = "does not take its options or this place, errno ",
     }
     REFUSED_PROGRAM {
+        Memory = "no memory for it, errno ",
         Program = "no program can be made of the rules, errno ",
         Commit = "the rules do not come into force, errno ",
     }
@@ -94,9 +96,14 @@ impl From<Cause> for Fault {
     }
 }
 
-/// What is not worth words.
+/// What is the same wherever it happens.
 impl From<Errno> for Fault {
     fn from(errno: Errno) -> Self {
-        Cause::Errno.with(errno)
+        let cause = match errno {
+            Errno::ENOMEM => Cause::Memory,
+            Errno::EFAULT => Cause::Caller,
+            _ => Cause::Errno,
+        };
+        cause.with(errno)
     }
 }
