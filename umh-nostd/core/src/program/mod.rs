@@ -105,6 +105,8 @@ shared_blocks! {
     /// R0..R5 become what they are after a call: the verifier need not follow what
     /// comes for each way that leads there.
     NOTHING_KNOWN = NOTHING_KNOWN_BLOCK;
+    /// The same, but for R1.
+    ONLY_R1_KNOWN = ONLY_R1_KNOWN_BLOCK;
     /// One more round of a loop that only its own end leads to: what is known of R0..R5
     /// there is the same each time, or soon is.
     ROUND_OF_SEARCH = ROUND_BLOCK;
@@ -165,9 +167,10 @@ const AGAIN_BLOCK: Block = block![
     insert(shared::ROUND_OF_SEARCH),
 ];
 
-const NOTHING_KNOWN_BLOCK: Block = block![
+const NOTHING_KNOWN_BLOCK: Block = block![insert(shared::ONLY_R1_KNOWN), mov_imm(R1, 0)];
+
+const ONLY_R1_KNOWN_BLOCK: Block = block![
     mov_imm(R0, 0),
-    mov_imm(R1, 0),
     mov_imm(R2, 0),
     mov_imm(R3, 0),
     mov_imm(R4, 0),

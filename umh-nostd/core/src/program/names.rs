@@ -31,6 +31,8 @@ pub(super) mod label {
         SEARCH
         /// The same, after a rule that matched or failed.
         SEARCH_AGAIN
+        /// The same, with 0 in the scratch registers.
+        SEARCH_ON
         /// The packet is malformed.
         MALFORMED
         /// The record of rule R7 matches.
@@ -45,10 +47,10 @@ pub(super) mod label {
         COUNTS
         /// There is no rule R7: the packet comes back, and that was told.
         NO_RULE
-        /// Rule R7 does not match after all.
-        FAILED
         /// The op at R1 is asked.
         ASK
+        /// The same after another one, with 0 in the scratch registers.
+        ASK_NEXT
         /// The target whose number is R3 is to be run.
         TARGET
         /// R1 is compared as the op at R2 says.

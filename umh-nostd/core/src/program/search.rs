@@ -99,7 +99,12 @@ impl Builder<'_> {
 
     /// What is left of the search, away from the way of most packets.
     pub(super) fn search_again(&mut self) {
-        self.emit(block![bind(label::SEARCH_AGAIN), insert(shared::AGAIN)]);
+        self.emit(block![
+            bind(label::SEARCH_AGAIN),
+            insert(shared::NOTHING_KNOWN),
+            bind(label::SEARCH_ON),
+            insert(shared::ROUND_OF_SEARCH),
+        ]);
         if !self.ruleset.index().is_used() {
             self.emit(block![jump(label::SEARCH)]);
             self.malformed();
@@ -131,6 +136,7 @@ impl Builder<'_> {
                 map_value(R1, Map::Data, param::MALFORMED_KEEPS),
                 load(B8, R1, R1, 0),
                 store(B8, R6, frame::KEEPS, R1),
+                insert(shared::NOTHING_KNOWN),
                 jump(label::LINEAR),
             ]
         )]);
@@ -240,11 +246,17 @@ impl Builder<'_> {
     /// of the loop starts.
     fn enter_list(&mut self) {
         self.emit(block![
-            insert(shared::NOTHING_KNOWN),
             insert(shared::RECORD_OF_R7),
             load(B4, R1, R2, offset_of!(Record, indexed) as i16),
             store(B8, R6, frame::INDEX_AT, R1),
+            // For the verifier any number, which is what a round leaves there.
+            load(B8, R0, R6, frame::BEST),
+            load(B8, R3, R6, frame::BEST),
+            load(B8, R4, R6, frame::BEST),
             bind(label::NEXT_LISTED),
+            // A round leaves a pointer there, of one kind or another.
+            mov_imm(R2, 0),
+            mov_imm(R5, 0),
             insert(shared::ROUND_OF_SEARCH)
         ]);
     }
@@ -452,6 +464,10 @@ impl Builder<'_> {
         }
         self.emit(block![
             add_imm(R7, SENTINELS as i32),
+            // Whichever way led here.
+            mov_imm(R1, 0),
+            mov_imm(R3, 0),
+            mov_imm(R4, 0),
             insert(shared::ROUND_OF_SEARCH),
             jump(label::LINEAR)
         ]);

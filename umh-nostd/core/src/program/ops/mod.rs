@@ -124,6 +124,10 @@ const XT_MATCH: &[Item] = &[
     exit(),
 ];
 
+/// There is rule R7, also if that has come back with an answer. The verifier would
+/// follow all ops again for a number that may be any.
+const THERE_IS_R7: Item = jump_if_imm(R7, Cond::Ge, 0, label::DROP).imm(param::RULES);
+
 impl Builder<'_> {
     pub(super) fn ops(&mut self) {
         let kinds = self.ruleset.uses().kinds;
@@ -176,7 +180,9 @@ impl Builder<'_> {
                     jump_if_imm(R0, Cond::Ne, 0, label::HOLDS),
                 ]
             ),
+            // The verifier follows what comes next once, whichever op was asked.
             bind(label::NOT),
+            insert(shared::NOTHING_KNOWN),
         ]);
         #[cfg(feature = "links")]
         self.forget_tables();
@@ -184,26 +190,28 @@ impl Builder<'_> {
             when(
                 need::op(kind::OTHERWISE),
                 &[
+                    THERE_IS_R7,
                     load(B8, R1, R6, frame::OTHERWISE),
-                    jump_if_imm(R1, Cond::Ne, 0, label::ASK),
+                    jump_if_imm(R1, Cond::Ne, 0, label::ASK_NEXT),
                 ]
             ),
-            jump(label::FAILED),
+            // The rule fails.
+            when(need::CALLS, &[insert(shared::RULE_DONE)]),
+            mov_imm(R1, 0),
+            add_imm(R7, 1),
+            jump(label::SEARCH_ON),
             bind(label::HOLDS),
+            insert(shared::NOTHING_KNOWN),
         ]);
         #[cfg(feature = "links")]
         self.forget_tables();
         self.emit(block![
+            THERE_IS_R7,
             load(B8, R1, R6, frame::NEXT_OP),
-            jump_if_imm(R1, Cond::Ne, 0, label::ASK),
+            jump_if_imm(R1, Cond::Ne, 0, label::ASK_NEXT),
             // All of them hold.
-            jump_if_imm(R7, Cond::Ge, 0, label::DROP).imm(param::RULES),
             insert(shared::RECORD_OF_R7),
             jump(label::MATCHED),
-            bind(label::FAILED),
-            when(need::CALLS, &[insert(shared::RULE_DONE)]),
-            add_imm(R7, 1),
-            jump(label::SEARCH_AGAIN),
         ]);
     }
 
@@ -211,8 +219,11 @@ impl Builder<'_> {
     fn ask(&mut self) {
         self.emit(block![
             bind(label::ASK),
+            insert(shared::ONLY_R1_KNOWN),
+            bind(label::ASK_NEXT),
             store(B8, R6, frame::OP, R1),
-            insert(shared::AGAIN),
+            mov_imm(R1, 0),
+            insert(shared::ROUND_OF_SEARCH),
             load(B8, R1, R6, frame::OP),
             jump_if_imm(R1, Cond::Gt, 0, label::DROP).imm(param::LAST_OP),
             map_value(R2, Map::Data, param::OPS),
