@@ -5,7 +5,7 @@
 # ask for what is not there come into force in no table; where the policy is to
 # drop nothing passes, whatever fails.
 #
-# kernel: m
+# kernel: m debug
 # boot: own
 # timeout: 120
 

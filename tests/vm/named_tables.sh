@@ -3,7 +3,7 @@
 # Tables with names on this kernel: the verifier takes them, they survive
 # REPLACE and the helper's death, and namespaces share none.
 #
-# kernel: y m nobtf nodevtmpfs
+# kernel: y m nobtf nodevtmpfs debug
 
 set -e
 # The next test of this boot finds no rule and no count.

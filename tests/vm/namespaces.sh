@@ -3,7 +3,7 @@
 # 1,000 network namespaces with programs and connection tracking, all at once,
 # leave nothing behind when they die: no memory, no program.
 #
-# kernel: m debug
+# kernel: m
 # boot: own
 # timeout: 600
 

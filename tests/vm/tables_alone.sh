@@ -4,7 +4,7 @@
 # counters, iptables-save finds those that were used, a table that there is not does
 # not exist, and what belongs to one table is refused in another.
 #
-# kernel: y m
+# kernel: y m debug
 # timeout: 120
 
 # Not the one inside of busybox.
