@@ -98,3 +98,4 @@ bench: umh tools ## speed beside ip_tables and nft, as root; LONG=1: all of it, 
 	@$(CARGO) build --quiet --release -p bpfilter-bench
 	@$(cargo_target)/release/bpfilter-bench $(if $(LONG),--long docs/bench)
 	@bench/instructions $(if $(LONG),docs/bench/instructions.md)
+	@$(if $(LONG),$(cargo_target)/release/bpfilter-bench --draw docs/bench/instructions.md)

@@ -38,7 +38,7 @@ use crate::plan::Form;
 use crate::shapes::Shape;
 
 const HELP: &str = "\
-bpfilter-bench [--long DIR | --smallest | --show NAME] [--cpu N]
+bpfilter-bench [--long DIR | --smallest | --show NAME | --draw PAGE] [--cpu N]
 
 Measures bpfilter on this machine's kernel, side by side with ip_tables,
 iptables-nft, nftables and an empty BPF program, each in a network namespace of
@@ -50,6 +50,8 @@ iptables, nftables and iproute2.
   --smallest   ten rules of each shape, one round: does it work at all?
   --show NAME  only prints a set of 10,000 rules (sources, ports, prefixes,
                ranges, acl, chains, overlaps, wildcards, residual) for iptables-restore
+  --draw PAGE  only draws the first table of PAGE, which bench/instructions has
+               written: instructions.md becomes instructions.svg beside it
   --cpu N      stay on this CPU (default: the last one)
   --help       this text
 
@@ -62,6 +64,8 @@ enum Invocation {
     Help,
     /// Print a set.
     Show(Shape),
+    /// Draw the table of a page.
+    Draw(PathBuf),
     /// Serve a bench in another process: nobody types this.
     Serve,
     Bench {
@@ -87,6 +91,7 @@ fn arguments() -> Result<Invocation, lexopt::Error> {
                 let shape = Shape::ALL.into_iter().find(named);
                 return shape.map(Invocation::Show).ok_or("no such set".into());
             }
+            Long("draw") => return Ok(Invocation::Draw(parser.value()?.into())),
             Long("cpu") => cpu = Some(parser.value()?.parse()?),
             Short('h') | Long("help") => return Ok(Invocation::Help),
             Value(word) if word == "serve" => return Ok(Invocation::Serve),
@@ -116,6 +121,7 @@ fn invoked() -> Result<(), Box<dyn Error>> {
             print!("{}", shape.rules(Hook::Forward, plan::MANY).iptables());
             return Ok(());
         }
+        Invocation::Draw(page) => return plot::instructions(&page),
         Invocation::Serve => return Ok(bpfilter_tests::client::wire::serve()?),
         Invocation::Bench { form, folder, cpu } => (form, folder, cpu),
     };
