@@ -31,7 +31,7 @@ cpu_of_machine() {
 #   machine  readelf's, a pattern
 #   xz       how scripts/xz_wrap.sh of the kernel compresses its images
 #   compat   the CPU, of these or i386, whose programs its kernels run, too; empty
-#            if there is none
+#            if there is none; compat_debian is Debian's name of it
 # and of the test machine with it, vm/boot:
 #   board    QEMU's machine and CPU; the one that Debian's kernels for it know
 #   threads  multi or single: whether QEMU runs two CPUs at the same time when a
@@ -47,19 +47,22 @@ cpu() {
 	x86_64)
 		rust=x86_64-unknown-linux-gnu gnu=x86_64-linux-gnu debian=amd64 qemu=x86_64 machine='.*X86-64'
 		xz=(--x86 --lzma2=dict=128MiB)
-		compat=i386 board=(-machine pc,hpet=off -cpu max) threads=single
+		compat=i386 compat_debian=i386
+		board=(-machine pc,hpet=off -cpu max) threads=single
 		console=ttyS0 port=isa-serial ports=(ttyS1 ttyS2)
 		;;
 	arm64)
 		rust=aarch64-unknown-linux-gnu gnu=aarch64-linux-gnu debian=arm64 qemu=aarch64 machine=AArch64
 		xz=(--arm64 --lzma2=lp=2,lc=2,dict=128MiB)
-		compat=arm board=(-machine virt -cpu cortex-a72) threads=single
+		compat=arm compat_debian=armhf
+		board=(-machine virt -cpu cortex-a72) threads=single
 		console=ttyAMA0 port=pci-serial ports=(ttyS0 ttyS1)
 		;;
 	arm)
 		rust=armv7-unknown-linux-gnueabihf gnu=arm-linux-gnueabihf debian=armhf qemu=arm machine=ARM
 		xz=(--arm --lzma2=lp=2,lc=2,dict=128MiB)
-		compat='' board=(-machine virt,highmem=off -cpu cortex-a15) threads=multi
+		compat='' compat_debian=''
+		board=(-machine virt,highmem=off -cpu cortex-a15) threads=multi
 		console=ttyAMA0 port=pci-serial ports=(ttyS0 ttyS1)
 		;;
 	*)

@@ -7,9 +7,13 @@
  * Takes the rules that the table has, and makes calls that are right but for a
  * word or two. Prints what each call gave, so that two kernels can be compared;
  * the same seed makes the same calls. The table is as it was when this ends.
+ *
+ * The structures are those of the CPU that it is built for: probe32 makes the calls of a
+ * 32-bit program, with u64 aligned to 4 on i386, and to 8 on ARM.
  */
 #include <errno.h>
 #include <netinet/in.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,11 +42,11 @@ struct info {
 	uint32_t size;
 };
 
+/* Entries have counters, so they are aligned as u64 is. */
 struct entries {
 	char name[32];
 	uint32_t size;
-	uint32_t pad;
-	char data[];
+	uint64_t data[];
 };
 
 struct replace {
@@ -53,11 +57,17 @@ struct replace {
 	uint32_t hook_entry[5];
 	uint32_t underflow[5];
 	uint32_t num_counters;
-	uint64_t counters;
-	char data[];
+	void *counters;
+	uint64_t data[];
 };
 
-_Static_assert(sizeof(struct replace) == 96, "as in ip_tables.h");
+#define HEAD	offsetof(struct replace, data)
+
+#ifdef __i386__
+_Static_assert(HEAD == 92, "as in ip_tables.h");
+#else
+_Static_assert(HEAD == 96, "as in ip_tables.h");
+#endif
 
 static int sock;
 static uint64_t state;
@@ -106,11 +116,11 @@ static struct info info_of(const char *table)
 static struct replace *replace_of(const char *table, size_t *len)
 {
 	struct info info = info_of(table);
-	size_t get_len = sizeof(struct entries) + info.size;
+	size_t get_len = offsetof(struct entries, data) + info.size;
 	struct entries *entries = calloc(1, get_len);
 	struct replace *replace;
 
-	*len = sizeof(*replace) + info.size;
+	*len = HEAD + info.size;
 	replace = calloc(1, *len + 64);
 	if (!entries || !replace)
 		die("memory");
@@ -125,14 +135,14 @@ static struct replace *replace_of(const char *table, size_t *len)
 	memcpy(replace->hook_entry, info.hook_entry, sizeof(info.hook_entry));
 	memcpy(replace->underflow, info.underflow, sizeof(info.underflow));
 	replace->num_counters = info.num_entries;
-	replace->counters = (uintptr_t)counters;
+	replace->counters = counters;
 	memcpy(replace->data, entries->data, info.size);
 	free(entries);
 	return replace;
 }
 
 /*
- * Bytes 0 to 95 are the header. What is behind the NUL of a name is nobody's, and
+ * What is behind the NUL of a name is nobody's, and
  * numbers that claim more memory than there is are ip_tables' own affair.
  */
 static void mutate(struct replace *replace, size_t len)
@@ -141,6 +151,10 @@ static void mutate(struct replace *replace, size_t len)
 		0, 1, 2, 3, 4, 5, 7, 8, 16, 40, 58, 64, 112, 128, 151, 152, 153, 168,
 		207, 208, 209, 304, 416, 456, 0x7f, 0x80, 0xff, 0xffff, 0x7fffffff, 0x80000000, -1, -2, -3,
 		-5, -6, -1000,
+#ifdef __i386__
+		/* A target without data, and a rule with nothing else. */
+		36, 148,
+#endif
 	};
 	uint32_t word = words[below(sizeof(words) / sizeof(*words))];
 	uint16_t half = word;
@@ -153,11 +167,11 @@ static void mutate(struct replace *replace, size_t len)
 		memcpy((char *)replace + at, &word, 4);
 		break;
 	case 1:
-		at = 96 + 4 * below((len - 96) / 4);
+		at = HEAD + 4 * below((len - HEAD) / 4);
 		memcpy((char *)replace + at, &word, 4);
 		break;
 	case 2:
-		at = 96 + 2 * below((len - 96) / 2);
+		at = HEAD + 2 * below((len - HEAD) / 2);
 		memcpy((char *)replace + at, &half, 2);
 		break;
 	case 3:
@@ -166,9 +180,9 @@ static void mutate(struct replace *replace, size_t len)
 		break;
 	case 4:
 		/* Another place of the table itself. */
-		at = 96 + 8 * below((len - 96) / 8);
+		at = HEAD + 8 * below((len - HEAD) / 8);
 		memmove((char *)replace + at,
-			(char *)replace + 96 + 8 * below((len - 96) / 8), 8);
+			(char *)replace + HEAD + 8 * below((len - HEAD) / 8), 8);
 		break;
 	}
 }
@@ -178,8 +192,8 @@ static int has_queue(const struct replace *replace, size_t len)
 	size_t at;
 	int32_t word;
 
-	for (at = 0; at + 4 <= len - sizeof(*replace); at += 4) {
-		memcpy(&word, replace->data + at, 4);
+	for (at = HEAD; at + 4 <= len; at += 4) {
+		memcpy(&word, (const char *)replace + at, 4);
 		if (word == -4)
 			return 1;
 	}
@@ -198,6 +212,8 @@ static void mutations(const char *table, int count)
 		memcpy(wrong, right, len + 64);
 		for (n = 1 + below(2); n; n--)
 			mutate(wrong, len);
+		/* Where the kernel writes stays ours. */
+		wrong->counters = right->counters;
 		call_len = below(8) ? len : len - 40 + below(80);
 		/* This verdict is one of the differences that are known. */
 		if (has_queue(wrong, len) || wrong->num_entries > 1 << 20 ||
@@ -244,9 +260,9 @@ static void lengths(const char *table)
 		strcpy(memory, table);
 		memory[32] = n;
 		printf("%s entries %d: %d\n", table, n,
-		       get(GET_ENTRIES, memory, 40 + n));
+		       get(GET_ENTRIES, memory, offsetof(struct entries, data) + n));
 		printf("%s counters %d: %d\n", table, n,
-		       set(ADD_COUNTERS, memory, 40 + 16 * n));
+		       set(ADD_COUNTERS, memory, offsetof(struct entries, data) + 16 * n));
 	}
 	printf("%s null: %d %d\n", table, get(GET_INFO, NULL, 84),
 	       set(REPLACE, NULL, 500));
