@@ -217,7 +217,7 @@ impl Namespace {
         let tuns = TUNS.map(|name| open_tun(name, false));
         run(&["ip", "-batch", "-"], &interfaces())?;
         let marks = match run(&["nft", "-f", "-"], &marks()) {
-            // The kernels of the VM have no nf_tables.
+            // The guests of the VM have no nft in PATH, as few of their kernels have nf_tables.
             Err(error) if error.kind() == io::ErrorKind::NotFound => false,
             other => other.map(|_| true)?,
         };
