@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use bpfilter_msgfmt as msg;
 
-/// The tables of IPv4 that ip_tables has besides ours.
+/// The tables of IPv4 that ip_tables has besides ours; a test holds them against the core's.
 const OTHERS: [&str; 4] = ["nat", "mangle", "raw", "security"];
 /// The bit of IPv6 in [`Notes::said`]; below are those of [`OTHERS`].
 const IPV6: u8 = 1 << OTHERS.len();
@@ -70,3 +70,21 @@ fn left(what: &str, to: &str) {
 /// The option of getsockopt at level SOL_IPV6 by which ip6tables begins. It is no option
 /// of a socket: 64 stands for both families' GET_INFO.
 pub(crate) const IPV6_BEGINS: std::ops::Range<u32> = msg::IPT_SO_GET_INFO..msg::IPT_SO_GET_INFO + 1;
+
+#[cfg(test)]
+mod tests {
+    use umh_core::abi::{FILTER, TABLES};
+
+    use super::OTHERS;
+
+    #[test]
+    fn others_are_all_tables_but_filter() {
+        let of_ipv4 = TABLES.iter().filter(|table| table.family == FILTER.family);
+        let mut names: Vec<&str> = of_ipv4.map(|table| table.name).collect();
+        names.retain(|name| *name != FILTER.name);
+        names.sort_unstable();
+        let mut others = OTHERS;
+        others.sort_unstable();
+        assert_eq!(others.as_slice(), names);
+    }
+}

@@ -47,7 +47,7 @@ insmod /root/bpfilter.ko
 iptables-restore </root/docker.rules
 iptables-save -t nat | grep -q DOCKER
 iptables-save -t filter | grep -q DOCKER
-for table in raw nat filter mangle; do iptables -t $table -F; iptables -t $table -X; done
+for table in $TABLES; do iptables -t $table -F; iptables -t $table -X; done
 rmmod bpfilter
 END
 $BOOT --add "$work/bpfilter.ko=root/bpfilter.ko" --add tests/vm/rulesets/docker.rules=root/docker.rules "$work/script"

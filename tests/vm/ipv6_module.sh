@@ -17,9 +17,9 @@ answers 127.0.0.1
 if answers 127.0.0.2; then exit 1; fi
 if loaded; then echo "IPv6 is loaded before anybody asks for it"; exit 1; fi
 
-for table in filter nat mangle raw security; do ip6tables -t $table -S >/dev/null; done
+for table in $TABLES; do ip6tables -t $table -S >/dev/null; done
 loaded
-[ "$(sort </proc/net/ip6_tables_names | tr '\n' ' ')" = 'filter mangle nat raw security ' ]
+[ "$(sort </proc/net/ip6_tables_names)" = "$(echo "$TABLES" | tr ' ' '\n' | sort)" ]
 ip addr add fd00::1/128 dev lo nodad
 ip addr add fd00::2/128 dev lo nodad
 ip addr add fd00::3/128 dev lo nodad

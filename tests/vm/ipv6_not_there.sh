@@ -10,7 +10,7 @@ iptables -A INPUT -d 127.0.0.2 -j DROP
 ping -c 1 -W 1 127.0.0.1 >/dev/null
 if ping -c 1 -W 1 127.0.0.2 >/dev/null; then exit 1; fi
 iptables -F
-for table in filter nat mangle raw; do
+for table in $TABLES; do
 	iptables -t $table -S >/dev/null
 	if ip6tables -t $table -S 2>/tmp/said; then exit 1; fi
 	grep -q "can't initialize ip6tables table \`$table'" /tmp/said

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# Random rules of IPv4, and of IPv6, in raw, mangle, nat and filter at once do what they do in
-# ip_tables: the same packets through a router leave the same counters of every rule,
-# the same connections with the same translations, and arrive as the same packets;
+# Random rules of IPv4, and of IPv6, in all tables at once do what they do in ip_tables:
+# the same packets through a router leave the same counters of every rule, the same
+# connections with the same translations and labels, and arrive as the same packets;
 # what one refuses, the other refuses with the same words.
 #
 # kernel: iptables debian-arm64 debian-armhf
@@ -62,6 +62,7 @@ function does(table, hook,   kind) {
 	if (kind == 2) return one_in(6) ? " -j DROP" : ""
 	if (kind == 3) return one_in(2) ? " -j ACCEPT" : ""
 	if (kind == 4) return hook == "" ? " -j RETURN" : " -j NFLOG"
+	if (table == "security" || (labels && table == "mangle" && one_in(4))) return labelled()
 	if (table == "raw") return pick(" -j CT --notrack| -j CT --zone 3| -j CT --zone-orig 4||")
 	if (table == "filter") return one_in(4) ? " -j REJECT" (protocol == "tcp" ? " --reject-with tcp-reset" : "") : ""
 	kind = int(rand() * 12)
@@ -74,6 +75,11 @@ function does(table, hook,   kind) {
 	if (kind == 8 && hook ~ /^(FORWARD|OUTPUT|POSTROUTING)$/) return " -j CLASSIFY --set-class 1:" int(1 + rand() * 3)
 	if (kind == 9) return " -j HMARK --hmark-tuple src,dst --hmark-mod 4 --hmark-rnd 7 --hmark-offset 1"
 	return ""
+}
+function labelled() {
+	if (labels && one_in(2)) return " -j SECMARK --selctx " pick("web|mail")
+	if (!labels || one_in(4)) return " -j MARK --set-xmark 0x4/0x4"
+	return " -j CONNSECMARK " pick("--save|--restore")
 }
 function translates(hook,   kind) {
 	kind = int(rand() * 8)
@@ -112,6 +118,7 @@ BEGIN {
 	table("mangle", "PREROUTING INPUT FORWARD OUTPUT POSTROUTING")
 	table("nat", "PREROUTING INPUT OUTPUT POSTROUTING")
 	table("filter", "INPUT FORWARD OUTPUT")
+	table("security", "INPUT FORWARD OUTPUT")
 }
 END_OF_AWK
 
@@ -119,13 +126,15 @@ cat >"$work/script" <<'END'
 set -eu
 dmesg -n 1
 . /router
-tables='raw mangle nat filter'
+tables=$TABLES
+labels=''
+! labels web mail || labels=1
 sets=2
 [ -z "$FULL" ] || sets=60
 seed=1
 while [ $seed -le $sets ]; do
 	for family in 4 6; do
-		awk -v seed=$seed$family -f /rules.awk | to_family >/tmp/rules.$family.$seed
+		awk -v seed=$seed$family -v labels=$labels -f /rules.awk | to_family >/tmp/rules.$family.$seed
 	done
 	seed=$((seed + 1))
 done
@@ -162,9 +171,13 @@ for family in 4 6; do
 	echo "figure: IPv$family: $(grep -c '^\[[1-9][^]]*\] -A' /tmp/bpfilter.$family) of $(grep -c '^\[[^]]*\] -A' /tmp/bpfilter.$family) rules have matched"
 done
 # The few sets of CI do not have all of it.
-for what in DNAT SNAT MASQUERADE MARK ${FULL:+CONNMARK TOS DSCP TTL CT conntrack mark}; do
+for what in DNAT SNAT MASQUERADE MARK ${labels:+SECMARK CONNSECMARK} ${FULL:+CONNMARK TOS DSCP TTL CT conntrack mark}; do
 	number=$(grep -c -e "^\[[1-9].* -[jm] $what" /tmp/bpfilter) || { echo "none with $what"; exit 1; }
 	echo "figure: $number rules with $what have matched"
 done
+if [ -n "$labels" ]; then
+	number=$(grep -c 'secctx=[a-z]' /tmp/bpfilter) || { echo 'no connection is labelled'; exit 1; }
+	echo "figure: $number connections are labelled"
+fi
 END
 $BOOT --append "FULL=$FULL" --add tests/vm/router=router --add tests/vm/router.ipv6=router.ipv6 --add "$work/rules.awk=rules.awk" "$work/script"

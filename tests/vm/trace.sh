@@ -11,6 +11,7 @@ printf '%s\n' 'icmp 1' 'tcp 6' 'udp 17' 'ipv6-icmp 58' >/etc/protocols
 ip link set lo up
 modprobe ipt_TRACE 2>/dev/null || :
 modprobe nf_log_syslog 2>/dev/null || :
+labels web
 # The log of the namespace that the machine starts with, where bpfilter.ko comes later.
 echo 1 >/proc/sys/net/netfilter/nf_log_all_netns
 
@@ -59,6 +60,13 @@ COMMIT
 -A one -p udp -m limit --limit 100/sec -j deep
 -A one -p udp -m multiport --dports 9,10 -j RETURN
 COMMIT
+*security
+:INPUT ACCEPT [0:0]
+:FORWARD ACCEPT [0:0]
+:OUTPUT ACCEPT [0:0]
+-A OUTPUT -p udp -j SECMARK --selctx web
+-A OUTPUT -p udp -m udp --dport 10 -j CONNSECMARK --save
+COMMIT
 RULES
 }
 # The lines, without what differs from packet to packet.
@@ -83,7 +91,7 @@ record() {
 			for port in 9 11; do echo hello | at nc -u -w 1 $to $port >/dev/null 2>&1 || :; done
 		done
 		lines
-		for table in raw mangle nat filter; do
+		for table in $TABLES; do
 			at iptables-save -c -t $table | grep '^\[[1-9]' || :
 			at ip6tables-save -c -t $table | grep '^\[[1-9]' || :
 		done
@@ -99,7 +107,7 @@ record >/tmp/bpfilter
 pidof bpfilter_umh >/dev/null
 diff -u /tmp/ip_tables /tmp/bpfilter
 for what in raw:OUTPUT:policy:4 mangle:POSTROUTING:policy:1 nat:OUTPUT:rule:1 filter:OUTPUT:rule:1 \
-	filter:OUTPUT:policy:4 filter:one:rule:1 filter:deep:return:2 filter:end:return:2; do
+	filter:OUTPUT:policy:4 filter:one:rule:1 filter:deep:return:2 filter:end:return:2 security:OUTPUT:rule:1 security:OUTPUT:policy:3; do
 	number=$(grep -c "TRACE: $what " /tmp/bpfilter) || { echo "not traced: $what"; exit 1; }
 	echo "figure: $number lines of $what"
 done

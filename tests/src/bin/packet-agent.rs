@@ -26,7 +26,7 @@ usage: packet-agent cases SEED COUNT  run COUNT cases, the first made from SEED,
        packet-agent arguments N       what becomes of arguments of matches and targets, and of every Nth
                                       of the rules that they are broken into
        packet-agent changed COUNT     the same for rules that change packets, or take them
-       packet-agent ip6 SEED COUNT    the same for IPv6, with chains of extension headers and rules in four tables
+       packet-agent ip6 SEED COUNT    the same for IPv6, with chains of extension headers and rules in all tables
        packet-agent hotdrop COUNT     the same for packets that matches say yes to, and want dropped
        packet-agent rulesets FILE...  the same for rule sets in files
        packet-agent swaps COUNT       swap rule sets under traffic

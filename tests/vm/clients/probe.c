@@ -277,7 +277,7 @@ static void revisions(void)
 		"LOG", "NFLOG", "NFQUEUE", "SET", "TEE", "rpfilter", "socket",
 		"tcp", "nosuch", "HL", "hl", "ttl", "icmp", "icmp6", "frag", "rt",
 		"hbh", "dst", "ipv6header", "eui64", "ah", "mh", "srh", "SNPT",
-		"DNPT", "SYNPROXY",
+		"DNPT", "SYNPROXY", "SECMARK", "CONNSECMARK",
 	};
 	char asked[30];
 	unsigned int i;

@@ -4,7 +4,7 @@
 //! Owns: a network namespace with two taps, where a test writes frames, and two tuns
 //! and the taps, where it reads what leaves; and the record: bytes that leave and that
 //! pass the loopback interface, lines in the kernel's log, the kernel's own counters,
-//! those of every rule of four tables, and connections. There is no model of it: two
+//! those of every rule of all tables, and connections. There is no model of it: two
 //! kernels that are given the same seeds, one with ip6_tables and one with bpfilter,
 //! must write the same record.
 //!
@@ -24,6 +24,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use fastrand::Rng;
+use umh_core::abi::{Family, TABLES, TableSpec};
 
 use self::packets::{Shot, Way};
 use crate::client::sockopt::{Kind, socket_of};
@@ -74,7 +75,11 @@ const NO_WAY: [u8; 16] = address([0x2001, 0xdb8, 0xdead, 0, 0, 0, 0, 1]);
 
 const TAPS: [&str; 2] = ["eth0", "wlan0"];
 const TUNS: [&str; 2] = ["tun0", "tun1x"];
-const TABLES: [&str; 4] = ["raw", "mangle", "nat", "filter"];
+
+fn tables() -> impl Iterator<Item = &'static TableSpec> {
+    let of_ipv6 = |table: &&TableSpec| table.family == Family::Ipv6;
+    TABLES.iter().filter(of_ipv6)
+}
 
 /// Of every tap, of the neighbour on it, and of [`GROUP`].
 const TAP_ADDRESS: [u8; 6] = [2, 0, 0, 0, 0, 1];
@@ -213,7 +218,7 @@ impl World {
                 writeln!(out, "{number} lo {}", masked(packet))?;
             }
             for line in self.log.lines()? {
-                writeln!(out, "{number} log {line}")?;
+                writeln!(out, "{number} log {}", without_number(&line))?;
             }
             write!(out, "{number} errno {}:", errno.unwrap_or(0))?;
             for ((name, old), (_, new)) in before.iter().zip(&after) {
@@ -224,8 +229,8 @@ impl World {
             writeln!(out)?;
             before = after;
         }
-        for table in TABLES {
-            let saved = run(&["ip6tables-legacy-save", "-c", "-t", table], "")?;
+        for table in tables() {
+            let saved = run(&["ip6tables-legacy-save", "-c", "-t", table.name], "")?;
             for line in saved.lines().filter(|line| !line.starts_with('#')) {
                 writeln!(out, "{line}")?;
             }
@@ -294,6 +299,20 @@ fn without_time(line: &str) -> String {
     kept.map(|(_, word)| word).collect::<Vec<_>>().join(" ")
 }
 
+/// A line of the log. Fragments that the kernel makes of a packet are numbered by chance.
+fn without_number(line: &str) -> String {
+    let words = line.split(' ').map(|word| match word.strip_prefix("ID:") {
+        Some(id) if !known_number(u32::from_str_radix(id, 16).unwrap_or(0)) => "ID:any",
+        _ => word,
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// Whether a fragment with this number is one that was put in.
+fn known_number(id: u32) -> bool {
+    packets::FRAGMENT_IDS.contains(&id)
+}
+
 /// A packet in hexadecimal. Fragments that the kernel makes of a packet are numbered
 /// by chance.
 fn masked(mut packet: Vec<u8>) -> String {
@@ -307,9 +326,8 @@ fn masked(mut packet: Vec<u8>) -> String {
         };
         if next == packets::FRAGMENT
             && let Some(id) = packet.get_mut(at + 4..at + 8)
-            && !packets::FRAGMENT_IDS
-                .iter()
-                .any(|known| *id == known.to_be_bytes())
+            && let Ok(number) = <[u8; 4]>::try_from(&*id)
+            && !known_number(u32::from_be_bytes(number))
         {
             id.fill(0);
         }

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Random rules in raw, mangle, nat and filter of IPv6, for ip6tables-restore.
+//! Random rules in all tables of IPv6, for ip6tables-restore.
 //!
 //! Owns: which rules. All that is asked of extension headers, and each thing that
-//! a rule may do to a packet. Nothing in it is left to chance once it is made.
+//! a rule may do to a packet. Nothing in it is left to chance once it is made. The
+//! kernel must know the labels [`LABELS`] names.
 
 use std::fmt::Write as _;
 use std::net::Ipv6Addr;
 
 use fastrand::Rng;
+use umh_core::abi::{Hook, TableSpec};
 
 use super::packets::PORTS;
-use super::{GROUP, LINK_LOCAL, LOCAL, LOOPBACK, REMOTE, SOURCES};
+use super::{GROUP, LINK_LOCAL, LOCAL, LOOPBACK, REMOTE, SOURCES, tables};
 use crate::packet::random::{once_in, pick};
 
 /// What is asked of headers.
@@ -125,6 +127,14 @@ const CHANGES: [&str; 12] = [
     "HMARK --hmark-tuple src,dst --hmark-mod 4 --hmark-rnd 7 --hmark-offset 1",
 ];
 
+/// What security modules care for: labels, of packets and of connections.
+const LABELS: [&str; 4] = [
+    "SECMARK --selctx web",
+    "SECMARK --selctx mail",
+    "CONNSECMARK --save",
+    "CONNSECMARK --restore",
+];
+
 fn not(rng: &mut Rng) -> &'static str {
     if once_in(rng, 5) { "! " } else { "" }
 }
@@ -223,7 +233,8 @@ fn does(rng: &mut Rng, table: &str, hook: &str, text: &str) -> String {
             );
         }
         ("raw", 6..9) => return " -j CT --notrack".into(),
-        ("mangle", 6..12) => {
+        ("security", 6..11) | ("mangle", 11) => return format!(" -j {}", pick(rng, &LABELS)),
+        ("mangle", 6..11) => {
             return match rng.u32(..8) {
                 0 if tcp && text.contains("--syn") => " -j TCPMSS --set-mss 1000".into(),
                 1 if matches!(hook, "INPUT" | "POSTROUTING") => {
@@ -267,9 +278,11 @@ fn translates(rng: &mut Rng, hook: &str, ports: bool) -> String {
 }
 
 /// The rules of a table.
-fn table(rng: &mut Rng, text: &mut String, name: &str, hooks: &[&str]) {
+fn table(rng: &mut Rng, text: &mut String, table: &TableSpec) {
+    let name = table.name;
+    let hooks: Vec<&str> = table.each_hook().map(Hook::chain).collect();
     writeln!(text, "*{name}").expect("memory");
-    for hook in hooks {
+    for hook in &hooks {
         let policy = if name == "filter" && once_in(rng, 10) {
             "DROP"
         } else {
@@ -280,7 +293,7 @@ fn table(rng: &mut Rng, text: &mut String, name: &str, hooks: &[&str]) {
     text.push_str(":one - [0:0]\n:two - [0:0]\n");
     for hook in hooks.iter().chain(&["one", "two"]) {
         let count = if name == "nat" {
-            rng.usize(..3)
+            rng.usize(..4)
         } else {
             rng.usize(1..9)
         };
@@ -296,15 +309,8 @@ fn table(rng: &mut Rng, text: &mut String, name: &str, hooks: &[&str]) {
 /// A rule set.
 pub(super) fn rules(rng: &mut Rng) -> String {
     let mut text = String::new();
-    table(rng, &mut text, "raw", &["PREROUTING", "OUTPUT"]);
-    let all = ["PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"];
-    table(rng, &mut text, "mangle", &all);
-    table(
-        rng,
-        &mut text,
-        "nat",
-        &["PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"],
-    );
-    table(rng, &mut text, "filter", &all[1..4]);
+    for spec in tables() {
+        table(rng, &mut text, spec);
+    }
     text
 }
