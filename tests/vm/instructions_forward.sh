@@ -4,8 +4,9 @@
 # raw, mangle, nat and filter: a UDP datagram of 22 bytes from one host to another,
 # the first one of a connection and later ones. Without a filter, with ip_tables,
 # with bpfilter, which must take less at any size; and a namespace without tables
-# takes with bpfilter what it takes without. bench/instructions makes a table of
-# them.
+# takes with bpfilter what it takes without. In full size with nf_tables, too, by
+# iptables-nft, which must not take less than bpfilter either. bench/instructions makes
+# a table of them.
 #
 # kernel: iptables
 # boot: own
@@ -39,7 +40,7 @@ for number in $numbers; do rules "$number" >"/tmp/rules.$number"; done
 
 ip() { /usr/sbin/ip "$@"; }
 names='client router server'
-# measure [FILE]: sets $first and $later.
+# measure [FILE [IPTABLES]]: sets $first and $later.
 measure() {
 	for name in $names; do ip netns add "$name"; done
 	ip link add eth0 netns client type veth peer name lan netns router
@@ -53,14 +54,15 @@ measure() {
 	ip -n client route add default via 10.5.0.1
 	ip -n server route add default via 10.6.0.1
 	ip netns exec router sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward'
-	[ $# -eq 0 ] || ip netns exec router iptables-restore <"$1"
+	[ $# -eq 0 ] || ip netns exec router "${2:-iptables}-restore" <"$1"
 	first=$(datagrams client server 10.6.0.2 new)
 	later=$(datagrams client server 10.6.0.2)
 	# They have met the rules, but for those whose port another one had.
-	[ $# -eq 0 ] || ip netns exec router iptables-save -c -t nat | grep -q '^\[[12][0-9][0-9][0-9]:.*MASQUERADE'
+	[ $# -eq 0 ] || ip netns exec router "${2:-iptables}-save" -c -t nat | grep -q '^\[[12][0-9][0-9][0-9]:.*MASQUERADE'
 	for name in $names; do ip netns del "$name"; done
 }
 
+[ -z "${FULL:-}" ] || for module in nft_compat nft_chain_nat; do modprobe $module; done
 serve ip_tables
 measure
 none_first=$first none_later=$later
@@ -71,6 +73,12 @@ for number in $numbers; do
 	echo "figure: first, ip_tables, $number rules: $((first - none_first)) more"
 	echo "figure: later, ip_tables, $number rules: $((later - none_later)) more"
 	eval "first_$number=$first later_$number=$later"
+done
+for number in ${FULL:+$numbers}; do
+	measure "/tmp/rules.$number" iptables-nft
+	echo "figure: first, nf_tables, $number rules: $((first - none_first)) more"
+	echo "figure: later, nf_tables, $number rules: $((later - none_later)) more"
+	eval "nft_first_$number=$first nft_later_$number=$later"
 done
 if pidof bpfilter_umh; then exit 1; fi
 
@@ -92,6 +100,9 @@ for number in $numbers; do
 	echo "figure: later, bpfilter, $number rules: $((later - none_later)) more"
 	eval "worse 'first, $number rules' $first \$first_$number"
 	eval "worse 'later, $number rules' $later \$later_$number"
+	[ -n "${FULL:-}" ] || continue
+	eval "worse 'first, $number rules, nf_tables' $first \$nft_first_$number"
+	eval "worse 'later, $number rules, nf_tables' $later \$nft_later_$number"
 done
 pidof bpfilter_umh
 exit $failed
