@@ -76,8 +76,8 @@ ruleset() { # FILE
 calls() { # FILE
 	world
 	at router $(tables_of -restore) <$1
-	at router probe32 1 300 raw mangle nat filter
-	for table in raw mangle nat filter; do at router $(tables_of -save) -t $table | grep -v '^#'; done
+	at router probe32 1 300 $TABLES
+	for table in $TABLES; do at router $(tables_of -save) -t $table | grep -v '^#'; done
 	gone
 }
 
@@ -104,7 +104,7 @@ if ! diff -u /tmp/ip_tables /tmp/bpfilter >/tmp/diff; then
 	exit 1
 fi
 echo "figure: $(grep -c '^\[[1-9]' /tmp/bpfilter) of $(grep -c '^\[' /tmp/bpfilter) rules have counted"
-for table in raw mangle nat filter; do # of both families
+for table in $TABLES; do # of both families
 	echo "figure: $table: $(grep -c "^$table [0-9]*: 0" /tmp/bpfilter) of $(grep -c "^$table [0-9]*:" /tmp/bpfilter) changed tables are right"
 done
 END
