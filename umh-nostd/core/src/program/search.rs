@@ -59,12 +59,6 @@ pub(super) const BIT_OF_R0: Block = block![
     load(B1, R1, R2, 0),
 ];
 
-/// A packet that is not malformed is asked what the record at R2 leaves open.
-const ASK_OPS: &[Item] = &[
-    load(B4, R1, R2, offset_of!(Record, ops) as i16),
-    jump_if_imm(R1, Cond::Ne, 0, label::ASK),
-];
-
 impl Builder<'_> {
     pub(super) fn search(&mut self) {
         self.emit(block![bind(label::SEARCH)]);
@@ -481,7 +475,16 @@ impl Builder<'_> {
             jump_if_imm(R7, Cond::Ge, 0, label::DROP).imm(param::RULES),
             insert(shared::RECORD_OF_R7),
             // With an index malformed packets have a way of their own.
-            when(need::INDEX, &[when(need::PLAIN_OPS, ASK_OPS)]),
+            when(
+                need::INDEX,
+                &[when(
+                    need::PLAIN_OPS,
+                    &[
+                        load(B4, R1, R2, offset_of!(Record, ops) as i16),
+                        jump_if_imm(R1, Cond::Ne, 0, label::ASK),
+                    ]
+                )]
+            ),
             unless(
                 need::INDEX,
                 &[when(
