@@ -2,12 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # The test suite of iptables itself, from Debian's source package: its shell scripts and
 # .t files pass with bpfilter, but for those that upstream.expected lists with the
-# reason. A test that fails and is not there, or is there and passes, fails this one. The
-# kernel's own ip_tables is held to the same list before.
+# reason. A test that fails and is not there, or is there and passes, fails this one. In
+# full size the kernel's own ip_tables is held to the same list before.
 #
 # kernel: debian-6.12
 # where: host
-# set: all
 # timeout: 600
 
 set -o pipefail
@@ -17,6 +16,7 @@ trap 'rm -rf "$work"' EXIT
 
 # The version of the suite is that of the programs that run in it: both of one Debian.
 suite=bookworm
+sides="${FULL:+ip_tables }bpfilter"
 # What is left out is for nftables' iptables alone, and says so and ends with legacy.
 scripts='chain firewalld-restore ip6tables ipt-restore ipt-save iptables'
 extensions='iptables libipt_ libip6t_ libxt_'
@@ -40,12 +40,13 @@ n_scripts=$(find "$upstream/iptables/tests/shell/testcases" -name '*_[0-9]' -exe
 
 # --- There, by their own runners -----------------------------------------------
 
-cat >"$work/script" <<'END'
+echo "sides='$sides'" >"$work/script"
+cat >>"$work/script" <<'END'
 set -eu
 dmesg -n 1
 for folder in proc sys dev; do mount --bind /$folder /debian/$folder; done
 ! grep -q '^bpfilter ' /proc/modules || rmmod bpfilter
-for side in ip_tables bpfilter; do
+for side in $sides; do
 	cd /lib/modules/beside
 	case $side in
 	ip_tables) for name in ip_tables ip6_tables iptable_* ip6table_*; do insmod ${name%.ko}.ko; done ;;
@@ -69,7 +70,7 @@ $BOOT --cpio "$debian" --cpio "$work/upstream.cpio" "$work/script" | sed 's/\x1b
 # --- What failed, and what was to ------------------------------------------------
 
 status=0
-for side in ip_tables bpfilter; do
+for side in $sides; do
 	sed -n "/^@@@ $side\$/,/^@@@ /p" "$work/out" | sed '1d; /^@@@ /d' >"$work/side"
 	# All of them have run.
 	{ grep -q "^legacy: $n_files test files, " "$work/side" && grep -q "^I: legacy results: .*\[TOTAL\] $n_scripts\$" "$work/side"; } ||
