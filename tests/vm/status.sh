@@ -155,6 +155,7 @@ su -s /bin/sh nobody -c 'XTABLES_LOCKFILE=/tmp/lock.$$ unshare -U -r -n sh /tmp/
 lines=$(($(dmesg | grep -c 'bpfilter: filter: ') - before))
 [ $lines -ge 1 ] || { echo "nothing of it is logged"; exit 1; }
 [ $lines -le 10 ] || { echo "$lines lines"; exit 1; }
-if dmesg | tail -n 20 | grep 'callbacks suppressed'; then exit 1; fi
+# x_tables' own lines have their own limit.
+if dmesg | tail -n 20 | grep 'callbacks suppressed' | grep -v 'xt_check_target:'; then exit 1; fi
 if iptables -A OUTPUT -j TRACE; then exit 1; fi
 dmesg | grep 'bpfilter: filter: rule 1 of chain OUTPUT: '
