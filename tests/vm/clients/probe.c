@@ -151,10 +151,8 @@ static void mutate(struct replace *replace, size_t len)
 		0, 1, 2, 3, 4, 5, 7, 8, 16, 40, 58, 64, 112, 128, 151, 152, 153, 168,
 		207, 208, 209, 304, 416, 456, 0x7f, 0x80, 0xff, 0xffff, 0x7fffffff, 0x80000000, -1, -2, -3,
 		-5, -6, -1000,
-#ifdef __i386__
-		/* A target without data, and a rule with nothing else. */
+		/* A target of i386 without data, and a rule with nothing else. */
 		36, 148,
-#endif
 	};
 	uint32_t word = words[below(sizeof(words) / sizeof(*words))];
 	uint16_t half = word;

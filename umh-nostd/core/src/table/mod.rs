@@ -102,7 +102,7 @@ impl<'a> Table<'a> {
         let spec = TableSpec::named(family, &header.name);
         let layout = offsets::check(family, header, blob, arena)
             .map_err(|wrong| Refusal::at(wrong, family, header, blob))?;
-        reach::mark_source_chains(&layout, blob)
+        reach::mark_source_chains(family, &layout, blob)
             .map_err(|wrong| Refusal::at(wrong, family, header, blob))?;
         let needs = rules::check(
             family,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Second pass: which hook reaches which entry, and does it come back?
 //!
-//! Owns: `comefrom` of every entry, and ELOOP: a loop that a packet could
+//! Owns: what ip_tables writes into entries (`comefrom`, counters, `IP6T_F_PROTO`), and ELOOP: a loop that a packet could
 //! enter, a jump to where no entry starts, control that runs off the table.
 //! What no hook reaches is not looked at, as in the kernel.
 //!
@@ -10,11 +10,13 @@
 //! is entered once and met again at most once for each jump to it, so the
 //! time is bounded by the number of entries, not by the number of paths.
 
+use zerocopy::FromBytes;
+
 use super::layout::{EXTENSION, NAME};
 use super::offsets::{Layout, is_unconditional};
 use super::refusal::Wrong;
 use super::view::find;
-use crate::abi::{Counters, EntryLayout, NUM_HOOKS};
+use crate::abi::{Counters, EntryLayout, Family, IP6T_F_PROTO, Ip6tIp6, NUM_HOOKS};
 use crate::bytes::{read, write};
 use crate::errno::{Errno, Result};
 use crate::fault::Cause;
@@ -22,10 +24,15 @@ use crate::fault::Cause;
 /// Stands in `comefrom` while an entry is on the path to the present one.
 const ON_PATH: u32 = 1 << NUM_HOOKS;
 
-/// Fills in `comefrom` and clears all counters.
+/// Fills in `comefrom`, clears all counters, and sets the flag of IPv6 rules that name a
+/// protocol.
 ///
 /// `blob` has passed the first pass, which made `layout`.
-pub(super) fn mark_source_chains(layout: &Layout<'_>, blob: &mut [u8]) -> Result<(), Wrong> {
+pub(super) fn mark_source_chains(
+    family: Family,
+    layout: &Layout<'_>,
+    blob: &mut [u8],
+) -> Result<(), Wrong> {
     let mut blob = Marks {
         blob,
         layout: layout.entry,
@@ -33,6 +40,9 @@ pub(super) fn mark_source_chains(layout: &Layout<'_>, blob: &mut [u8]) -> Result
     for &at in layout.offsets {
         blob.set_comefrom(at, 0)?;
         blob.clear_counters(at)?;
+        if family == Family::Ipv6 {
+            blob.follow_protocol(at)?;
+        }
     }
     for hook in layout.hooks() {
         let start = layout.hook_entry.get(hook).ok_or(Errno::EINVAL)?;
@@ -94,7 +104,7 @@ struct Marks<'b> {
 }
 
 impl Marks<'_> {
-    fn get<T: zerocopy::FromBytes>(&self, at: u32, field: usize) -> Result<T> {
+    fn get<T: FromBytes>(&self, at: u32, field: usize) -> Result<T> {
         read(self.blob, at as usize + field).ok_or(Errno::EINVAL)
     }
 
@@ -121,6 +131,17 @@ impl Marks<'_> {
     fn clear_counters(&mut self, at: u32) -> Result<()> {
         let zero = Counters { pcnt: 0, bcnt: 0 };
         write(self.blob, at as usize + self.layout.counters, &zero).ok_or(Errno::EINVAL)
+    }
+
+    /// check_entry_size_and_hooks: a rule of IPv6 that names a protocol asks for it,
+    /// whether its caller has said so or not.
+    fn follow_protocol(&mut self, at: u32) -> Result<()> {
+        let entry = self.blob.get_mut(at as usize..).ok_or(Errno::EINVAL)?;
+        let (ip, _) = Ip6tIp6::mut_from_prefix(entry).map_err(|_| Errno::EINVAL)?;
+        if ip.proto != 0 {
+            ip.flags |= IP6T_F_PROTO;
+        }
+        Ok(())
     }
 
     fn next(&self, at: u32) -> Result<u32> {
