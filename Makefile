@@ -25,7 +25,7 @@ cargo_target = $(or $(CARGO_TARGET_DIR),target)
 # machine's if not given.
 ARCH ?=
 # The CPU of MODE, if it is not this machine's.
-vm_arch = $(shell sed -n 's/^arch=//p' vm/config/$(MODE).stock 2>/dev/null)
+vm_arch = $(shell sed -n 's/^\(arch=\|\# arch: *\)//p' vm/config/$(MODE).stock vm/config/$(MODE).config 2>/dev/null)
 
 # $(call install,BUILT,NAME): a file that cargo has built, as target/NAME.
 install = mkdir -p $(dir target/$(2)) && \

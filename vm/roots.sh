@@ -2,8 +2,9 @@
 # shellcheck shell=bash
 # Folders that hold a Debian. Sourced after common.sh.
 #
-# Owns: how packages get into such a folder, how something runs in it, and the one that
-# guests of another CPU than this machine's are made of. Nothing of it is installed.
+# Owns: how packages get into such a folder, how something runs in it, and those that
+# guests and kernels of another CPU than this machine's are made with. Nothing of it is
+# installed.
 # Whoever makes one holds the cache's lock.
 
 . "$top/tools/cpus.sh"
@@ -26,17 +27,19 @@ unpack_debian() {
 	mv "$1.tmp" "$1"
 }
 
-# inside ROOT COMMAND...: runs it as root of that folder, with this checkout in its place.
-# Its mounts go with it, however it ends.
+# inside ROOT COMMAND...: runs it as root of that folder, with this checkout and the cache
+# in their places. Its mounts go with it, however it ends.
 inside() {
 	unshare -m sh -ec '
-		root=$1 top=$2
-		shift 2
+		root=$1 top=$2 cache=$3
+		shift 3
 		mount -t proc proc "$root/proc"
 		mount --bind /dev/null "$root/dev/null" 2>/dev/null || { : >"$root/dev/null"; mount --bind /dev/null "$root/dev/null"; }
-		mkdir -p "$root$top"
-		mount --bind "$top" "$root$top"
-		exec chroot "$root" "$@"' sh "$1" "$top" "${@:2}"
+		for folder in "$top" "$cache"; do
+			mkdir -p "$root$folder"
+			mount --bind "$folder" "$root$folder"
+		done
+		exec chroot "$root" "$@"' sh "$1" "$top" "$cache" "${@:2}"
 }
 
 # guest_of CPU: sets what cpu() does; guest_umh, the helper for it, as `make umh` builds
@@ -63,6 +66,18 @@ guest_of() {
 }
 # Where that of another CPU comes from, and its compiler.
 guest_suite=trixie guest_compiler=gcc-14
+
+# build_root_of CPU: sets build_root, a folder with what builds a kernel for another CPU,
+# made if need be. On this machine the compiler would drive out gcc-multilib.
+build_root_of() {
+	local packages
+	cpu "$1"
+	packages=gcc,gcc-$gnu,libc6-dev,flex,bison,bc,perl,kmod,cpio,libssl-dev,libelf-dev
+	build_root=$cache/debian/kernel-$1-$( (echo "$guest_suite $packages"; sed -n '/^unpack_debian()/,/^}/p' "$top/vm/roots.sh") | hash)
+	[ -d "$build_root" ] || lock
+	[ -d "$build_root" ] || slowly "unpack a compiler of kernels for $1" \
+		unpack_debian "$build_root" $guest_suite '' "$(dpkg --print-architecture)" "$packages"
+}
 
 # guest_cc CPU OUT ARG...: compiles a C program for a guest with guest_root. CPU is the
 # guest's, or the other one whose programs it runs.

@@ -23,7 +23,7 @@ ln -s "$top/kern/net/bpfilter" "$work/tree/net/bpfilter"
 configured() {
 	mkdir -p "$work/obj"
 	(cat "$KERNEL/config"; printf '%s\n' "$@") >"$work/wanted"
-	make -s -C "$work/tree" O="$work/obj" ARCH=x86_64 KCONFIG_ALLCONFIG="$work/wanted" allnoconfig >"$work/log" 2>&1 ||
+	make -s -C "$work/tree" O="$work/obj" ARCH="$(cat "$KERNEL/cpu")" KCONFIG_ALLCONFIG="$work/wanted" allnoconfig >"$work/log" 2>&1 ||
 		{ cat "$work/log"; return 1; }
 }
 is() { # LINE
