@@ -11,6 +11,7 @@ DROP=1 CONNTRACK=15 # of helpers/commits.c
 [ ! -e /sys/module/bpfilter ] || rmmod bpfilter
 insmod /lib/modules/broken/commits.ko
 
+# Free memory once it does not change any more.
 settled_kb() {
 	# Workers of the kernel's that were needed for a moment go when they have been idle
 	# for five minutes; with PREEMPT_RT there are a thousand of them.
@@ -26,9 +27,20 @@ settled_kb() {
 	echo $((new * 256))
 }
 
+# The most of three times: what somebody has for a while, 8 MiB of it in some boots of
+# Debian's kernel, is no leak, and must not hide one either.
+free_kb() {
+	most=0
+	for time in 1 2 3; do
+		kb=$(settled_kb)
+		[ "$kb" -le $most ] || most=$kb
+	done
+	echo $most
+}
+
 round() {
 	sockopt namespaces 1000 sockopt expect 0 set 64 $1
-	settled_kb
+	free_kb
 }
 
 round $DROP >/dev/null # fills the caches of the allocators
