@@ -72,7 +72,7 @@ guest_suite=trixie guest_compiler=gcc-14
 build_root_of() {
 	local packages
 	cpu "$1"
-	packages=gcc,gcc-$gnu,libc6-dev,flex,bison,bc,perl,kmod,cpio,libssl-dev,libelf-dev
+	packages=gcc,gcc-$gnu,libc6-dev,flex,bison,bc,perl,kmod,cpio,gzip,libssl-dev,libelf-dev
 	build_root=$cache/debian/kernel-$1-$( (echo "$guest_suite $packages"; sed -n '/^unpack_debian()/,/^}/p' "$top/vm/roots.sh") | hash)
 	[ -d "$build_root" ] || lock
 	[ -d "$build_root" ] || slowly "unpack a compiler of kernels for $1" \
