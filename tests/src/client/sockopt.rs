@@ -295,7 +295,8 @@ unsafe impl Send for Area {}
 unsafe impl Sync for Area {}
 
 impl Area {
-    const PAGE: usize = 4096;
+    /// A multiple of what any CPU has for a page: 4, 16 or 64 KiB.
+    const PAGE: usize = 64 << 10;
 
     /// Memory at `place` that holds `bytes`; at an address that fits in 32 bits for
     /// `bits32`.
