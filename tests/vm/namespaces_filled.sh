@@ -48,7 +48,8 @@ done
 echo "figure: $((before - free)) KiB lost over 1,000 namespaces"
 [ $((before - free)) -lt 2000 ]
 [ "$(helper)" = "$started" ]
-# Of memory that it has written to: of pages of 64 KiB two.
-page=$(kb KernelPageSize /proc/self/smaps | head -n 1)
+# Two pages where a page has 64 KiB.
+pages=$(awk '$1 == "nr_free_pages" { print $2 }' /proc/vmstat) free=$(kb MemFree /proc/meminfo)
+page=$(((free + pages / 2) / pages))
 [ "$rss" -le 64 ] || [ "$rss" -le $((2 * page)) ]
 [ "$rss" -le $((small + 16)) ]
