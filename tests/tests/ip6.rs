@@ -86,17 +86,18 @@ fn pristine_tables_are_the_kernels() {
     }
 }
 
-/// Entries with the flag that says that a rule asks for the protocol that it names.
-fn following(mut entries: Vec<u8>) -> Vec<u8> {
+/// Entries in which rules that name a protocol say that they ask for it, or do not.
+fn asking(mut entries: Vec<u8>, asks: bool) -> Vec<u8> {
     for at in starts(&entries) {
         if entries[at + 128..at + 130] != [0, 0] {
-            entries[at + 131] |= IP6T_F_PROTO;
+            let flags = entries[at + 131] & !IP6T_F_PROTO;
+            entries[at + 131] = flags | if asks { IP6T_F_PROTO } else { 0 };
         }
     }
     entries
 }
 
-/// ip6_tables sets that flag itself, Linux 6.12.117 and 7.3 do. A kernel that does not
+/// ip6_tables sets IP6T_F_PROTO itself, Linux 6.12.117 and 7.3 do. A kernel that does not
 /// gets what those make of the entries.
 fn as_asked(entries: &[u8]) -> Vec<u8> {
     static SETS_FLAG: OnceLock<bool> = OnceLock::new();
@@ -109,18 +110,8 @@ fn as_asked(entries: &[u8]) -> Vec<u8> {
     });
     match sets_flag {
         true => entries.to_vec(),
-        false => following(entries.to_vec()),
+        false => asking(entries.to_vec(), true),
     }
-}
-
-/// Entries in which rules that name a protocol do not say that they ask for it.
-fn silent(mut entries: Vec<u8>) -> Vec<u8> {
-    for at in starts(&entries) {
-        if entries[at + 128..at + 130] != [0, 0] {
-            entries[at + 131] &= !IP6T_F_PROTO;
-        }
-    }
-    entries
 }
 
 /// A table that is broken somewhere: the same errno, or the same bytes.
@@ -230,7 +221,7 @@ fn compare(rules: &str, packets: usize, rng: &mut Rng) -> (usize, [bool; 2]) {
     // What the rules mean is said by the entries that ip6tables has made.
     let given = match rng.bool() {
         true => entries.clone(),
-        false => silent(entries.clone()),
+        false => asking(entries.clone(), false),
     };
     let programs = Programs::load_family(Family::Ipv6, &header, &given).unwrap();
     let starts = starts(&entries);
