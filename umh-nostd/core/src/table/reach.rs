@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Second pass: which hook reaches which entry, and does it come back?
 //!
-//! Owns: what ip_tables writes into entries (`comefrom`, counters, `IP6T_F_PROTO`), and ELOOP: a loop that a packet could
+//! Owns: what ip_tables writes into entries (`comefrom`, counters,
+//! `IP6T_F_PROTO`), and ELOOP: a loop that a packet could
 //! enter, a jump to where no entry starts, control that runs off the table.
 //! What no hook reaches is not looked at, as in the kernel.
 //!
