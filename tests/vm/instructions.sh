@@ -15,7 +15,7 @@
 
 # What bpfilter takes above no filter, NUMBER OF RULES:INSTRUCTIONS of IPv4. To be
 # lowered with the code.
-bars='0:179 10:350 100:350 1000:350'
+bars='0:149 10:334 100:334 1000:334'
 
 numbers='0 10 100 1000'
 [ -z "${FULL:-}" ] || numbers="$numbers 10000"

@@ -108,25 +108,32 @@ void bpfilter_generation_release(struct net *net,
 	}
 }
 
-/* At which hooks there is a policy alone, a bit for each. */
-static unsigned int policies_of(const struct generation *gen)
+/* Where there is a policy alone, and the trace need not be told of it. */
+static const struct bpfilter_program *policy_of(const struct generation *gen,
+						unsigned int hook)
 {
-	unsigned int hooks = 0;
-	unsigned int i;
-
-	for (i = 0; gen && i < BPFILTER_HOOKS; i++)
-		if (gen->program[i].counters)
-			hooks |= BIT(i);
-	return hooks;
+	if (!gen || gen->trace || !gen->program[hook].counters)
+		return NULL;
+	return &gen->program[hook];
 }
 
-/* Returns when no packet runs in the generation that was active. */
+/*
+ * Returns when no packet runs in the generation that was active. No packet gets to a
+ * policy of it after one has seen the new generation: the policies go first, and come
+ * last.
+ */
 static void activate(struct bpfilter_table *table, struct generation *gen)
 {
+	unsigned int i;
+
 	lockdep_assert(bpfilter_transaction_held());
-	WRITE_ONCE(table->policies, policies_of(gen));
-	/* A packet that sees the pointer sees what it points to. */
+	for (i = 0; i < BPFILTER_HOOKS; i++)
+		WRITE_ONCE(table->hook[i].policy, NULL);
+	/* A packet that sees a pointer sees what it points to. */
 	smp_store_release(&table->active, gen);
+	for (i = 0; i < BPFILTER_HOOKS; i++)
+		/* As above. */
+		smp_store_release(&table->hook[i].policy, policy_of(gen, i));
 	bpfilter_packets_wait();
 }
 
@@ -386,6 +393,31 @@ static int name_rules(struct net *net, struct generation *gen)
 	if (IS_ERR(trace))
 		return PTR_ERR(trace);
 	gen->trace = trace;
+	return 0;
+}
+
+/**
+ * bpfilter_generation_name() - give the rules of a table's active generation names
+ * @table: the table, which may have no generation
+ *
+ * Context: under the transaction's lock, sleeps.
+ * Return: 0 or a negative errno.
+ */
+int bpfilter_generation_name(struct bpfilter_table *table)
+{
+	struct generation *gen = table->active;
+	struct bpfilter_trace *trace;
+	unsigned int i;
+
+	if (!gen || gen->trace)
+		return 0;
+	trace = bpfilter_trace_new(gen);
+	if (IS_ERR(trace))
+		return PTR_ERR(trace);
+	/* Packets are there already. */
+	smp_store_release(&gen->trace, trace);
+	for (i = 0; i < BPFILTER_HOOKS; i++)
+		WRITE_ONCE(table->hook[i].policy, NULL);
 	return 0;
 }
 

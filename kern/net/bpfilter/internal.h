@@ -362,8 +362,23 @@ struct generation {
 	struct bpfilter_generation committed;
 };
 
+struct bpfilter_table;
+
+/**
+ * struct bpfilter_hook - a hook of a table
+ * @policy: what of the active generation all packets get to at once; NULL where that is
+ *	a program, or rules have names to be told. Written under the transaction's
+ *	lock; packets read it as packet.c says
+ * @table: whose hook it is
+ */
+struct bpfilter_hook {
+	const struct bpfilter_program *policy;
+	const struct bpfilter_table *table;
+};
+
 /**
  * struct bpfilter_table - one table of a network namespace
+ * @hook: indexed by NF_INET_*; the private data of @ops
  * @active: the generation, or NULL before the first COMMIT. Written under the
  *	transaction's lock; packets read it as packet.c says
  * @ops: the hooks, from the first generation with programs or policies on
@@ -372,20 +387,18 @@ struct generation {
  * @used: 0 until a request for the table succeeds; then its number among the
  *	namespace's tables. Set once, no lock
  * @entries: how many entries the table has; under the transaction's lock
- * @policies: a bit for each hook at which @active has a policy and no program, which
- *	packets take for a hint. Written with @active
  * @drops: a bit for each hook at which packets are dropped before there is a
  *	generation with programs or policies; then 0. Written by the namespace's
  *	init and under the transaction's lock
  */
 struct bpfilter_table {
+	struct bpfilter_hook hook[BPFILTER_HOOKS];
 	struct generation *active;
 	struct nf_hook_ops *ops;
 	bool hooked;
 	bool conntrack;
 	int used;
 	u32 entries;
-	unsigned int policies;
 	unsigned int drops;
 };
 
@@ -426,6 +439,7 @@ bpfilter_generation_get(const struct bpfilter_generation *fds,
 			struct mem_cgroup *memcg,
 			struct bpfilter_extensions **extensions);
 void bpfilter_generation_free(struct generation *gen);
+int bpfilter_generation_name(struct bpfilter_table *table);
 int bpfilter_generation_swap(struct net *net, struct generation *gen,
 			     struct generation **old);
 void bpfilter_generation_settle(struct net *net, struct generation *gen,

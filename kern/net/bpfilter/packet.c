@@ -24,8 +24,10 @@
  */
 #define pr_fmt(fmt) "bpfilter: " fmt
 
+#include <linux/atomic.h>
 #include <linux/bits.h>
 #include <linux/bottom_half.h>
+#include <linux/compiler.h>
 #include <linux/filter.h>
 #include <linux/icmp.h>
 #include <linux/in.h>
@@ -116,9 +118,9 @@ static __always_inline void fill_ipv4(struct bpfilter_packet *packet,
  * @sequence: odd while there is a packet. Written under @lock, read by who waits
  * @level: how many there are but the first, each sent by a target of the one
  *	before
- * @policy_sequence: odd while a packet is at a policy that is all there is at the
- *	hook. Written with preemption off, by one packet at a time: one that comes in an
- *	interrupt leaves it alone, see at_policy()
+ * @at_policy: how many packets are at a policy that is all there is at the hook. More
+ *	than one where a packet comes in an interrupt of another. Written with preemption
+ *	off, by this CPU alone
  */
 struct bpfilter_cpu {
 	local_lock_t lock;
@@ -127,7 +129,7 @@ struct bpfilter_cpu {
 #endif
 	u32 sequence;
 	u32 level;
-	u32 policy_sequence;
+	atomic_t at_policy;
 };
 
 static DEFINE_PER_CPU(struct bpfilter_cpu, bpfilter_cpu) = {
@@ -395,50 +397,38 @@ static noinline unsigned int run_in_process(const struct bpfilter_table *table,
 
 /*
  * The way of most packets at a hook without rules. False where it is not the way of
- * this one: the generation has just changed, the packet is traced, or another one is
- * on this way already, which an interrupt has brought it into.
+ * this one, as the generation has just changed.
  */
-static __always_inline bool at_policy(const struct bpfilter_table *table,
+static __always_inline bool at_policy(const struct bpfilter_hook *hook,
 				      const struct sk_buff *skb,
-				      unsigned int hook, unsigned int *verdict)
+				      unsigned int *verdict)
 {
 	const struct bpfilter_program *program;
-	const struct generation *gen;
-	struct bpfilter_cpu *cpu;
-	u32 sequence;
-	bool policy = false;
+	atomic_t *packets;
+	int before;
 
 	preempt_disable();
-	cpu = this_cpu_ptr(&bpfilter_cpu);
-	sequence = cpu->policy_sequence;
-	if (unlikely(sequence & 1))
-		goto out;
-	WRITE_ONCE(cpu->policy_sequence, sequence + 1);
-	/* Pairs with the one in bpfilter_packets_wait(). */
-	smp_mb();
-	gen = READ_ONCE(table->active);
-	if (likely(gen)) {
-		program = &gen->program[hook];
-		if (likely(program->counters && !is_traced(skb))) {
-			count_policy(program, skb);
-			*verdict = program->policy;
-			policy = true;
-		}
+	packets = this_cpu_ptr(&bpfilter_cpu.at_policy);
+	/* A full barrier, which pairs with the one in bpfilter_packets_wait(). */
+	before = atomic_fetch_inc(packets);
+	program = READ_ONCE(hook->policy);
+	if (likely(program)) {
+		count_policy(program, skb);
+		*verdict = program->policy;
 	}
 	/* Behind all use of the generation and of its counters. */
-	smp_store_release(&cpu->policy_sequence, sequence + 2);
-out:
+	atomic_set_release(packets, before);
 	preempt_enable();
-	return policy;
+	return program;
 }
 
 /**
  * bpfilter_packet_hook() - a packet at a hook of a table
- * @priv: the struct bpfilter_table
+ * @priv: the struct bpfilter_hook
  * @skb: the packet
  * @state: the hook
  *
- * The generation is looked up only while a sequence of the CPU is odd, see
+ * The generation is looked up only while the CPU says that a packet is there, see
  * bpfilter_packets_wait().
  *
  * Return: the verdict.
@@ -446,32 +436,42 @@ out:
 unsigned int bpfilter_packet_hook(void *priv, struct sk_buff *skb,
 				  const struct nf_hook_state *state)
 {
-	const struct bpfilter_table *table = priv;
+	const struct bpfilter_hook *hook = priv;
 	unsigned int verdict;
 
-	if (READ_ONCE(table->policies) & BIT(state->hook) &&
-	    at_policy(table, skb, state->hook, &verdict))
+	/* A hint: at_policy() looks again, where it counts. */
+	if (data_race(hook->policy) && at_policy(hook, skb, &verdict))
 		return verdict;
 	if (softirq_count())
-		return run_rules(table, skb, state);
-	return run_in_process(table, skb, state);
+		return run_rules(hook->table, skb, state);
+	return run_in_process(hook->table, skb, state);
 }
 
 /* What its CPU has done before it changed the sequence comes before this. */
 static u32 read_sequence(const u32 *sequence)
 {
-	/* Pairs with the releases in run_rules() and at_policy(). */
+	/* Pairs with the release in run_rules(). */
 	return smp_load_acquire(sequence);
 }
 
-/* Returns when the packet that is there, if there is one, has gone. */
-static void wait_for(const u32 *sequence)
+/* Returns when the packet that is in rules, if there is one, has gone. */
+static void wait_for_rules(const struct bpfilter_cpu *cpu)
 {
-	u32 seen = read_sequence(sequence);
+	u32 seen = read_sequence(&cpu->sequence);
 
 	if (!(seen & 1))
 		return;
-	while (read_sequence(sequence) == seen) {
+	while (read_sequence(&cpu->sequence) == seen) {
+		cond_resched();
+		cpu_relax();
+	}
+}
+
+/* Returns when there has been a moment without a packet at a policy. */
+static void wait_for_policies(const struct bpfilter_cpu *cpu)
+{
+	/* Pairs with the release in at_policy(). */
+	while (atomic_read_acquire(&cpu->at_policy)) {
 		cond_resched();
 		cpu_relax();
 	}
@@ -491,7 +491,9 @@ static void wait_for(const u32 *sequence)
  * and is waited for until the sequence changes: the number is even then, or odd
  * for a later packet, which has read the new pointer. The sequence is changed
  * with release and read with acquire, so what the CPU did before comes before
- * what is done here. xt_replace_table() waits in the same way. It takes as long
+ * what is done here. The number of packets at a policy is waited for until it is 0,
+ * for the same reason: such a packet takes some instructions, of thousands until the
+ * next one is there. xt_replace_table() waits in the same way. It takes as long
  * as one packet's way through its rules, and interrupts nobody, which an
  * expedited grace period would do to all CPUs.
  *
@@ -506,7 +508,7 @@ void bpfilter_packets_wait(void)
 	smp_mb();
 	for_each_possible_cpu(i) {
 		cpu = per_cpu_ptr(&bpfilter_cpu, i);
-		wait_for(&cpu->sequence);
-		wait_for(&cpu->policy_sequence);
+		wait_for_rules(cpu);
+		wait_for_policies(cpu);
 	}
 }

@@ -93,7 +93,8 @@ static int make_ops(struct bpfilter_table *table,
 		ops->hook = bpfilter_packet_hook;
 		if (desc->reroute && hook == NF_INET_LOCAL_OUT)
 			ops->hook = bpfilter_reroute_hook(desc->family);
-		ops->priv = table;
+		table->hook[hook].table = table;
+		ops->priv = &table->hook[hook];
 		ops->pf = desc->family;
 		ops->hooknum = hook;
 		ops->priority = bpfilter_desc_priority(desc, hook);
@@ -295,19 +296,12 @@ bool bpfilter_tables_traced(const struct net *net)
 int bpfilter_tables_trace(struct net *net)
 {
 	const struct bpfilter_table_desc *desc;
-	struct bpfilter_trace *trace;
-	struct generation *gen;
-	int i;
+	int i, err;
 
 	for (i = 0; (desc = bpfilter_desc_at(i)); i++) {
-		gen = bpfilter_table_of(net, desc)->active;
-		if (!gen || gen->trace)
-			continue;
-		trace = bpfilter_trace_new(gen);
-		if (IS_ERR(trace))
-			return PTR_ERR(trace);
-		/* Packets are there already. */
-		smp_store_release(&gen->trace, trace);
+		err = bpfilter_generation_name(bpfilter_table_of(net, desc));
+		if (err)
+			return err;
 	}
 	bpfilter_net(net)->traced = true;
 	return 0;
