@@ -65,7 +65,8 @@ struct bpfilter_reply {
 /*
  * setsockopt, struct bpfilter_extension: finds and checks a match or target of
  * x_tables for a rule; what the rules of the next COMMIT use. Returns the number
- * by which programs call it.
+ * by which programs call it; ENOPROTOOPT if there is none, and ENOENT if what its
+ * options name is not there.
  */
 #define BPFILTER_SO_EXTENSION	(BPFILTER_SO_BASE + 4)
 /*

@@ -78,7 +78,8 @@ pub const SO_MATCHES: u32 = SO_BASE + 2;
 pub const SO_TARGETS: u32 = SO_BASE + 3;
 /// setsockopt, [`Extension`]: finds and checks a match or target of x_tables
 /// for a rule; what the rules of the next COMMIT use. Returns the number by which
-/// programs call it.
+/// programs call it; ENOPROTOOPT if there is none, and ENOENT if what its options
+/// name is not there.
 pub const SO_EXTENSION: u32 = SO_BASE + 4;
 /// getsockopt, [`Optval`]: the caller's optval as it was when the call was made.
 /// Each call of a setsockopt's opens a descriptor, if there is a file.

@@ -123,6 +123,10 @@ on iptables -A other -j some
 refused 'rule 1 of chain other: packets get here from here, and would never leave' iptables -A some -j other
 on iptables -F
 on iptables -X
+# A target that is there, and what its options name is not.
+if on iptables -t raw -A PREROUTING -p tcp -j CT --helper nosuch; then exit 1; fi
+absent="rule 1 of chain PREROUTING: target 'CT' revision 2: what its options name is not there, such as a set or a label, errno 2"
+on grep -qx "ip.raw.refused $absent" /proc/net/bpfilter || { on grep '^ip.raw' /proc/net/bpfilter; exit 1; }
 
 # Those of the first namespace do not name one.
 if iptables -A FORWARD -j TRACE; then exit 1; fi

@@ -155,7 +155,7 @@ static int check_match_par(struct xt_mtchk_param *par, unsigned int size,
 			   const struct rule *rule)
 {
 	if (!IS_ENABLED(CONFIG_NETFILTER_XTABLES))
-		return -ENOENT;
+		return -ENOPROTOOPT;
 	return xt_check_match(par, size, rule->proto, rule->inv_proto);
 }
 
@@ -163,7 +163,7 @@ static int check_target_par(struct xt_tgchk_param *par, unsigned int size,
 			    const struct rule *rule)
 {
 	if (!IS_ENABLED(CONFIG_NETFILTER_XTABLES))
-		return -ENOENT;
+		return -ENOPROTOOPT;
 	return xt_check_target(par, size, rule->proto, rule->inv_proto);
 }
 
@@ -191,7 +191,7 @@ static int check_match(struct extension *ext, struct bpfilter_call *call,
 	par.match = ext->match;
 	if (asks_process(ext, size, call->cgroup_ns ==
 			 current->nsproxy->cgroup_ns))
-		err = -ENOENT;
+		err = -ENOPROTOOPT;
 	else
 		err = check_match_par(&par, size, rule);
 	if (err)
@@ -435,8 +435,9 @@ static int give_data(const struct extension *ext, u8 __user *to)
  * A match and a target have the same layout as far as it is read here.
  *
  * Context: the helper's process, under the transaction's lock; sleeps.
- * Return: the number of the instance, or the negative errno that ip_tables gives
- * for such a rule; with @call.load set, -EAGAIN.
+ * Return: the number of the instance; -ENOPROTOOPT if there is no such match or target,
+ * or not for this caller; or the negative errno that ip_tables gives for such a rule;
+ * with @call.load set, -EAGAIN.
  */
 int bpfilter_extensions_add(struct bpfilter_extensions **all,
 			    struct bpfilter_call *call,
@@ -460,7 +461,7 @@ int bpfilter_extensions_add(struct bpfilter_extensions **all,
 	m = rule.entry + asked->offset;
 	data = u64_to_user_ptr(asked->entry + asked->offset + sizeof(*m));
 	/* The helper keeps the number behind the name. */
-	err = -ENOENT;
+	err = -ENOPROTOOPT;
 	if (strnlen(m->u.user.name, BPFILTER_NAME_MAX) == BPFILTER_NAME_MAX)
 		goto free_entry;
 	err = make_room(all, call->net, desc);

@@ -141,7 +141,8 @@ static bool caller_may_load(struct bpfilter_call *call, const char *name)
 
 /*
  * What xt_request_find_match() and xt_request_find_target() would say, when the
- * caller has loaded what there is.
+ * caller has loaded what there is. ENOPROTOOPT where they say ENOENT: that is what
+ * matches and targets say themselves, of a set that is not there.
  */
 static int find(struct bpfilter_call *call, u8 family, const char *name,
 		u8 revision, bool is_target)
@@ -152,7 +153,7 @@ static int find(struct bpfilter_call *call, u8 family, const char *name,
 		return -EAGAIN;
 	/* Of another revision they tell only if it is of no family. */
 	return have_revision(NFPROTO_UNSPEC, name, revision, is_target) ==
-	       -EPROTONOSUPPORT ? -EPROTOTYPE : -ENOENT;
+	       -EPROTONOSUPPORT ? -EPROTOTYPE : -ENOPROTOOPT;
 }
 
 /**
@@ -163,8 +164,8 @@ static int find(struct bpfilter_call *call, u8 family, const char *name,
  * @revision: its revision
  *
  * Context: the helper's process; sleeps.
- * Return: the match, whose module is held, or the errno that ip_tables gives; with
- * @call.load set, -EAGAIN.
+ * Return: the match, whose module is held, or -ENOPROTOOPT if there is none, or the
+ * errno that ip_tables gives; with @call.load set, -EAGAIN.
  */
 struct xt_match *bpfilter_registered_match(struct bpfilter_call *call,
 					   u8 family, const char *name,
@@ -187,8 +188,9 @@ struct xt_match *bpfilter_registered_match(struct bpfilter_call *call,
  *	for what is here already
  *
  * Context: the helper's process; sleeps.
- * Return: the target, whose module is held if it is another one than this, or the errno
- * that ip_tables gives; with @call.load set, -EAGAIN.
+ * Return: the target, whose module is held if it is another one than this, or
+ * -ENOPROTOOPT if there is none, or the errno that ip_tables gives; with @call.load set,
+ * -EAGAIN.
  */
 struct xt_target *bpfilter_registered_target(struct bpfilter_call *call,
 					     u8 family, const char *name,

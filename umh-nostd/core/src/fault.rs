@@ -64,6 +64,7 @@ causes! {
         Size = "its options have another size in this kernel",
         Hook = "not for packets of this chain's hooks",
         Protocol = "the rule must be of its protocol (-p)",
+        Absent = "what its options name is not there, such as a set or a label, errno ",
         Options = "does not take its options or this place, errno ",
     }
     REFUSED_PROGRAM {

@@ -14,7 +14,7 @@ use crate::extension::registry::RegistryIndex;
 /// brings the data into the form that is given back, and returns the number by
 /// which programs call it. The name is short enough for that to stand behind
 /// it. ENOPROTOOPT where the kernel half has no such extension, or cannot have
-/// any.
+/// any; ENOENT where what the options name is not there.
 pub type KernelExtensions<'f> = &'f mut dyn FnMut(&mut [u8], usize) -> Result<u32>;
 
 /// The kernel extension that stands at `at` of `entry`; ENOPROTOOPT if there
@@ -24,11 +24,7 @@ pub(super) fn find(
     entry: &mut [u8],
     at: usize,
 ) -> Result<&'static Extension> {
-    let number = match ask(entry, at) {
-        // The kernel may not even know what is known here in other revisions.
-        Err(Errno::ENOENT) => return Err(Errno::ENOPROTOOPT),
-        answer => answer?,
-    };
+    let number = ask(entry, at)?;
     let index = RegistryIndex::X_TABLES;
     write(entry, at + NUMBER, &number)
         .and_then(|()| write(entry, at + REGISTRY_INDEX, &index))

@@ -145,6 +145,7 @@ impl Rules<'_> {
             }
             in_kernel => in_kernel.map_err(|errno| match errno {
                 Errno::EPROTOTYPE => Cause::Revision.with(errno),
+                Errno::ENOENT => Cause::Absent.with(errno),
                 errno => Cause::Options.with(errno),
             })?,
         };
