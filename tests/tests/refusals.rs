@@ -159,7 +159,7 @@ fn what_the_kernel_half_has_not_got() {
         ("NOBODYS", ""),
     ] {
         assert_eq!(
-            line(Errno::ENOENT, name),
+            line(Errno::ENOPROTOOPT, name),
             format!(
                 "rule 17 of chain FORWARD: target '{name}' revision 2: not in this kernel{option}"
             )
@@ -170,6 +170,11 @@ fn what_the_kernel_half_has_not_got() {
         "rule 17 of chain FORWARD: target 'NFLOG' revision 2: this kernel has other revisions of it"
     );
     assert_eq!(
+        line(Errno::ENOENT, "SET"),
+        "rule 17 of chain FORWARD: target 'SET' revision 2: what its options name is not there, \
+         such as a set or a label, errno 2"
+    );
+    assert_eq!(
         line(Errno::EDOM, "NFLOG"),
         "rule 17 of chain FORWARD: target 'NFLOG' revision 2: does not take its options or this \
          place, errno 33"
@@ -177,7 +182,7 @@ fn what_the_kernel_half_has_not_got() {
     let mut bpf = Rule::any(Target::Next);
     bpf.matches.push(Extension::new("bpf", 1, [0; 8]));
     assert_eq!(
-        told(Family::Ipv4, Errno::ENOENT, bpf),
+        told(Family::Ipv4, Errno::ENOPROTOOPT, bpf),
         "rule 17 of chain FORWARD: match 'bpf' revision 1: not done by bpfilter, or not in this \
          kernel: see docs/differences.md (CONFIG_NETFILTER_XT_MATCH_BPF)"
     );
@@ -187,7 +192,7 @@ fn what_the_kernel_half_has_not_got() {
 fn a_name_makes_no_line_of_its_own() {
     let target = Target::Extension(Extension::new("A\nbpfilter: '\x1b", 0, [0; 8]));
     assert_eq!(
-        told(Family::Ipv4, Errno::ENOENT, Rule::any(target)),
+        told(Family::Ipv4, Errno::ENOPROTOOPT, Rule::any(target)),
         "rule 17 of chain FORWARD: target 'A?bpfilter: ??' revision 0: not in this kernel"
     );
 }
