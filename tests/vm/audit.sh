@@ -51,13 +51,8 @@ record() {
 	sed "s/pid=$(sed 's/who //' /tmp/who) /pid=P /; s/pid=[0-9]* /pid=N /; s/comm=\"kworker[^\"]*\"/comm=kworker/" /tmp/records
 }
 
-serve ip_tables
-record >/tmp/ip_tables
-if pidof bpfilter_umh; then exit 1; fi
-serve bpfilter
-record >/tmp/bpfilter
-pidof bpfilter_umh >/dev/null
-diff -u /tmp/ip_tables /tmp/bpfilter
+. compare
+compare record
 # All of it has been there.
 grep -q 'op=xt_register pid=P' /tmp/bpfilter
 [ "$(grep -c 'op=xt_register' /tmp/bpfilter)" = 2 ]

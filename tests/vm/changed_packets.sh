@@ -63,18 +63,8 @@ record() {
 	for name in client proxy server; do ip netns del $name; done
 }
 
-serve ip_tables
-record >/tmp/ip_tables
-if pidof bpfilter_umh; then exit 1; fi
-ip_tables=$(awk '{ print int($1) }' /proc/uptime)
-serve bpfilter
-record >/tmp/bpfilter
-pidof bpfilter_umh
-echo "figure: ip_tables until $ip_tables s, bpfilter until $(awk '{ print int($1) }' /proc/uptime) s"
-if ! diff -u /tmp/ip_tables /tmp/bpfilter >/tmp/diff; then
-	head -n 60 /tmp/diff | cut -c1-400
-	exit 1
-fi
+. compare
+compare record
 # All of it has been there.
 for what in 'TCPMSS --set' 'TCPMSS --clamp' SYNPROXY; do
 	number=$(grep -c "^\[[1-9].*-j $what" /tmp/bpfilter)

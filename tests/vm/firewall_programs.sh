@@ -234,17 +234,9 @@ record() {
 		rm -rf /debian/run/*
 	done
 }
-cd /lib/modules/beside
-for name in ip_tables ip6_tables iptable_* ip6table_*; do insmod ${name%.ko}.ko; done
-record >/tmp/ip_tables
-if pidof bpfilter_umh; then exit 1; fi
-for name in iptable_* ip6table_* ip6_tables ip_tables; do rmmod ${name%.ko}; done
-modprobe bpfilter
-record >/tmp/bpfilter
-pidof bpfilter_umh >/dev/null
+. compare
+compare record
 status=0
-diff -U5 /tmp/ip_tables /tmp/bpfilter >/tmp/diff || status=1
-head -n 100 /tmp/diff
 # Each has done its work: so many rules, one step with another.
 for program in $programs; do
 	sed -n "/^@@@ $program\$/,/^@@@/p" /tmp/bpfilter >/tmp/program

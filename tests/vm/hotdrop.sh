@@ -17,16 +17,8 @@ dmesg -n 1
 echo 1 >/proc/sys/net/netfilter/nf_log_all_netns
 for module in xt_NFQUEUE xt_string ts_bm; do modprobe $module; done
 
-serve ip_tables
-packet-agent hotdrop 16 >/tmp/ip_tables
-if pidof bpfilter_umh; then exit 1; fi
-serve bpfilter
-packet-agent hotdrop 16 >/tmp/bpfilter
-pidof bpfilter_umh
-if ! diff -u /tmp/ip_tables /tmp/bpfilter >/tmp/diff; then
-	head -n 60 /tmp/diff | cut -c1-400
-	exit 1
-fi
+. compare
+compare packet-agent hotdrop 16
 # All of it has been there, and matched.
 missing=
 for what in '-m sctp ! --chunk-types any' '-m sctp ! --chunk-types all' '-m sctp ! --chunk-types only' \

@@ -20,18 +20,8 @@ labels web mail
 # What ip6_tables would ask for while nothing may be loaded.
 modprobe ip6t_srh
 record() { packet-agent ip6 0 ${cases:-10}; }
-serve ip_tables
-record >/tmp/ip6_tables
-if pidof bpfilter_umh; then exit 1; fi
-ip6_tables=$(awk '{ print int($1) }' /proc/uptime)
-serve bpfilter
-record >/tmp/bpfilter
-pidof bpfilter_umh >/dev/null
-echo "figure: ip6_tables until $ip6_tables s, bpfilter until $(awk '{ print int($1) }' /proc/uptime) s"
-if ! diff -u /tmp/ip6_tables /tmp/bpfilter >/tmp/diff; then
-	head -n 80 /tmp/diff | cut -c1-300
-	exit 1
-fi
+. compare
+compare record
 # It was bpfilter that answered: ip6_tables knows nothing of its rules.
 ip6tables -t raw -A PREROUTING -s 2001:db8::99 -j DROP
 rmmod bpfilter

@@ -57,13 +57,8 @@ steps() {
 	gone
 }
 
-serve ip_tables
-steps >/tmp/ip_tables
-if pidof bpfilter_umh; then exit 1; fi
-serve bpfilter
-steps >/tmp/bpfilter
-pidof bpfilter_umh >/dev/null
-diff /tmp/ip_tables /tmp/bpfilter
+. compare
+compare steps
 cat /tmp/bpfilter
 grep -qx 'first: 3 10.6.0.1' /tmp/bpfilter
 grep -qx 'without the address: ' /tmp/bpfilter

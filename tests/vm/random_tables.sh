@@ -153,16 +153,8 @@ record() {
 	done
 }
 
-serve ip_tables
-record >/tmp/ip_tables
-if pidof bpfilter_umh; then exit 1; fi
-serve bpfilter
-record >/tmp/bpfilter
-pidof bpfilter_umh >/dev/null
-if ! diff -u /tmp/ip_tables /tmp/bpfilter >/tmp/diff; then
-	head -n 120 /tmp/diff | cut -c1-300
-	exit 1
-fi
+. compare
+compare record
 for family in 4 6; do
 	sed -n "/^== IPv$family/,/^== IPv[^$family]/p" /tmp/bpfilter >/tmp/bpfilter.$family
 	refused=$(grep -c '^refused' /tmp/bpfilter.$family || :)

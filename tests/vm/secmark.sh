@@ -110,13 +110,8 @@ record() {
 	for name in here there; do ip netns del $name; done
 }
 
-serve ip_tables
-record >/tmp/ip_tables
-if pidof bpfilter_umh; then exit 1; fi
-serve bpfilter
-record >/tmp/bpfilter
-pidof bpfilter_umh >/dev/null
-diff -u /tmp/ip_tables /tmp/bpfilter
+. compare
+compare record
 # All of it has been there, in both families.
 for what in '^security SECMARK --selctx web: 0' '^filter SECMARK --selctx web: [1-9]' '^security SECMARK --selctx nosuch: [1-9]' \
 	'^raw CONNSECMARK --save: [1-9]' 'dport=7 .*secctx=web' 'dport=9 .*secctx=mail' 'dport=9 .*secctx=_' 'secctx=admin' 'op=xt_replace.*subj=admin' \

@@ -70,12 +70,13 @@ talk() { # DIRECTORY
 	# shellcheck disable=SC2046 # one word each
 	kill $(ip netns pids client; ip netns pids server) 2>/dev/null || :
 	wait 2>/dev/null
+	rm -r $1
 	gone
 }
 
 record() {
 	for file in /rulesets/*.rules; do ruleset $file; done
-	talk /tmp/$1.talk
+	talk /tmp/talk
 	family=6
 	for file in /rulesets/ipv6/*.rules; do ruleset $file; done
 	family=4
@@ -83,18 +84,8 @@ record() {
 
 # What ip_tables would ask for while nothing may be loaded.
 modprobe xt_NFQUEUE
-serve ip_tables
-record first >/tmp/ip_tables
-if pidof bpfilter_umh; then exit 1; fi
-ip_tables=$(awk '{ print int($1) }' /proc/uptime)
-serve bpfilter
-record second >/tmp/bpfilter
-pidof bpfilter_umh >/dev/null
-echo "figure: ip_tables until $ip_tables s, bpfilter until $(awk '{ print int($1) }' /proc/uptime) s"
-if ! diff -u /tmp/ip_tables /tmp/bpfilter >/tmp/diff; then
-	head -n 200 /tmp/diff | cut -c1-300
-	exit 1
-fi
+. compare
+compare record
 # All of it has been there, and met packets.
 grep -q 'PORT 10,6,0,1,' /tmp/bpfilter
 for what in 'j DNAT' 'j SNAT' 'j MASQUERADE' 'j REDIRECT' 'j NETMAP' 'j MARK' 'j CONNMARK' 'j TOS' 'j DSCP' 'j TTL' \

@@ -105,13 +105,8 @@ record() {
 	ip netns del there
 }
 
-serve ip_tables
-record >/tmp/ip_tables
-if pidof bpfilter_umh; then exit 1; fi
-serve bpfilter
-record >/tmp/bpfilter
-pidof bpfilter_umh
-diff -u /tmp/ip_tables /tmp/bpfilter
+. compare
+compare record
 # All of it has been there.
 [ "$(grep -c type=1324 /tmp/bpfilter)" = 8 ]
 [ "$(grep '^led now' /tmp/bpfilter | tr '\n' ' ')" = 'led now 0 led now 255 led now 0 ' ]

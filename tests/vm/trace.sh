@@ -99,13 +99,8 @@ record() {
 	done
 }
 
-serve ip_tables
-record >/tmp/ip_tables
-if pidof bpfilter_umh; then exit 1; fi
-serve bpfilter
-record >/tmp/bpfilter
-pidof bpfilter_umh >/dev/null
-diff -u /tmp/ip_tables /tmp/bpfilter
+. compare
+compare record
 for what in raw:OUTPUT:policy:4 mangle:POSTROUTING:policy:1 nat:OUTPUT:rule:1 filter:OUTPUT:rule:1 \
 	filter:OUTPUT:policy:4 filter:one:rule:1 filter:deep:return:2 filter:end:return:2 security:OUTPUT:rule:1 security:OUTPUT:policy:3; do
 	number=$(grep -c "TRACE: $what " /tmp/bpfilter) || { echo "not traced: $what"; exit 1; }

@@ -18,17 +18,8 @@ echo 1 >/proc/sys/net/netfilter/nf_log_all_netns
 printf '%s\n' 'icmp 1' 'igmp 2' 'tcp 6' 'udp 17' 'dccp 33' 'gre 47' 'esp 50' 'ah 51' 'sctp 132' >/etc/protocols
 # What ip_tables would ask for while nothing may be loaded.
 for module in xt_NFQUEUE xt_connlimit xt_physdev xt_string ts_bm ts_kmp; do modprobe $module; done
-serve ip_tables
-packet-agent answers 1000 24 >/tmp/ip_tables
-if pidof bpfilter_umh; then exit 1; fi
-serve bpfilter
-packet-agent answers 1000 24 >/tmp/bpfilter
-# Both have been there.
-pidof bpfilter_umh
-if ! diff -u /tmp/ip_tables /tmp/bpfilter >/tmp/diff; then
-	head -n 60 /tmp/diff | cut -c1-400
-	exit 1
-fi
+. compare
+compare packet-agent answers 1000 24
 # All of it has been there, and said yes to something.
 missing=
 for what in 'm string' 'm time' 'm connbytes' 'm set' 'm bpf' 'm cluster' 'm helper' 'm cgroup' \
