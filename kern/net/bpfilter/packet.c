@@ -491,11 +491,13 @@ static void wait_for_policies(const struct bpfilter_cpu *cpu)
  * and is waited for until the sequence changes: the number is even then, or odd
  * for a later packet, which has read the new pointer. The sequence is changed
  * with release and read with acquire, so what the CPU did before comes before
- * what is done here. The number of packets at a policy is waited for until it is 0,
- * for the same reason: such a packet takes some instructions, of thousands until the
- * next one is there. xt_replace_table() waits in the same way. It takes as long
- * as one packet's way through its rules, and interrupts nobody, which an
- * expedited grace period would do to all CPUs.
+ * what is done here. xt_replace_table() waits in the same way.
+ *
+ * The number of packets at a policy stands for a sequence: 0 is even. It is soon 0, as
+ * a packet is there for a few of the thousands of instructions until the next one.
+ *
+ * It takes as long as one packet's way through its rules, and interrupts nobody, which
+ * an expedited grace period would do to all CPUs.
  *
  * Context: process context, may sleep.
  */
