@@ -69,18 +69,6 @@ COMMIT
 -A later -p tcp -m multiport --dports 22,80 -g most
 -A later -p tcp -j REJECT --reject-with tcp-reset
 COMMIT
-*security
-:INPUT ACCEPT [0:0]
-:FORWARD ACCEPT [0:0]
-:OUTPUT ACCEPT [0:0]
-:mark - [0:0]
--A INPUT -p tcp -m tcp --dport 80 -j mark
--A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j CONNSECMARK --restore
--A OUTPUT -m owner --uid-owner 0 -g mark
--A FORWARD -s 10.66.0.0/24 -j DROP
--A mark -j SECMARK --selctx web
--A mark -m comment --comment "of the connection" -j CONNSECMARK --save
-COMMIT
 RULES
 cat >/rules6 <<'RULES'
 *raw
@@ -137,22 +125,28 @@ COMMIT
 -A later ! -s fe80::/10 -p tcp -j REJECT --reject-with tcp-reset
 -A later -j REJECT --reject-with icmp6-adm-prohibited
 COMMIT
-*security
-:INPUT ACCEPT [0:0]
-:FORWARD ACCEPT [0:0]
-:OUTPUT ACCEPT [0:0]
-:mark - [0:0]
--A INPUT -p tcp -m tcp --dport 80 -j mark
--A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j CONNSECMARK --restore
--A OUTPUT -m owner --uid-owner 0 -g mark
--A FORWARD -s fd00:66::/64 -j DROP
--A mark -j SECMARK --selctx web
--A mark -m comment --comment "of the connection" -j CONNSECMARK --save
-COMMIT
 RULES
-
 # Where there are no labels, rules without.
-labels web || sed -i 's/SECMARK --selctx web/MARK --set-xmark 0x1/' /rules /rules6
+label='SECMARK --selctx web'
+labels web || label='MARK --set-xmark 0x1'
+security() { # ADDRESS
+	cat <<-RULES
+		*security
+		:INPUT ACCEPT [0:0]
+		:FORWARD ACCEPT [0:0]
+		:OUTPUT ACCEPT [0:0]
+		:mark - [0:0]
+		-A INPUT -p tcp -m tcp --dport 80 -j mark
+		-A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j CONNSECMARK --restore
+		-A OUTPUT -m owner --uid-owner 0 -g mark
+		-A FORWARD -s $1 -j DROP
+		-A mark -j $label
+		-A mark -m comment --comment "of the connection" -j CONNSECMARK --save
+		COMMIT
+	RULES
+}
+security 10.66.0.0/24 >>/rules
+security fd00:66::/64 >>/rules6
 
 # Modules of x_tables that both are to find there.
 for module in xt_NFQUEUE ip6t_srh; do modprobe $module; done
