@@ -136,7 +136,7 @@ fn who_made_a_user_namespace_may_act_from_outside() {
 fn the_ancestor_is_capable_in_its_descendants() {
     let script = "unshare -Urn sleep 5 & inner=$!
         until [ $(readlink /proc/$inner/ns/net) != $(readlink /proc/$$/ns/net) ]; do
-            sleep 0.01; done
+            kill -0 $inner || exit; sleep 0.01; done
         nsenter --net -t $inner $CALLER udp get:64:84
         kill $inner";
     assert_eq!(numbers(&shell(&faulty("fine"), script)), [84]);

@@ -304,7 +304,7 @@ fn owner_in_another_user_namespace() {
     let outside = format!(
         "unshare -Urn sleep 20 & inner=$!
          until [ $(readlink /proc/$inner/ns/net) != $(readlink /proc/$$/ns/net) ]; do
-             sleep 0.01; done
+             kill -0 $inner || exit; sleep 0.01; done
          nsenter --net=/proc/$inner/ns/net {rule}; status=$?; kill $inner; exit $status"
     );
     let [kernel, bpfilter] =
