@@ -46,7 +46,7 @@ LONG ?=
 .PHONY: help setup run test test-all soak vm umh umh-of-mode tools module deb boot-rules bench fuzz
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1#\2/p' $(MAKEFILE_LIST) | column -t -s '#'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-10s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## installs what is missing (Debian packages; Rust if there is none)
 	@tools/setup
