@@ -217,7 +217,6 @@ mount --bind /debian /debian
 for folder in proc sys dev lib/modules; do mkdir -p /debian/$folder; mount --bind /$folder /debian/$folder; done
 for name in iptables ip6tables; do chroot /debian /usr/bin/update-alternatives --quiet --set $name /usr/sbin/$name-legacy; done
 mount -t cgroup2 cgroup /debian/sys/fs/cgroup
-! grep -q '^bpfilter ' /proc/modules || rmmod bpfilter
 cp -a /debian/etc /debian.etc
 cp -a /debian/var/lib /debian.var
 # What is another one each time: the date of Shorewall's list, the names of two chains,
