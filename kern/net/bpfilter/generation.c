@@ -117,6 +117,15 @@ static const struct bpfilter_program *policy_of(const struct generation *gen,
 	return &gen->program[hook];
 }
 
+/* Packets look for the generation then. */
+static void withdraw_policies(struct bpfilter_table *table)
+{
+	unsigned int i;
+
+	for (i = 0; i < BPFILTER_HOOKS; i++)
+		WRITE_ONCE(table->hook[i].policy, NULL);
+}
+
 /*
  * Returns when no packet runs in the generation that was active. No packet gets to a
  * policy of it after one has seen the new generation: the policies go first, and come
@@ -127,8 +136,7 @@ static void activate(struct bpfilter_table *table, struct generation *gen)
 	unsigned int i;
 
 	lockdep_assert(bpfilter_transaction_held());
-	for (i = 0; i < BPFILTER_HOOKS; i++)
-		WRITE_ONCE(table->hook[i].policy, NULL);
+	withdraw_policies(table);
 	/* A packet that sees a pointer sees what it points to. */
 	smp_store_release(&table->active, gen);
 	for (i = 0; i < BPFILTER_HOOKS; i++)
@@ -382,17 +390,15 @@ bpfilter_generation_get(const struct bpfilter_generation *fds,
 	return gen;
 }
 
-/* As the trace calls them, where there is one. */
-static int name_rules(struct net *net, struct generation *gen)
+/* As the trace calls them. */
+static int name_rules(struct generation *gen)
 {
-	struct bpfilter_trace *trace;
+	struct bpfilter_trace *trace = bpfilter_trace_new(gen);
 
-	if (!bpfilter_tables_traced(net))
-		return 0;
-	trace = bpfilter_trace_new(gen);
 	if (IS_ERR(trace))
 		return PTR_ERR(trace);
-	gen->trace = trace;
+	/* Packets may be there already; pairs with trace_of(). */
+	smp_store_release(&gen->trace, trace);
 	return 0;
 }
 
@@ -406,19 +412,14 @@ static int name_rules(struct net *net, struct generation *gen)
 int bpfilter_generation_name(struct bpfilter_table *table)
 {
 	struct generation *gen = table->active;
-	struct bpfilter_trace *trace;
-	unsigned int i;
+	int err;
 
 	if (!gen || gen->trace)
 		return 0;
-	trace = bpfilter_trace_new(gen);
-	if (IS_ERR(trace))
-		return PTR_ERR(trace);
-	/* Packets are there already. */
-	smp_store_release(&gen->trace, trace);
-	for (i = 0; i < BPFILTER_HOOKS; i++)
-		WRITE_ONCE(table->hook[i].policy, NULL);
-	return 0;
+	err = name_rules(gen);
+	if (!err)
+		withdraw_policies(table);
+	return err;
 }
 
 /**
@@ -441,9 +442,11 @@ int bpfilter_generation_swap(struct net *net, struct generation *gen,
 	int err;
 
 	*old = table->active;
-	err = name_rules(net, gen);
-	if (err)
-		return err;
+	if (bpfilter_tables_traced(net)) {
+		err = name_rules(gen);
+		if (err)
+			return err;
+	}
 	err = acquire(net, gen);
 	if (err) {
 		bpfilter_generation_release(net, gen->desc, *old);

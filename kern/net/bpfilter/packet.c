@@ -195,7 +195,7 @@ static __always_inline const struct bpfilter_trace *
 trace_of(const struct generation *gen, const struct sk_buff *skb)
 {
 	if (is_traced(skb))
-		/* Pairs with the release in bpfilter_tables_trace(). */
+		/* Pairs with the release in name_rules(). */
 		return smp_load_acquire(&gen->trace);
 	return NULL;
 }
