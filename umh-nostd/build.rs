@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! How the helper is linked, by ld itself (`Makefile`); the layout is in `linker.ld`.
+//! How the helper is linked, by ld itself (`tools/umh`); the layout is in `linker.ld`.
 
 fn main() {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../linker.ld");

@@ -103,8 +103,11 @@ struct bpfilter_reply {
 /* The most of an optval that comes without a file. */
 #define BPFILTER_HEAD_MAX	96
 
-/* The most text that each of these four takes. */
+/* The most text that BPFILTER_SO_MATCHES, _TARGETS, _MATCHES6 and _TARGETS6 each take. */
 #define BPFILTER_NAMES_MAX	4096
+
+/* The longest name of an extension with its NUL that leaves the helper room for numbers. */
+#define BPFILTER_NAME_MAX	24
 
 /* The tables of iptables. */
 #define BPFILTER_TABLE_RAW	0
@@ -125,7 +128,12 @@ struct bpfilter_reply {
 
 /* The rules read connection tracking: it must run in this namespace. */
 #define BPFILTER_GEN_CONNTRACK	0x1
-/* They name users and groups of the initial user namespace, see COMMIT. */
+/*
+ * Of bpfilter-run's helper alone, as in a kernel x_tables does it; the kernel half
+ * refuses both. They name users and groups of the initial user namespace: EINVAL where
+ * the caller's does not own the network namespace, else ENOENT where it is not the
+ * initial one.
+ */
 #define BPFILTER_GEN_IDS	0x2
 /* They count on connections counting their packets: it is switched on. */
 #define BPFILTER_GEN_ACCOUNTING	0x4

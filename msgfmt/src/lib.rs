@@ -115,6 +115,9 @@ pub const HEAD_MAX: usize = 96;
 /// The most text that each of [`SO_MATCHES`], [`SO_TARGETS`], [`SO_MATCHES6`] and
 /// [`SO_TARGETS6`] takes.
 pub const NAMES_MAX: usize = 4096;
+/// The longest name of an extension with its NUL that leaves the helper room for
+/// numbers.
+pub const NAME_MAX: usize = 24;
 
 /// The table raw.
 pub const TABLE_RAW: u32 = 0;
@@ -141,6 +144,7 @@ pub const GEN_CONNTRACK: u32 = 0x1;
 /// The rules name users and groups, as numbers of the initial user namespace.
 /// COMMIT gives EINVAL if the caller's user namespace does not own the network
 /// namespace (what ip_tables says), ENOENT if it does and is another one.
+/// This and the next are of the helper of links alone; the kernel half refuses them.
 pub const GEN_IDS: u32 = 0x2;
 /// The rules count on connections counting their packets: COMMIT switches it
 /// on in the namespace, where it stays on, as ip_tables leaves it.

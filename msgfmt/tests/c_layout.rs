@@ -194,6 +194,7 @@ fn msgfmt() -> Facts {
         ("BPFILTER_LAYOUT_32_ALIGN_4", msg::LAYOUT_32_ALIGN_4.into()),
         ("BPFILTER_LAYOUT_32_ALIGN_8", msg::LAYOUT_32_ALIGN_8.into()),
         ("BPFILTER_NAMES_MAX", msg::NAMES_MAX as u64),
+        ("BPFILTER_NAME_MAX", msg::NAME_MAX as u64),
         ("BPFILTER_TABLE_RAW", msg::TABLE_RAW.into()),
         ("BPFILTER_TABLE_MANGLE", msg::TABLE_MANGLE.into()),
         ("BPFILTER_TABLE_NAT", msg::TABLE_NAT.into()),

@@ -22,7 +22,7 @@ use umh_core::abi::{Counters, FILTER, Family, Hook, Replace};
 use umh_core::arena::Arena;
 use umh_core::ir::LimitRates;
 use umh_core::ir::named::{ARRAYS, NAMED_MAX, Named, NamedTables};
-use umh_core::plan::{Plan, Room, Unplanned};
+use umh_core::plan::{Plan, Room, Unplanned, counter_rows, counters_len};
 use umh_core::program::{self, Map, PROGRAM_MAX, PacketMemory};
 use umh_core::table::{Asked, Table};
 use umh_core::target::btf::Btf;
@@ -213,7 +213,8 @@ impl Programs {
         };
         let mut data = ValueMap::new(plan.data_len())?;
         let mut state = ValueMap::new(plan.state_len())?;
-        let counters = ValueMap::new(plan.counters_len().map_err(error)?)?;
+        let rows = counter_rows(machine.cpus);
+        let counters = ValueMap::new(counters_len(rows, table.num_entries()).map_err(error)?)?;
         let ruleset = plan
             .write(data.bytes_mut(), state.bytes_mut())
             .map_err(error)?;

@@ -19,7 +19,8 @@
 //! plan::Ruleset               the contents of the programs' maps
 //!   | program::build          what the rules need of the kernel (target)
 //!   v
-//! program::Insn               one BPF program for each hook
+//! program::Insn               the BPF program of a hook; in a kernel, of all hooks
+//!                             that have rules
 //! ```
 //!
 //! # The layers

@@ -5,11 +5,12 @@ use bpfilter_msgfmt::Summary;
 use umh_core::abi::{Counters, CountersInfo, Layout, TableSpec};
 use umh_core::command::OptLen;
 use umh_core::errno::{Errno, Result};
+use umh_core::plan::{counter_rows, counters_len};
 use umh_core::table::image::{Header, Image};
 use zerocopy::{FromBytes, IntoBytes};
 
 use super::Caller;
-use super::current::{Current, Tally, map_len, rows};
+use super::current::{Current, Tally};
 use crate::system::{Generation, System};
 
 /// EINVAL, if the caller has not got the counters that it says, or more.
@@ -78,7 +79,7 @@ fn pristine_generation<S: System>(
     image: &Image<'_>,
 ) -> Result<(Generation<S::Handle>, Tally<S>)> {
     let system = caller.system;
-    let rows = rows(caller.machine.cpus);
+    let rows = counter_rows(caller.machine.cpus);
     let mut draft = system.draft(size_of::<Header>() + image.bytes().len())?;
     let (head, entries) = Header::mut_from_prefix(&mut draft).map_err(|_| Errno::EIO)?;
     *head = Header {
@@ -87,7 +88,7 @@ fn pristine_generation<S: System>(
     };
     image.bytes().write_to(entries).map_err(|_| Errno::EIO)?;
     let num_entries = image.header().num_entries;
-    let counters_len = map_len(rows, num_entries)?;
+    let counters_len = counters_len(rows, num_entries)?;
     let generation = Generation {
         table,
         rules: None,

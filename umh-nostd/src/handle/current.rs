@@ -8,16 +8,15 @@
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use umh_core::abi::{Counters, TableSpec};
-use umh_core::errno::{Errno, Result};
+use umh_core::errno::Result;
+use umh_core::plan::{COUNTERS, counters_len};
 use umh_core::table::image::Image;
 use umh_core::table::pristine::Pristine;
 
 use crate::system::{InForce, System};
 
-/// Bytes of one counter, packets and bytes, in a counter map.
-const COUNTER: usize = size_of::<Counters>();
-/// The same in elements of the map.
-const PAIR: usize = COUNTER / size_of::<AtomicU64>();
+/// One counter, packets and bytes, in elements of the map.
+const PAIR: usize = COUNTERS / size_of::<AtomicU64>();
 
 /// The table in force in the namespace of the request.
 pub(super) struct Current<S: System> {
@@ -70,19 +69,6 @@ impl<S: System> Current<S> {
     }
 }
 
-/// Rows of a counter map: one for each possible CPU and one for the helper.
-pub(super) fn rows(cpus: u32) -> u32 {
-    cpus.saturating_add(1)
-}
-
-/// Bytes of a counter map.
-pub(super) fn map_len(rows: u32, entries: u32) -> Result<usize> {
-    let pairs = (rows as usize).checked_mul(entries as usize);
-    pairs
-        .and_then(|pairs| pairs.checked_mul(COUNTER))
-        .ok_or(Errno::ENOMEM)
-}
-
 /// A mapped counter map. Invariant: it has a last row.
 pub(super) struct Tally<S: System> {
     map: S::Counters,
@@ -93,7 +79,7 @@ pub(super) struct Tally<S: System> {
 impl<S: System> Tally<S> {
     /// Maps the counters of a table of `entries` entries.
     pub(super) fn map(system: &S, map: &S::Handle, rows: u32, entries: u32) -> Result<Self> {
-        let map = system.counters(map, map_len(rows, entries)?)?;
+        let map = system.counters(map, counters_len(rows, entries)?)?;
         Ok(Self {
             map,
             rows: rows as usize,

@@ -84,12 +84,13 @@ fn carry_out<S: System>(system: &S, request: &Request) -> Result<()> {
     };
     system.optval(0, header.get_mut(..len).ok_or(Errno::EIO)?)?;
     let header = &header;
-    if let Command::GetRevision(kind) = command {
-        return extensions::get_revision(&caller, kind, &read(header)?);
-    }
     // What the numbers of the header tell is wrong whatever the table is.
     match command {
-        Command::GetInfo | Command::GetRevision(_) => {}
+        // It is about no table.
+        Command::GetRevision(kind) => {
+            return extensions::get_revision(&caller, kind, &read(header)?);
+        }
+        Command::GetInfo => {}
         Command::GetEntries(len) => entries::check(layout, &read(header)?, len)?,
         Command::Replace(len) => {
             check_header(layout, &replace_of(layout, header)?, len.number()).map(drop)?;
@@ -103,7 +104,7 @@ fn carry_out<S: System>(system: &S, request: &Request) -> Result<()> {
     let current = Current::open(system, table)?;
     let image = current.image()?;
     match command {
-        Command::GetRevision(_) => Ok(()),
+        Command::GetRevision(_) => Err(Errno::EIO),
         Command::GetInfo => entries::get_info(&caller, &image),
         Command::GetEntries(_) => entries::get_entries(&caller, &read(header)?, &current, &image),
         Command::Replace(_) => {

@@ -14,6 +14,7 @@ use umh_core::arena::Arena;
 use umh_core::errno::{Errno, Result};
 use umh_core::fault::Cause;
 use umh_core::ir::named::{Named, NamedTables};
+use umh_core::plan::{counter_rows, counters_len};
 use umh_core::table::compat::FromCaller;
 use umh_core::table::image::{self, Image};
 use umh_core::table::{Asked, Refusal, Table};
@@ -22,7 +23,7 @@ use zerocopy::{FromBytes, IntoBytes};
 
 use super::Caller;
 use super::compile::compile;
-use super::current::{Current, Tally, map_len, rows};
+use super::current::{Current, Tally};
 use super::stream::Stream;
 use crate::system::{Generation, System, UserAddr};
 
@@ -164,8 +165,8 @@ fn build<S: System>(
         extensions,
     )?;
     let info = table.info();
-    let rows = rows(*cpus);
-    let counters_len = map_len(rows, info.num_entries)?;
+    let rows = counter_rows(*cpus);
+    let counters_len = counters_len(rows, info.num_entries)?;
     let counters = system.new_counters(counters_len)?;
     let rules = compile(system, &caller.machine, &mut table, &counters)
         .map_err(|errno| Cause::Program.with(errno))?;

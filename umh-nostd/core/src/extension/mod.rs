@@ -136,6 +136,8 @@ pub(crate) struct Compat {
 /// rule a NUL follows it, and then a number and the index in the registry.
 pub(crate) const NAME_MAX: usize =
     EXTENSION_NAME_LEN - 1 - size_of::<u32>() - size_of::<registry::RegistryIndex>();
+// The kernel half lets no longer one pass.
+const _: () = assert!(NAME_MAX + 1 == bpfilter_msgfmt::NAME_MAX);
 
 /// The registration of one revision of a match or target.
 #[derive(Clone, Copy, Debug)]

@@ -46,6 +46,19 @@ use index::{LONG, Survey};
 /// Bytes of a rule's counters in a row of the counter map.
 pub const COUNTERS: usize = 16;
 
+/// Rows of a counter map: one for each possible CPU, and one for the helper.
+pub fn counter_rows(cpus: u32) -> u32 {
+    cpus.saturating_add(1)
+}
+
+/// Bytes of a counter map.
+pub fn counters_len(rows: u32, entries: u32) -> Result<usize> {
+    let pairs = (rows as usize).checked_mul(entries as usize);
+    pairs
+        .and_then(|pairs| pairs.checked_mul(COUNTERS))
+        .ok_or(Errno::ENOMEM)
+}
+
 /// Records behind the last rule that match every packet, so that a search
 /// that looks at several records at once needs one check for all.
 pub(crate) const SENTINELS: usize = 8;
@@ -203,13 +216,6 @@ impl<'t> Plan<'t> {
     /// Bytes of the state map; there is always one.
     pub fn state_len(&self) -> usize {
         self.ruleset.state_len.max(BUCKET)
-    }
-
-    /// Bytes of the counter map: a row for each CPU, and one for the helper.
-    pub fn counters_len(&self) -> Result<usize> {
-        let rows = self.ruleset.machine.cpus as usize + 1;
-        let len = self.ruleset.counters_row().checked_mul(rows);
-        len.ok_or(Errno::ENOMEM)
     }
 
     /// Writes the contents of both maps, which must be zero. Only now is it
