@@ -23,15 +23,19 @@ echo +memory >/tmp/cgroup/cgroup.subtree_control
 mkdir $group
 
 rules=5000
-{
+rules_of() { # CHAIN
 	echo '*filter'
+	[ "$1" = INPUT ] || echo ":$1 - [0:0]"
 	i=0
 	while [ $i -lt $rules ]; do
-		echo "-A INPUT -s 10.0.$((i / 250)).$((i % 250)) -j DROP"
+		echo "-A $1 -s 10.0.$((i / 250)).$((i % 250)) -j DROP"
 		i=$((i + 1))
 	done
 	echo COMMIT
-} >/tmp/rules
+}
+rules_of INPUT >/tmp/rules
+# Without a program, as nothing jumps there: counters are all that it has.
+rules_of unused >/tmp/unused
 # What such a rule takes in a table: 112 bytes of entry, 40 of target.
 size=$((rules * 152))
 
@@ -42,8 +46,8 @@ objects() {
 	{ bpftool prog show; bpftool map show; } |
 		awk '{ for (i = 1; i < NF; i++) if ($i == "memlock") sum += $(i + 1) } END { print sum + 0 }'
 }
-restore() { # NETWORK
-	sh -c "echo \$\$ >$group/cgroup.procs; exec /usr/sbin/ip netns exec $1 iptables-restore" </tmp/rules
+restore() { # NETWORK [RULES]
+	sh -c "echo \$\$ >$group/cgroup.procs; exec /usr/sbin/ip netns exec $1 iptables-restore" <"${2:-/tmp/rules}"
 }
 
 before=$(shmem)
@@ -64,6 +68,18 @@ ip netns del one
 for _ in 1 2 3 4 5 6 7 8 9 10; do [ $(($(shmem) - before)) -ge $size ] || break; sleep 0.5; done
 [ $(($(shmem) - before)) -lt $size ] || { echo "still charged when the table is gone"; exit 1; }
 [ $(($(kernel) - kernel_before)) -lt $objects ] || { echo "still charged when the programs are gone"; exit 1; }
+
+kernel_before=$(kernel)
+objects_before=$(objects)
+ip netns add one
+restore one /tmp/unused
+[ "$(bpftool prog show | grep -c .)" = 0 ] || { echo "a program for rules that no packet reaches"; exit 1; }
+objects=$(($(objects) - objects_before))
+kernel=$(($(kernel) - kernel_before))
+echo "figure: $kernel bytes of the kernel's charged for counters of $objects"
+[ $objects -ge $((rules * 16)) ]
+[ $kernel -ge $objects ] || { echo "only $kernel bytes charged for counters of $objects"; exit 1; }
+ip netns del one
 
 # Room for who makes a table, and for four more.
 limit=$(($(cat $group/memory.peak) + 4 * size))

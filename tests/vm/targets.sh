@@ -39,6 +39,14 @@ on iptables-save -c -t filter
 if on iptables-save -c -t filter | grep '^\[0:0\] -A'; then exit 1; fi
 for target in CONNMARK LOG MARK NFLOG REJECT; do grep -qx $target /proc/net/ip_tables_targets; done
 grep -qx addrtype /proc/net/ip_tables_matches
+# Of x_tables, and on nobtf of bpfilter's own, as LOG and MARK are everywhere here.
+on iptables -t raw -A OUTPUT -p tcp -m tcp --dport 25 -j TRACE
+dmesg -c >/dev/null
+said 25 | grep 'Connection refused'
+for what in raw:OUTPUT:policy:2 filter:OUTPUT:policy:1 filter:INPUT:policy:7; do
+	dmesg | grep "TRACE: $what .* DPT=25 "
+done
+on iptables -t raw -F
 # A table that asks nothing and only acts.
 on iptables -F
 on iptables -A INPUT -p icmp -j REJECT

@@ -41,7 +41,10 @@ struct bpfilter_ops {
 	int (*private_get)(int optname, char __user *optval, int len);
 };
 
-#if IS_ENABLED(CONFIG_BPFILTER) || defined(BPFILTER_STOCK)
+void bpfilter_register_ops(const struct bpfilter_ops *ops);
+void bpfilter_unregister_ops(void);
+
+#if IS_ENABLED(CONFIG_BPFILTER)
 int bpfilter_ip_setsockopt(struct sock *sk, int optname, sockptr_t optval,
 			   unsigned int optlen);
 int bpfilter_ip_getsockopt(struct sock *sk, int optname, char __user *optval,
@@ -50,8 +53,6 @@ int bpfilter_ipv6_setsockopt(struct sock *sk, int optname, sockptr_t optval,
 			     unsigned int optlen);
 int bpfilter_ipv6_getsockopt(struct sock *sk, int optname, char __user *optval,
 			     int __user *optlen);
-void bpfilter_register_ops(const struct bpfilter_ops *ops);
-void bpfilter_unregister_ops(void);
 #else
 static inline int bpfilter_ip_setsockopt(struct sock *sk, int optname,
 					 sockptr_t optval, unsigned int optlen)

@@ -280,7 +280,7 @@ struct bpfilter_call *bpfilter_boot_policies(struct bpfilter_call *call)
 	struct mem_cgroup *old;
 
 	/* A REPLACE brings others. */
-	if (call->req.is_set && call->req.cmd == BPFILTER_IPT_SO_SET_REPLACE)
+	if (bpfilter_call_replaces(call))
 		return NULL;
 	if (!desc || !READ_ONCE(bpfilter_table_of(call->net, desc)->drops))
 		return NULL;
@@ -464,12 +464,22 @@ bool __init bpfilter_boot_commit(int err)
 		commit_policies(NFPROTO_IPV4);
 		commit_policies(NFPROTO_IPV6);
 	}
-	if (lock && (rules || drops)) {
+	if (lock && (rules || drops))
 		WRITE_ONCE(locked, true);
-		/* Tables that go with their module would be changed. */
-		__module_get(THIS_MODULE);
-	} else if (lock) {
+	else if (lock)
 		pr_err("nothing is locked, as neither rules nor policies are in force\n");
-	}
 	return drops;
+}
+
+/**
+ * bpfilter_boot_stay() - keep the module where rules are locked
+ *
+ * Tables that go with their module would be changed.
+ *
+ * Context: the end of an init that has succeeded.
+ */
+void __init bpfilter_boot_stay(void)
+{
+	if (locked)
+		__module_get(THIS_MODULE);
 }

@@ -57,6 +57,7 @@ static void stop(void)
 	bpfilter_proc_exit();
 	bpfilter_registered_forget();
 	bpfilter_builtin_nat_exit();
+	bpfilter_stock_drain();
 }
 
 static int __init bpfilter_init(void)
@@ -87,6 +88,7 @@ static int __init bpfilter_init(void)
 	err = bpfilter_stock_serve();
 	if (err)
 		goto stop;
+	bpfilter_boot_stay();
 	return 0;
 
 stop:
@@ -98,6 +100,7 @@ builtin:
 	bpfilter_builtin_nat_exit();
 stock:
 	bpfilter_stock_exit();
+	bpfilter_stock_drain();
 	return err;
 }
 

@@ -14,13 +14,9 @@
 	.balign	16
 	.globl	_binary_net_bpfilter_bpfilter_umh_start
 	.globl	_binary_net_bpfilter_bpfilter_umh_end
-	.globl	_binary_net_bpfilter_bpfilter_umh_size
 _binary_net_bpfilter_bpfilter_umh_start:
 	.incbin	BPFILTER_UMH_ELF
 _binary_net_bpfilter_bpfilter_umh_end:
-	.set	_binary_net_bpfilter_bpfilter_umh_size, \
-		_binary_net_bpfilter_bpfilter_umh_end - \
-		_binary_net_bpfilter_bpfilter_umh_start
 
 	.balign	16
 	.globl	bpfilter_boot_rules_start

@@ -258,7 +258,7 @@ int bpfilter_builtin_nat_init(void)
 }
 
 /**
- * bpfilter_builtin_nat_exit() - and of them no more
+ * bpfilter_builtin_nat_exit() - do not hear of addresses that go any more
  */
 void bpfilter_builtin_nat_exit(void)
 {

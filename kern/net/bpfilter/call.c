@@ -302,6 +302,19 @@ bool bpfilter_call_asks_revision(const struct bpfilter_call *call)
 EXPORT_SYMBOL_GPL(bpfilter_call_asks_revision);
 
 /**
+ * bpfilter_call_replaces() - whether a call is a REPLACE
+ * @call: the call
+ *
+ * Return: true if it is so.
+ */
+bool bpfilter_call_replaces(const struct bpfilter_call *call)
+{
+	/* GET_INFO has the same number. */
+	return call->req.is_set && call->req.cmd == BPFILTER_IPT_SO_SET_REPLACE;
+}
+EXPORT_SYMBOL_GPL(bpfilter_call_replaces);
+
+/**
  * bpfilter_call_again() - whether a call that has ended is to be made anew
  * @call: the call, which is put
  * @err: its errno or 0
@@ -343,9 +356,13 @@ int bpfilter_call_wait(struct bpfilter_call *call)
 
 	err = wait_for_completion_state(&call->done,
 					TASK_KILLABLE | TASK_FREEZABLE);
-	if (err && atomic_cmpxchg(&call->state, BPFILTER_CALL_OPEN,
-				  BPFILTER_CALL_LEFT) == BPFILTER_CALL_OPEN)
-		return -EINTR;
+	if (err) {
+		if (atomic_cmpxchg(&call->state, BPFILTER_CALL_OPEN,
+				   BPFILTER_CALL_LEFT) == BPFILTER_CALL_OPEN)
+			return -EINTR;
+		/* It is ending: a cmpxchg that fails orders no reads behind it. */
+		wait_for_completion(&call->done);
+	}
 	return call->status;
 }
 

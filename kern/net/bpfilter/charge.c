@@ -32,9 +32,9 @@ struct bpfilter_charge {
 	size_t bytes;
 };
 
-/* The maps of several programs, each of them once. */
+/* The maps of several programs and one more, each of them once. */
 struct maps {
-	const struct bpf_map *map[MAX_USED_MAPS * BPFILTER_HOOKS];
+	const struct bpf_map *map[MAX_USED_MAPS * BPFILTER_HOOKS + 1];
 	u32 num;
 };
 
@@ -54,7 +54,8 @@ static void add_map(struct maps *maps, const struct bpf_map *map)
  * What bpf(2) charges: "memlock" to bpftool. Nobody is charged for what the JIT
  * makes; the helper has no maps in maps here.
  */
-static u64 memory_of(const struct bpf_prog *const *progs, struct maps *maps)
+static u64 memory_of(const struct bpf_prog *const *progs,
+		     const struct bpf_map *map, struct maps *maps)
 {
 	struct bpf_prog_aux *aux;
 	u64 bytes = 0;
@@ -70,6 +71,8 @@ static u64 memory_of(const struct bpf_prog *const *progs, struct maps *maps)
 			add_map(maps, aux->used_maps[j]);
 		mutex_unlock(&aux->used_maps_mutex);
 	}
+	if (map)
+		add_map(maps, map);
 	for (i = 0; i < maps->num; i++)
 		bytes += maps->map[i]->ops->map_mem_usage(maps->map[i]);
 	return bytes;
@@ -78,14 +81,16 @@ static u64 memory_of(const struct bpf_prog *const *progs, struct maps *maps)
 /**
  * bpfilter_charge_programs() - charge programs and their maps
  * @memcg: to whom
- * @progs: the program of each hook, or NULL; they keep their maps
+ * @progs: each program once, or NULL; they keep their maps
+ * @map: a map that need not be of a program, or NULL
  *
  * Context: process context; sleeps.
  * Return: the charge; NULL where nobody pays (the root cgroup); or -ENOMEM.
  */
 struct bpfilter_charge *
 bpfilter_charge_programs(struct mem_cgroup *memcg,
-			 const struct bpf_prog *const *progs)
+			 const struct bpf_prog *const *progs,
+			 const struct bpf_map *map)
 {
 	struct bpfilter_charge *charge;
 	struct obj_cgroup *objcg;
@@ -103,7 +108,7 @@ bpfilter_charge_programs(struct mem_cgroup *memcg,
 	if (!charge || !maps)
 		goto fail;
 	charge->objcg = objcg;
-	charge->bytes = memory_of(progs, maps);
+	charge->bytes = memory_of(progs, map, maps);
 	if (obj_cgroup_charge(objcg, GFP_KERNEL | __GFP_RETRY_MAYFAIL |
 			      __GFP_NOWARN, charge->bytes))
 		goto fail;

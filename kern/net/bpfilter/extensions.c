@@ -251,10 +251,14 @@ static int check_target(struct extension *ext, struct bpfilter_call *call,
 	if (IS_ERR(ext->target))
 		return PTR_ERR(ext->target);
 	par.target = ext->target;
-	/* Their code is this module's, which needs no hold on itself. */
+	/*
+	 * A built-in one is code of this module, and all generations go before the
+	 * module does: it has no module to be held.
+	 */
 	if (builtin)
-		return bpfilter_builtin_check(&par, size);
-	err = check_target_par(&par, size, rule);
+		err = bpfilter_builtin_check(&par, size);
+	else
+		err = check_target_par(&par, size, rule);
 	if (err) {
 		module_put(ext->target->me);
 		return err;
@@ -315,7 +319,7 @@ static int make_room(struct bpfilter_extensions **all, struct net *net,
 	u32 room;
 
 	if (!*all) {
-		*all = kzalloc(sizeof(**all), GFP_KERNEL);
+		*all = kzalloc(sizeof(**all), GFP_KERNEL_ACCOUNT);
 		if (!*all)
 			return -ENOMEM;
 		(*all)->net = net;
@@ -330,7 +334,7 @@ static int make_room(struct bpfilter_extensions **all, struct net *net,
 		return -ENOMEM;
 	room = max_t(u32, 16, (*all)->room * 2);
 	list = kvrealloc((*all)->list, array_size(room, sizeof(*list)),
-			 GFP_KERNEL);
+			 GFP_KERNEL_ACCOUNT);
 	if (!list)
 		return -ENOMEM;
 	(*all)->list = list;

@@ -29,7 +29,6 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <net/netfilter/nf_conntrack.h>
-#include <net/netfilter/nf_conntrack_acct.h>
 #include <net/net_namespace.h>
 #include "internal.h"
 
@@ -80,9 +79,6 @@ static int acquire(struct net *net, const struct generation *gen)
 			return err;
 		table->conntrack = true;
 	}
-	/* Stays on, as connbytes leaves it. */
-	if (gen->committed.flags & BPFILTER_GEN_ACCOUNTING)
-		nf_ct_set_acct(net, true);
 	return is_hooked(gen) ? bpfilter_table_hook(net, gen->desc) : 0;
 }
 
@@ -311,6 +307,26 @@ static int get_programs(struct generation *gen,
 	return err;
 }
 
+/**
+ * bpfilter_generation_own() - the program of a hook, if it is not one that an
+ *	earlier hook has, too
+ * @gen: the generation
+ * @hook: the hook
+ *
+ * Return: the program or NULL.
+ */
+const struct bpf_prog *bpfilter_generation_own(const struct generation *gen,
+					       int hook)
+{
+	int i;
+
+	for (i = 0; i < hook; i++) {
+		if (gen->program[i].prog == gen->program[hook].prog)
+			return NULL;
+	}
+	return gen->program[hook].prog;
+}
+
 static int charge_programs(struct generation *gen, struct mem_cgroup *memcg)
 {
 	const struct bpf_prog *progs[BPFILTER_HOOKS];
@@ -318,8 +334,9 @@ static int charge_programs(struct generation *gen, struct mem_cgroup *memcg)
 	int i;
 
 	for (i = 0; i < BPFILTER_HOOKS; i++)
-		progs[i] = gen->program[i].prog;
-	charge = bpfilter_charge_programs(memcg, progs);
+		progs[i] = bpfilter_generation_own(gen, i);
+	/* Where all hooks are policies, no program has the counters. */
+	charge = bpfilter_charge_programs(memcg, progs, gen->counters);
 	if (IS_ERR(charge))
 		return PTR_ERR(charge);
 	gen->charge = charge;
@@ -331,7 +348,7 @@ static int take_numbers(struct generation *gen,
 {
 	int i;
 
-	if (fds->flags & ~BPFILTER_GEN_ALL)
+	if (fds->flags & ~BPFILTER_GEN_CONNTRACK)
 		return -EINVAL;
 	gen->desc = bpfilter_table_desc(fds->family, fds->table);
 	if (!gen->desc)
@@ -364,7 +381,7 @@ bpfilter_generation_get(const struct bpfilter_generation *fds,
 	struct generation *gen;
 	int i, err;
 
-	gen = kzalloc(sizeof(*gen), GFP_KERNEL);
+	gen = kzalloc(sizeof(*gen), GFP_KERNEL_ACCOUNT);
 	if (!gen)
 		return ERR_PTR(-ENOMEM);
 	err = take_numbers(gen, fds);

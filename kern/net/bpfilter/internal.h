@@ -19,7 +19,8 @@
  *	trace.c		which rules a traced packet matches, for the log
  *	packet.c	the packet hooks: what programs are told, and their runs
  *	reroute.c	the hook of packets that may go another way after their rules
- *	record.c	what few of them are told; record.h: what both need
+ *	record.c	what few programs ask for, or few packets have; record.h: what
+ *			packet.c, record.c and record_ipv6.c share
  *	record_ipv6.c	likewise of IPv6
  *	registered.c	which matches and targets the kernel has
  *	extensions.c	x_tables' matches and targets, as rules use them
@@ -29,8 +30,8 @@
  *	status.c	/proc/net/bpfilter; what the log says of refused rules
  *	boot.c		policies and rules from the first packet on
  *
- * The worker and the helper take the transaction's lock, and within it procfs's and
- * status's.
+ * The worker and the helper take the transaction's lock, and within it that of
+ * procfs.c, registered.c or status.c. registered.c takes x_tables' within its own.
  * A caller that waits for its answer holds no lock.
  */
 #ifndef _NET_BPFILTER_INTERNAL_H
@@ -160,6 +161,7 @@ int bpfilter_getsockopt(struct sock *sk, u8 family, int optname,
 int bpfilter_stock_init(void);
 int bpfilter_stock_serve(void);
 void bpfilter_stock_exit(void);
+void bpfilter_stock_drain(void);
 
 static inline int bpfilter_others_set(struct sock *sk, u8 family, int optname,
 				      sockptr_t optval, unsigned int optlen)
@@ -187,6 +189,10 @@ static inline void bpfilter_stock_exit(void)
 {
 }
 
+static inline void bpfilter_stock_drain(void)
+{
+}
+
 static inline int bpfilter_others_set(struct sock *sk, u8 family, int optname,
 				      sockptr_t optval, unsigned int optlen)
 {
@@ -205,6 +211,7 @@ struct bpfilter_call *bpfilter_call_new(struct net *net, u8 family,
 					const struct bpfilter_request *req,
 					sockptr_t optval);
 bool bpfilter_call_asks_revision(const struct bpfilter_call *call);
+bool bpfilter_call_replaces(const struct bpfilter_call *call);
 bool bpfilter_call_again(struct bpfilter_call *call, int err, char *module);
 int bpfilter_call_wait(struct bpfilter_call *call);
 bool bpfilter_call_left(const struct bpfilter_call *call);
@@ -219,12 +226,14 @@ int bpfilter_call_answer(struct bpfilter_call *call,
 #if defined(CONFIG_MEMCG) && !defined(BPFILTER_STOCK)
 struct bpfilter_charge *
 bpfilter_charge_programs(struct mem_cgroup *memcg,
-			 const struct bpf_prog *const *progs);
+			 const struct bpf_prog *const *progs,
+			 const struct bpf_map *map);
 void bpfilter_charge_free(struct bpfilter_charge *charge);
 #else
 static inline struct bpfilter_charge *
 bpfilter_charge_programs(struct mem_cgroup *memcg,
-			 const struct bpf_prog *const *progs)
+			 const struct bpf_prog *const *progs,
+			 const struct bpf_map *map)
 {
 	return NULL;
 }
@@ -439,6 +448,8 @@ bpfilter_generation_get(const struct bpfilter_generation *fds,
 			struct mem_cgroup *memcg,
 			struct bpfilter_extensions **extensions);
 void bpfilter_generation_free(struct generation *gen);
+const struct bpf_prog *bpfilter_generation_own(const struct generation *gen,
+					       int hook);
 int bpfilter_generation_name(struct bpfilter_table *table);
 int bpfilter_generation_swap(struct net *net, struct generation *gen,
 			     struct generation **old);
@@ -494,13 +505,11 @@ void bpfilter_status_refused(const struct net *net,
 /* boot.c */
 int bpfilter_boot_init(void);
 bool bpfilter_boot_commit(int err);
+void bpfilter_boot_stay(void);
 unsigned int bpfilter_boot_drops(const struct net *net,
 				 const struct bpfilter_table_desc *desc);
 bool bpfilter_boot_locks(const struct bpfilter_call *call);
 struct bpfilter_call *bpfilter_boot_policies(struct bpfilter_call *call);
-
-/* The longest name with its NUL that leaves the helper room for a number. */
-#define BPFILTER_NAME_MAX	24
 
 /* registered.c */
 struct xt_match *bpfilter_registered_match(struct bpfilter_call *call,

@@ -7,10 +7,11 @@
  *
  * Promises: a caller gets the answer to its own request or an error, never
  * another caller's answer: pipes that may still carry one are dropped together
- * with the process behind them. No request takes longer than TIMEOUT, whatever it
- * is about. Of the user namespaces that have calls waiting each is served in
- * turn, however many it has. A status that is not 0 or a negative errno reaches
- * nobody. No request is in progress while the machine goes to sleep.
+ * with the process behind them. An answer that has not come within TIMEOUT is
+ * given up; while the check of an extension loads a module, a minute later. Of the
+ * user namespaces that have calls waiting each is served in turn, however many it
+ * has. A status that is not 0 or a negative errno reaches nobody. No request is in
+ * progress while the machine goes to sleep.
  *
  * Leaves to others: the helper's process (helper.c), what a request means, who may
  * make one (sockopt.c), and the caller, which waits in call.c.
@@ -184,8 +185,8 @@ static int end_request(const struct bpfilter_call *call, ssize_t n,
 	int status;
 
 	if (n == -EAGAIN) {
-		pr_err_ratelimited("no answer to command %u in time\n",
-				   call->req.cmd);
+		pr_err_ratelimited("no answer to command %u of process %u in time\n",
+				   call->req.cmd, call->req.pid);
 		status = -ETIMEDOUT;
 	} else if (n != sizeof(*reply)) {
 		pr_err_ratelimited("answer not read: %zd\n", n);
@@ -211,9 +212,12 @@ static int round_trip(struct bpfilter_call *call)
 	ssize_t n;
 
 	bpfilter_transaction_begin(helper.tgid, call);
-	n = write_request(&call->req);
-	if (!n)
-		n = wait_for_reply(&reply);
+	if (write_request(&call->req)) {
+		bpfilter_helper_stop(&helper);
+		bpfilter_transaction_end(false);
+		return -EFAULT;
+	}
+	n = wait_for_reply(&reply);
 	return end_request(call, n, &reply);
 }
 
@@ -397,7 +401,7 @@ void bpfilter_mailbox_submit(struct bpfilter_call *call)
 void bpfilter_mailbox_audit(const struct bpfilter_call *call)
 {
 	bpfilter_table_used(call);
-	if (call->req.is_set && call->req.cmd == BPFILTER_IPT_SO_SET_REPLACE)
+	if (bpfilter_call_replaces(call))
 		bpfilter_table_audit(call);
 }
 

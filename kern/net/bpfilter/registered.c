@@ -6,8 +6,9 @@
  * none; the answers about them that need no rule; and the names that rules have
  * used, which are shown.
  *
- * Promises: who asks hears what ip_tables would say, with the same errnos. A module
- * is loaded by the caller whose rule it is for, and before that by nobody.
+ * Promises: who asks hears what ip_tables would say, with the same errnos. The module
+ * of a match or target is loaded by the caller whose rule it is for; what its check
+ * loads (extensions.c) is loaded in the helper's process.
  *
  * Leaves to others: what a rule makes of them (extensions.c).
  */

@@ -37,17 +37,6 @@
 static const struct bpfilter_ops __rcu *bpfilter_ops;
 DEFINE_STATIC_SRCU(bpfilter_srcu);
 
-/*
- * One caller at a time has the module loaded: a modprobe that meets another
- * one may take the module for loaded before its init has run. After one that
- * was in vain calls go to ip_tables without another for LOAD_AGAIN: many calls
- * must not be as many processes, and a module that is installed meanwhile is
- * there for who comes a second later.
- */
-#define LOAD_AGAIN	HZ
-static DEFINE_MUTEX(load_lock); /* protects load_again */
-static u64 load_again;
-
 /* They are of level SOL_IP. */
 static bool is_private(u8 family, int optname)
 {
@@ -84,6 +73,24 @@ static bool module_serves(void)
 	return serves;
 }
 
+#ifdef BPFILTER_STOCK
+/* This is in the module itself, which starts, or will not serve. */
+static int ensure_loaded(void)
+{
+	return module_serves() ? 0 : -ENOPROTOOPT;
+}
+#else
+/*
+ * One caller at a time has the module loaded: a modprobe that meets another
+ * one may take the module for loaded before its init has run. After one that
+ * was in vain calls go to ip_tables without another for LOAD_AGAIN: many calls
+ * must not be as many processes, and a module that is installed meanwhile is
+ * there for who comes a second later.
+ */
+#define LOAD_AGAIN	HZ
+static DEFINE_MUTEX(load_lock); /* protects load_again */
+static u64 load_again;
+
 static int ensure_loaded(void)
 {
 	bool serves = module_serves();
@@ -102,6 +109,7 @@ static int ensure_loaded(void)
 	mutex_unlock(&load_lock);
 	return serves ? 0 : -ENOPROTOOPT;
 }
+#endif
 
 /*
  * Tells the audit system of a call that has succeeded, in the client's process, of

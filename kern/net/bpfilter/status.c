@@ -113,21 +113,16 @@ void bpfilter_status_helper(struct pid *pid)
 	put_pid(old);
 }
 
-/* Hooks can share a program. */
 static u32 instructions(const struct generation *gen)
 {
+	const struct bpf_prog *prog;
 	u32 sum = 0;
-	int i, j;
+	int i;
 
 	for (i = 0; i < BPFILTER_HOOKS; i++) {
-		if (!gen->program[i].prog)
-			continue;
-		for (j = 0; j < i; j++) {
-			if (gen->program[j].prog == gen->program[i].prog)
-				break;
-		}
-		if (j == i)
-			sum += gen->program[i].prog->len;
+		prog = bpfilter_generation_own(gen, i);
+		if (prog)
+			sum += prog->len;
 	}
 	return sum;
 }

@@ -6,8 +6,8 @@
  * Owns: the registration of iptables' socket options with netfilter, as ip_tables
  * registers them; and the names under which iptables has this module loaded.
  *
- * Promises: while a caller is inside the module it cannot be removed; netfilter
- * holds a reference for it.
+ * Promises: while a caller is inside the module it stays. netfilter holds a
+ * reference for it: rmmod is refused, and an init that fails waits.
  *
  * Leaves to others: what the options mean, and who may use them (sockopt.c).
  *
@@ -17,6 +17,7 @@
 #define pr_fmt(fmt) "bpfilter: " fmt
 
 #include <linux/bpfilter.h>
+#include <linux/delay.h>
 #include <linux/module.h>
 #include <linux/netfilter.h>
 #include "internal.h"
@@ -117,6 +118,22 @@ static int serve(void)
 }
 
 /**
+ * bpfilter_stock_drain() - wait for the callers that are inside the module
+ *
+ * A module whose init fails is freed whoever is inside. Init itself holds one
+ * reference. A kernel without MODULE_UNLOAD counts none.
+ *
+ * Context: no call comes any more, and all that wait for an answer have got one.
+ */
+void bpfilter_stock_drain(void)
+{
+#ifdef CONFIG_MODULE_UNLOAD
+	while (module_refcount(THIS_MODULE) > 1)
+		msleep(20);
+#endif
+}
+
+/**
  * bpfilter_stock_init() - let the helper use its private options
  *
  * Also sees whether bpfilter_stock_serve() can succeed, before anything else is done.
@@ -129,14 +146,20 @@ int bpfilter_stock_init(void)
 
 	err = serve();
 	if (err)
-		return err;
+		goto drain;
 	leave_clients();
 
 	err = nf_register_sockopt(&private_options);
-	if (err)
+	if (err) {
 		pr_err("socket options %d to %d of SOL_IP are not to be had: %d\n",
 		       BPFILTER_SO_BASE, BPFILTER_SO_MAX - 1, err);
-	has_private = !err;
+		goto drain;
+	}
+	has_private = true;
+	return 0;
+
+drain:
+	bpfilter_stock_drain();
 	return err;
 }
 

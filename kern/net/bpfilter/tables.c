@@ -393,6 +393,8 @@ static int __net_init bpfilter_net_init(struct net *net)
 
 unhook:
 	unhook_all(net);
+	/* Packets may be in these hooks, of which what they work on goes now. */
+	synchronize_net();
 	for (i = 0; (desc = bpfilter_desc_at(i)); i++)
 		kfree(bpfilter_table_of(net, desc)->ops);
 	bpfilter_proc_net_exit(net);

@@ -23,7 +23,6 @@
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/uaccess.h>
-#include <linux/user_namespace.h>
 #include <net/net_namespace.h>
 #include "internal.h"
 
@@ -66,7 +65,7 @@ void bpfilter_transaction_begin(struct pid *helper, struct bpfilter_call *call)
 	mutex_unlock(&transaction.lock);
 }
 
-/* What no check takes that does not load a module, and none that does. */
+/* A check that takes longer than the one loads a module; than the other, it hangs. */
 #define LOAD_MIN	HZ
 #define LOAD_MAX	(60 * HZ)
 
@@ -104,7 +103,7 @@ static void note_entries(struct bpfilter_call *call)
 	const struct bpfilter_replace *asked = (const void *)call->optval.head;
 	struct bpfilter_table *table;
 
-	if (!call->req.is_set || call->req.cmd != BPFILTER_IPT_SO_SET_REPLACE)
+	if (!bpfilter_call_replaces(call))
 		return;
 	table = bpfilter_table_of(call->net, transaction.gen->desc);
 	call->entries_before = table->entries;
@@ -167,22 +166,6 @@ void bpfilter_transaction_forget(struct net *net,
 }
 
 /*
- * Whether numbers of users and groups mean to the caller what they mean to the
- * helper. The first errno is ip_tables' (owner_check), the second refuses what
- * would need a translation.
- */
-static int check_ids(void)
-{
-	const struct user_namespace *ns = transaction.call->cred->user_ns;
-
-	if (ns != transaction.call->net->user_ns)
-		return -EINVAL;
-	if (ns != &init_user_ns)
-		return -ENOENT;
-	return 0;
-}
-
-/*
  * The old counters that a REPLACE gives back must not be lost for want of memory
  * once it has happened.
  */
@@ -191,17 +174,38 @@ static int reserve_counters(struct bpfilter_call *call,
 {
 	size_t entries = bpfilter_table_of(call->net, desc)->entries;
 
-	if (call->req.cmd != BPFILTER_IPT_SO_SET_REPLACE)
+	if (!bpfilter_call_replaces(call))
 		return 0;
 	return bpfilter_call_reserve(call, array_size(entries,
 						      sizeof(u64) * 2));
 }
 
+static int commit_generation(const struct bpfilter_generation *fds)
+{
+	struct bpfilter_call *call = transaction.call;
+	struct generation *gen;
+	int err;
+
+	gen = bpfilter_generation_get(fds, call->memcg,
+				      &transaction.extensions);
+	if (IS_ERR(gen))
+		return PTR_ERR(gen);
+	err = reserve_counters(call, gen->desc);
+	if (!err)
+		err = bpfilter_generation_swap(call->net, gen,
+					       &transaction.old);
+	if (err) {
+		bpfilter_generation_free(gen);
+		return err;
+	}
+	transaction.gen = gen;
+	return 0;
+}
+
 static int commit(sockptr_t optval, unsigned int optlen)
 {
-	struct net *net = transaction.call->net;
 	struct bpfilter_generation fds;
-	struct generation *gen;
+	struct mem_cgroup *old_memcg;
 	int err;
 
 	if (optlen != sizeof(fds))
@@ -211,25 +215,11 @@ static int commit(sockptr_t optval, unsigned int optlen)
 	/* One request makes one change. */
 	if (transaction.gen)
 		return -EBUSY;
-	if (fds.flags & BPFILTER_GEN_IDS) {
-		err = check_ids();
-		if (err)
-			return err;
-	}
-
-	gen = bpfilter_generation_get(&fds, transaction.call->memcg,
-				      &transaction.extensions);
-	if (IS_ERR(gen))
-		return PTR_ERR(gen);
-	err = reserve_counters(transaction.call, gen->desc);
-	if (!err)
-		err = bpfilter_generation_swap(net, gen, &transaction.old);
-	if (err) {
-		bpfilter_generation_free(gen);
-		return err;
-	}
-	transaction.gen = gen;
-	return 0;
+	/* The caller pays for the names of rules, too. */
+	old_memcg = set_active_memcg(transaction.call->memcg);
+	err = commit_generation(&fds);
+	set_active_memcg(old_memcg);
+	return err;
 }
 
 static int recover(char __user *optval, int len)
