@@ -156,10 +156,7 @@ fn matching(name: &[u8], data: &[u8], packet: &[u8], found: Found) -> Answer {
         b"udp" => ports(header(packet, found, 8)?, data[8]),
         b"icmp6" => {
             let header = header(packet, found, 8)?;
-            let same = data[0] == 0xff
-                || (header[0] == data[0] && (data[1]..=data[2]).contains(&header[1]));
-            // type_code_in_range: 255 is any type here as it is for ICMP, but for
-            // the inversion.
+            let same = header[0] == data[0] && (data[1]..=data[2]).contains(&header[1]);
             holds(same != (data[3] & 1 != 0))
         }
         b"multiport" => {

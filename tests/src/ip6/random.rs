@@ -78,7 +78,7 @@ fn rule(rng: &mut Rng, below: &[&str]) -> String {
             write!(rule, "-p udp {}--dport {} ", not(rng, 5), port(rng)).expect("memory");
         }
         3 if invert.is_empty() => {
-            let kind = pick(rng, &["128", "129", "1/3", "135"]);
+            let kind = pick(rng, &["128", "129", "1/3", "135", "255", "255/0"]);
             write!(
                 rule,
                 "-p icmpv6 -m icmp6 {}--icmpv6-type {kind} ",
@@ -101,7 +101,9 @@ fn rule(rng: &mut Rng, below: &[&str]) -> String {
             .expect("memory");
         }
         5 | 6 => {
-            let protocol = pick(rng, &["6", "17", "58", "59", "132", "255"]);
+            let protocol = pick(rng, &["6", "17", "58", "59", "132", "255", "0"]);
+            // That it is not any protocol is refused.
+            let invert = if protocol == "0" { "" } else { invert };
             write!(rule, "{invert}-p {protocol} ").expect("memory");
         }
         _ => {}

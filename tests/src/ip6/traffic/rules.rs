@@ -64,7 +64,7 @@ const HEADERS: [&str; 44] = [
 ];
 
 /// What is asked of all else.
-const REST: [&str; 34] = [
+const REST: [&str; 36] = [
     "-p tcp --syn",
     "-p tcp --tcp-flags SYN,RST SYN",
     "-p tcp --tcp-option 2",
@@ -74,6 +74,8 @@ const REST: [&str; 34] = [
     "-p icmpv6 -m icmp6 --icmpv6-type 128",
     "-p icmpv6 -m icmp6 ! --icmpv6-type 1/3",
     "-p icmpv6 -m icmp6 --icmpv6-type 129/0",
+    "-p icmpv6 -m icmp6 --icmpv6-type 255",
+    "-p icmpv6 -m icmp6 ! --icmpv6-type 255/0",
     "-p tcp -m multiport --ports 22,53,1000:1100",
     "-p udp -m multiport ! --dports 53,80",
     "-p sctp -m sctp --dport 80:443",

@@ -10,7 +10,7 @@ use crate::ir::{Draft, Field, Transport};
 layout! {
     /// `struct ipt_icmp`, and `struct ip6t_icmp`.
     Icmp: 4 {
-        /// Type, 0xff for any.
+        /// Type; 0xff of `ipt_icmp` is any.
         kind: u8,
         /// First and last code.
         code: [u8; 2],
@@ -20,7 +20,7 @@ layout! {
 }
 
 /// Any type; the codes are not looked at.
-pub(super) const ANY: u8 = 0xff;
+const ANY: u8 = 0xff;
 /// Inverts type and code.
 pub const INV: u8 = 0x01;
 
@@ -41,19 +41,27 @@ pub(super) fn check(_: &Rule<'_>, data: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// icmp_match, and icmp6_match for all types but [`ANY`]: the type stands where TCP has the upper half of its source
-/// port, the code in the lower half.
-pub(super) fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
+/// icmp_match
+fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
     let icmp = refer::<Icmp>(data)?;
-    let [first, last] = icmp.code;
     let range = match icmp.kind {
         ANY => [0, u16::MAX],
-        kind => [
-            u16::from_be_bytes([kind, first]),
-            u16::from_be_bytes([kind, last]),
-        ],
+        _ => icmp.range(),
     };
+    lower_range(draft, icmp, range);
+    Ok(())
+}
+
+/// The type stands where TCP has the upper half of its source port, the code in the
+/// lower half.
+pub(super) fn lower_range(draft: &mut Draft<'_, '_>, icmp: &Icmp, range: [u16; 2]) {
     draft.transport(Transport::Whole);
     draft.port(Field::SourcePort, range, icmp.invert & INV != 0);
-    Ok(())
+}
+
+impl Icmp {
+    /// First and last of the types with their codes.
+    pub(super) fn range(&self) -> [u16; 2] {
+        self.code.map(|code| u16::from_be_bytes([self.kind, code]))
+    }
 }
