@@ -328,6 +328,21 @@ fn programs_agree_with_the_evaluator() {
     assert!((1000..9800).contains(&passed), "{passed}");
 }
 
+/// Nothing that is asked of a packet here can fail a rule.
+#[test]
+fn any_protocol_alone() {
+    unshare().unwrap();
+    let mut rng = Rng::with_seed(21);
+    for rules in [
+        "-A OUTPUT -p all",
+        "-A OUTPUT -p all -j DROP",
+        "-A OUTPUT -p all -o lo -j DROP",
+        "-N one\n-A OUTPUT -p all -g one\n-A one -p all -s 2001:db8::/32 -j RETURN",
+    ] {
+        compare(&format!("*filter\n{rules}\nCOMMIT\n"), 100, &mut rng);
+    }
+}
+
 #[test]
 fn an_index_leaves_out_only_what_cannot_match() {
     unshare().unwrap();

@@ -2,16 +2,17 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # A program has only what its table needs, so that a table with one rule is
 # another program than one with many: each target alone, and with each match
-# alone. The programs must load; that they mean what they should is the affair
+# alone, of both families. The programs must load; that they mean what they should is the affair
 # of answers.sh.
 #
 # kernel: y nobtf btf
 
 set -ef
-trap 'iptables -F; iptables -X' EXIT
+trap 'iptables -F; iptables -X; ip6tables -F' EXIT
 count=0
+restore=iptables-restore
 load() { # CHAIN RULE
-	printf '*filter\n-A %s\nCOMMIT\n' "$*" | iptables-restore || {
+	printf '*filter\n-A %s\nCOMMIT\n' "$*" | $restore || {
 		echo "refused: -A $*"
 		exit 1
 	}
@@ -71,5 +72,40 @@ for target in $targets; do
 		-A deeper $target
 		COMMIT
 	END
+done
+
+targets6='-m comment --comment none
+-j ACCEPT
+-j REJECT
+-j LOG
+-j MARK --set-xmark 0x1/0xff'
+
+matches6='
+-i lo
+-s 2001:db8::1
+-p all
+-p all -i lo
+-p tcp
+-p tcp --dport 23
+-p udp -m multiport --dports 1,2,3:4
+-p tcp --tcp-option 4
+-p tcp -m tcpmss --mss 4
+-p icmpv6 --icmpv6-type 128
+-m connmark --mark 1
+-m conntrack --ctstate NEW
+-m dscp --dscp 4
+-m iprange --src-range 2001:db8::1-2001:db8::9
+-m length --length 40
+-m limit
+-m mark --mark 1
+-m pkttype --pkt-type multicast
+-m quota --quota 4
+-m statistic --mode random --probability 0.5
+-m hl --hl-eq 3'
+
+restore=ip6tables-restore
+for target in $targets6; do
+	load "INPUT $target"
+	for match in $matches6; do load "INPUT $match $target"; done
 done
 echo "figure: $count tables of one rule"

@@ -32,7 +32,7 @@ macro_rules! for_each_op {
             GUARD = 2: Holds, reads Nothing, payload (), state (), code(GUARD);
             /// Can the chain of an IPv6 packet's headers be followed? If not it is
             /// dropped.
-            CHAIN = 24: Holds, reads Nothing, payload (), state (), code(CHAIN);
+            CHAIN = 24: Always, reads Nothing, payload (), state (), code(CHAIN);
             /// A port is in a list. `mask` and `low` are or-ed to the source and
             /// the destination port. The payload is ranges.
             PORTS = 3: Answers, reads Nothing, payload [[u16; 2]; 15], state (), built(ports);
@@ -66,9 +66,9 @@ macro_rules! for_each_op {
             /// As `TEST`, on the seconds that the connection has to live.
             #[cfg(feature = "links")]
             CT_EXPIRES = 10: Compares, reads Nothing, payload (), state (), code(CT_EXPIRES);
-            /// Holds. If a later op fails the ops go on `low` bytes from here; 0:
+            /// If a later op fails the ops go on `low` bytes from here; 0:
             /// the rule fails.
-            OTHERWISE = 11: Holds, reads Nothing, payload (), state (), code(OTHERWISE);
+            OTHERWISE = 11: Always, reads Nothing, payload (), state (), code(OTHERWISE);
             /// As `TEST`, on a random number.
             RANDOM = 12: Compares, reads Nothing, payload (), state (), code(RANDOM);
             /// Each packet counts one up, from `low` on to 0, where it matches.
@@ -83,13 +83,13 @@ macro_rules! for_each_op {
             PAYLOAD = 15: Holds, reads Packet, payload (), state (), code(PAYLOAD_WORD);
             /// What is found is masked with `mask`, shifted left by `low`, then
             /// right by `span`.
-            SHIFT = 16: Holds, reads Nothing, payload (), state (), code(SHIFT);
+            SHIFT = 16: Always, reads Nothing, payload (), state (), code(SHIFT);
             /// One of the other groups of who opened the socket is `low` or up to
             /// `span` more.
             #[cfg(feature = "links")]
             GROUPS = 17: Answers, reads Nothing, payload (), state (), code(GROUPS);
             /// What is found becomes the bit of that number.
-            BIT = 21: Holds, reads Nothing, payload (), state (), code(BIT);
+            BIT = 21: Always, reads Nothing, payload (), state (), code(BIT);
             /// The wall clock.
             TIME = 18: Holds, reads Nothing, payload Time, state (), code(TIME);
             /// What a connection has counted.
@@ -112,6 +112,8 @@ pub(crate) enum Ends {
     Answers,
     /// The op holds, or the rule fails.
     Holds,
+    /// The op holds, unless the packet is dropped.
+    Always,
     /// The kernel half says whether it holds.
     Calls,
 }

@@ -26,7 +26,7 @@ use bpfilter_msgfmt as msg;
 use super::Builder;
 use super::prelude::*;
 use super::time::TIME;
-use crate::ir::op::{OPS, for_each_op};
+use crate::ir::op::{Ends, OPS, for_each_op};
 use crate::ir::{Field, OP, Op, flag, kind};
 
 #[cfg(feature = "links")]
@@ -180,10 +180,32 @@ impl Builder<'_> {
                     jump_if_imm(R0, Cond::Ne, 0, label::HOLDS),
                 ]
             ),
-            // The verifier follows what comes next once, whichever op was asked.
-            bind(label::NOT),
-            insert(shared::NOTHING_KNOWN),
         ]);
+        let kinds = self.ruleset.uses().kinds;
+        if OPS
+            .iter()
+            .any(|op| op.is_in(kinds) && op.ends != Ends::Always)
+        {
+            self.fails();
+        }
+        // The verifier follows what comes next once, whichever op was asked.
+        self.emit(block![bind(label::HOLDS), insert(shared::NOTHING_KNOWN)]);
+        #[cfg(feature = "links")]
+        self.forget_tables();
+        self.emit(block![
+            THERE_IS_R7,
+            load(B8, R1, R6, frame::NEXT_OP),
+            jump_if_imm(R1, Cond::Ne, 0, label::ASK_NEXT),
+            // All of them hold.
+            insert(shared::RECORD_OF_R7),
+            jump(label::MATCHED),
+        ]);
+    }
+
+    /// The rule fails. Without an op that can fail nothing would come here, and the
+    /// verifier refuses code that nothing reaches.
+    fn fails(&mut self) {
+        self.emit(block![bind(label::NOT), insert(shared::NOTHING_KNOWN)]);
         #[cfg(feature = "links")]
         self.forget_tables();
         self.emit(block![
@@ -195,23 +217,10 @@ impl Builder<'_> {
                     jump_if_imm(R1, Cond::Ne, 0, label::ASK_NEXT),
                 ]
             ),
-            // The rule fails.
             when(need::CALLS, &[insert(shared::RULE_DONE)]),
             mov_imm(R1, 0),
             add_imm(R7, 1),
             jump(label::SEARCH_ON),
-            bind(label::HOLDS),
-            insert(shared::NOTHING_KNOWN),
-        ]);
-        #[cfg(feature = "links")]
-        self.forget_tables();
-        self.emit(block![
-            THERE_IS_R7,
-            load(B8, R1, R6, frame::NEXT_OP),
-            jump_if_imm(R1, Cond::Ne, 0, label::ASK_NEXT),
-            // All of them hold.
-            insert(shared::RECORD_OF_R7),
-            jump(label::MATCHED),
         ]);
     }
 
