@@ -21,6 +21,17 @@ record() {
 	ip netns exec calls ip6tables-restore </rules6
 	ip netns exec calls probe -6 1 "$count" $TABLES
 	for table in $TABLES; do ip netns exec calls ip6tables-save -t $table | grep -v '^#'; done
+	# Matches that are not for each hook.
+	for match in 'realm --realm 5' 'mac --mac-source 2:0:0:0:0:1' 'owner --uid-owner 0' 'devgroup --src-group 1' 'devgroup --dst-group 1' rpfilter; do
+		for table in $TABLES; do
+			for hook in PREROUTING INPUT FORWARD OUTPUT POSTROUTING; do
+				for command in iptables ip6tables; do
+					ip netns exec calls $command -t $table -A $hook -m $match 2>&1 | sed 's/^/'"$table $hook $match: /" || :
+				done
+			done
+		done
+	done
+	for table in $TABLES; do ip netns exec calls iptables-save -t $table | grep -v '^#'; done
 	ip netns del calls
 }
 cat >/rules <<'RULES'

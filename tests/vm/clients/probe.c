@@ -12,6 +12,7 @@
  * 32-bit program, with u64 aligned to 4 on i386, and to 8 on ARM.
  */
 #include <errno.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -250,6 +251,19 @@ static void lengths(const char *table)
 			strcpy(memory, table);
 			printf("%s set %d %d: %d\n", table, option, len,
 			       set(option, memory, len));
+		}
+	}
+	/* Negative ones, and what is asked of memory that is not there. */
+	for (option = 63; option < 70; option++) {
+		for (n = 0; n < 6; n++) {
+			len = (const int[]){ -1, -16, INT_MIN, INT_MIN + 40, 40, 96 }[n];
+			memset(memory, 0, sizeof(memory));
+			strcpy(memory, table);
+			memset(memory + 32, 0xff, 4);
+			printf("%s get %d %d: %d, %d\n", table, option, len,
+			       get(option, memory, len), get(option, NULL, len));
+			printf("%s set %d %d: %d, %d\n", table, option, len,
+			       set(option, memory, len), set(option, NULL, len));
 		}
 	}
 	/* Sizes that fit the length. */

@@ -10,8 +10,8 @@ use bpfilter_msgfmt as msg;
 use crate::abi::{self, ExtensionKind, Family, Layout};
 use crate::errno::{Errno, Result};
 
-/// Bytes that the caller says are at its address. Never more than `i32::MAX`,
-/// because a socket option's length is a signed int.
+/// Bytes that the caller says are at its address. A socket option's length is a signed
+/// int: of the commands, GET_ENTRIES of IPv6 alone can have one that is negative.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct OptLen(u32);
 
@@ -26,14 +26,22 @@ impl OptLen {
         self.0
     }
 
+    const fn is_negative(self) -> bool {
+        self.0 > i32::MAX as u32
+    }
+
     /// Exactly a `T` and nothing else.
     const fn is<T>(self) -> bool {
         self.bytes() == size_of::<T>()
     }
 
-    /// Bytes that follow a header of this length; EINVAL where there is no room for one.
+    /// Bytes that follow a header of this length; EINVAL where there is no room for one,
+    /// or the length is negative.
     pub fn after(self, header: usize) -> Result<usize> {
-        self.bytes().checked_sub(header).ok_or(Errno::EINVAL)
+        match self.is_negative() {
+            true => Err(Errno::EINVAL),
+            false => self.bytes().checked_sub(header).ok_or(Errno::EINVAL),
+        }
     }
 }
 
@@ -42,7 +50,8 @@ impl OptLen {
 pub enum Command {
     /// GET_INFO; the length is right.
     GetInfo,
-    /// GET_ENTRIES; there is room for the header.
+    /// GET_ENTRIES; there is room for the header, or the length is negative, which is
+    /// wrong, but only once the header has been read.
     GetEntries(OptLen),
     /// GET_REVISION_MATCH or _TARGET; the length is right.
     GetRevision(ExtensionKind),
@@ -79,15 +88,19 @@ impl Command {
         };
         let fits = match command {
             Self::GetInfo => len.is::<abi::GetInfo>(),
-            Self::GetEntries(len) => len.after(layout.get_entries()).is_ok(),
+            // IPv4's own code has refused what is negative before; ip6_tables compares it as
+            // the large number that it is without a sign.
+            Self::GetEntries(len) => {
+                family == Family::Ipv6 && len.is_negative()
+                    || len.after(layout.get_entries()).is_ok()
+            }
             Self::GetRevision(_) => len.is::<abi::GetRevision>(),
             Self::Replace(len) => len.after(layout.replace()).is_ok(),
             Self::AddCounters(len) => len.after(layout.counters_info()).is_ok_and(|n| n > 0),
         };
-        if fits && i32::try_from(request.len).is_ok() {
-            Ok(command)
-        } else {
-            Err(Errno::EINVAL)
+        match fits {
+            true => Ok(command),
+            false => Err(Errno::EINVAL),
         }
     }
 }
@@ -172,6 +185,22 @@ mod tests {
                 let parse = |len| parse_from(Family::Ipv4, layout, is_set, cmd, len);
                 assert!(parse(shortest).is_ok(), "{layout:?} {is_set} {cmd}");
                 assert_eq!(parse(shortest - 1), Err(Errno::EINVAL));
+            }
+        }
+    }
+
+    #[test]
+    fn a_negative_length_of_ip6_tables() {
+        for len in [1 << 31, u32::MAX] {
+            let parse = |family, is_set, cmd| parse_of(family, is_set, cmd, len);
+            assert_eq!(
+                parse(Family::Ipv6, 0, 65),
+                Ok(Command::GetEntries(OptLen(len)))
+            );
+            assert_eq!(OptLen(len).after(40), Err(Errno::EINVAL));
+            assert_eq!(parse(Family::Ipv4, 0, 65), Err(Errno::EINVAL));
+            for (is_set, cmd) in [(0, 64), (0, 68), (0, 69), (1, 64), (1, 65)] {
+                assert_eq!(parse(Family::Ipv6, is_set, cmd), Err(Errno::EINVAL));
             }
         }
     }

@@ -2,7 +2,7 @@
 //! realm: the realm of the packet's route (xt_realm.c).
 
 use super::{Extension, Families};
-use crate::abi::{Family, layout};
+use crate::abi::{Family, Hook, layout};
 use crate::bytes::refer;
 use crate::errno::Result;
 use crate::ir::{Draft, Field, Test};
@@ -24,6 +24,10 @@ layout! {
 
 pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
     families: Families::Only(Family::Ipv4),
+    hooks: (Hook::LocalIn.mask()
+        | Hook::Forward.mask()
+        | Hook::LocalOut.mask()
+        | Hook::PostRouting.mask()) as u8,
     needs: Features::REALMS,
     lower,
     ..Extension::matching::<Realm>("realm")
