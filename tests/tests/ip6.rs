@@ -359,6 +359,41 @@ fn an_index_leaves_out_only_what_cannot_match() {
     }
 }
 
+/// Rules one after the other that the bitmaps cannot leave out and that do not match,
+/// across the ends of what is known of them at a time (64 words of 64 rules), then one
+/// that does.
+#[test]
+fn a_search_goes_on_behind_rules_that_do_not_match() {
+    unshare().unwrap();
+    let mut rng = Rng::with_seed(22);
+    for start in [4000, 4031, 8120] {
+        let mut rules = String::from("*filter\n");
+        for place in 0..9000_u32 {
+            // Of so many lengths of prefixes that none is worth a hash table.
+            let [from, to] = [place % 13, place / 13 % 13].map(|more| 20 + more);
+            let rule = match place {
+                5000 | 8900 => "-p tcp -j DROP".to_owned(),
+                _ if (start..start + 100).contains(&place) => {
+                    format!(
+                        "-s 2000::/{} -d 2000::/{} -m hl --hl-gt 254",
+                        from - 17,
+                        to - 17
+                    )
+                }
+                _ => format!(
+                    "-s fd{:02x}:{place:x}::/{from} -d fd{:02x}:{place:x}::/{to} -j ACCEPT",
+                    place % 256,
+                    place / 256
+                ),
+            };
+            rules.push_str(&format!("-A OUTPUT {rule}\n"));
+        }
+        rules.push_str("COMMIT\n");
+        let (passed, [_, bitmaps]) = compare(&rules, 200, &mut rng);
+        assert!(bitmaps && passed < 200, "{passed}");
+    }
+}
+
 #[test]
 fn hosts_of_one_network_are_in_hash_tables() {
     unshare().unwrap();

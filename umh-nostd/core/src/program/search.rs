@@ -40,6 +40,7 @@ const HIT: Label = other(SENTINELS);
 const MOVE: Label = other(SENTINELS + 1);
 const FIND: Label = other(SENTINELS + 2);
 const TAKE: Label = other(SENTINELS + 3);
+const SAME_WORD: Label = other(SENTINELS + 4);
 /// A rule of the bucket matches.
 const FOUND: Label = other(SENTINELS);
 /// Nothing more in the bucket.
@@ -365,6 +366,11 @@ impl Builder<'_> {
             mov(R1, R5),
             add_imm(R1, 1),
             store(B8, R6, frame::INDEX_AT, R1),
+            // The next word may be one of the next 64, of which nothing is known.
+            and_imm(R1, 63),
+            jump_if_imm(R1, Cond::Ne, 0, SAME_WORD),
+            store_imm(B8, R6, frame::AGGREGATE, 0),
+            bind(SAME_WORD),
             jump_if_imm(R5, Cond::Gt, 0, label::DROP).imm(param::RULES),
             lsh_imm(R5, 2),
             map_value(R1, Map::Data, param::LIST),
