@@ -57,7 +57,9 @@ pub(super) const LIMIT: &[Item] = &[
     insert(shared::STATE_AT_R5),
     // R1 = cost
     load(B4, R1, R2, LOW),
-    // Nothing to update?
+    // Nothing to update? A round that has gained something has to be done with it.
+    load(B8, R3, R6, frame::GAINED),
+    jump_if_imm(R3, Cond::Ne, 0, A),
     load(B4, R3, R5, CREDIT),
     jump_if(R3, Cond::Ge, R1, A),
     load(B8, R3, R5, PREVIOUS),
