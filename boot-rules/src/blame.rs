@@ -4,7 +4,8 @@
 //! The kernel refuses a table as a whole, with one errno, and iptables-restore does
 //! not always name a line. A rule that is refused is refused whatever comes behind
 //! it, so the first one is found by halving: with it the rules up to there are
-//! refused, without it they are not.
+//! refused, without it they are not. What is refused without any rule is not the rules'
+//! fault.
 
 use std::path::Path;
 
@@ -17,6 +18,10 @@ pub(crate) fn refused(path: &Path, rules: &[u8], restore: &Restore, why: &str) -
     let numbers: Vec<usize> = (0..lines.len())
         .filter(|&index| lines.get(index).is_some_and(|line| is_rule(line)))
         .collect();
+    // What is refused without any rule is no rule's fault.
+    if !matches!(restore.run(&up_to(&lines, 0)), Ok(Outcome::Sent(_))) {
+        return format!("{name}: {why}");
+    }
     // `some` rules more than that are refused, `none` are not.
     let (mut none, mut some) = (0, numbers.len());
     while some - none > 1 {

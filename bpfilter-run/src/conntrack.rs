@@ -9,8 +9,10 @@
 //! A rule that loads `ct bytes` makes connections count their packets, and
 //! leaves it so.
 
+use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt as _;
 
 use rustix::net::netlink::{self, SocketAddrNetlink};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
@@ -97,8 +99,10 @@ fn table(purpose: &str, key: u32) -> Vec<u8> {
     const NFTA_CT_KEY: u16 = 2;
     const NFT_REG_1: u32 = 1;
 
-    // Others may be at it in the same namespace.
-    let name = format!("bpfilter-run-{purpose}-{}\0", std::process::id());
+    // Others may be at it in the same namespace, with the same number in another
+    // namespace of processes.
+    let pids = fs::metadata("/proc/self/ns/pid").map_or(0, |link| link.ino());
+    let name = format!("bpfilter-run-{purpose}-{pids}-{}\0", std::process::id());
     let name = name.as_bytes();
     let chain = b"asks\0";
     let number = |n: u32| n.to_be_bytes();

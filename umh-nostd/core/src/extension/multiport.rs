@@ -76,8 +76,7 @@ fn ranges_are_whole(multiport: &Multiport) -> bool {
 /// multiport_mt
 fn lower(draft: &mut Draft<'_, '_>, data: &[u8]) -> Result<()> {
     let multiport = refer::<Multiport>(data)?;
-    // First port, and how many follow it. No port lies in the ranges that
-    // are left over.
+    // First and last port. No port lies in the ranges that are left over.
     let mut ranges = [[u16::MAX, 0]; 15];
     let mut ports = multiport
         .ports
