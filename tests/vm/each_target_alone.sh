@@ -94,7 +94,6 @@ matches6='
 -m connmark --mark 1
 -m conntrack --ctstate NEW
 -m dscp --dscp 4
--m iprange --src-range 2001:db8::1-2001:db8::9
 -m length --length 40
 -m limit
 -m mark --mark 1
