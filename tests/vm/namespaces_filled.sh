@@ -21,11 +21,13 @@ started=$(helper)
 fill
 small=$(helper_kb)
 before=$(most_free_kb fill)
+for time in 1 2 3; do fill; done
 after=$(most_free_kb fill)
 rss=$(helper_kb)
-echo "figure: $((before - after)) KiB less free after 3,000 namespaces, the helper $rss KiB"
-# 1 KiB for each. The measure itself varies by one and a half MiB on Linux 7.3.
-[ $((before - after)) -lt 3000 ]
+echo "figure: $((before - after)) KiB less free after 6,000 namespaces, the helper $rss KiB"
+# Two thirds of a KiB for each. The measure itself varies by two and a half MiB on Linux
+# 7.3, with empty namespaces, too.
+[ $((before - after)) -lt 4000 ]
 [ "$(helper)" = "$started" ]
 # Two pages where a page has 64 KiB.
 pages=$(awk '$1 == "nr_free_pages" { print $2 }' /proc/vmstat)
