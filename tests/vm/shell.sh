@@ -38,7 +38,8 @@ until_seen '# '
 echo 'tty' >&"${vm[1]}"
 until_seen "/dev/$console"
 until_seen '# '
-echo 'exit' >&"${vm[1]}"
-until_seen 'Restarting system'
 pid=$vm_PID
+echo 'exit' >&"${vm[1]}"
+# That it ends: with PREEMPT_RT the console may not come to the kernel's last words.
+cat <&"${vm[0]}"
 wait "$pid"
