@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # A program has only what its table needs, so that a table with one rule is
 # another program than one with many: each target alone, and with each match
-# alone, of both families. The programs must load; that they mean what they should is the affair
-# of answers.sh.
+# alone, of both families. The programs must load; that they mean what they should is
+# the affair of answers.sh.
 #
 # kernel: y nobtf btf
 
