@@ -13,6 +13,9 @@
 #include <linux/fs_struct.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
+#ifdef BPFILTER_HAS_XT_COMPAT_CHECK
+#include <linux/netfilter/x_tables.h>
+#endif
 #include <linux/path.h>
 #include <linux/seqlock.h>
 #include <linux/spinlock.h>
@@ -55,6 +58,21 @@ static inline void bpfilter_chdir(struct fs_struct *fs, const struct path *path)
 #endif
 	if (old.dentry)
 		path_put(&old);
+}
+
+/**
+ * bpfilter_compat_check() - whether x_tables would serve a caller of these bits: 7.3
+ *	asks a 32-bit program for CAP_NET_ADMIN in the initial user namespace
+ *
+ * Context: the caller's process.
+ */
+static inline bool bpfilter_compat_check(void)
+{
+#ifdef BPFILTER_HAS_XT_COMPAT_CHECK
+	return xt_compat_check();
+#else
+	return true;
+#endif
 }
 
 #endif /* _NET_BPFILTER_COMPAT_H */

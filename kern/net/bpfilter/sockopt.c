@@ -15,6 +15,8 @@
  *
  * A module outside of the tree has all of this in it, and stock.c calls it.
  */
+#define pr_fmt(fmt) "bpfilter: " fmt
+
 #include <linux/bpfilter.h>
 #include <linux/capability.h>
 #include <linux/compat.h>
@@ -27,6 +29,7 @@
 #include <linux/uaccess.h>
 #include <net/net_namespace.h>
 #include <net/sock.h>
+#include "compat.h"
 #include "internal.h"
 
 /*
@@ -231,7 +234,8 @@ static int unknown_table(int cmd, bool is_set, int err)
 
 static bool permitted(const struct sock *sk)
 {
-	return ns_capable(sock_net(sk)->user_ns, CAP_NET_ADMIN);
+	return ns_capable(sock_net(sk)->user_ns, CAP_NET_ADMIN) &&
+	       bpfilter_compat_check();
 }
 
 /**

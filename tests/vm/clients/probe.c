@@ -3,10 +3,14 @@
  * probe - raw get/setsockopt calls about a table, right and wrong ones
  *
  * probe [-6] SEED COUNT TABLE...	-6: tables of IPv6
+ * probe [-6] set TABLE MATCH AT BYTE
  *
  * Takes the rules that the table has, and makes calls that are right but for a
  * word or two. Prints what each call gave, so that two kernels can be compared;
  * the same seed makes the same calls. The table is as it was when this ends.
+ *
+ * With "set" it is one call: the table, but for a byte of the data of the first
+ * match of that name. It prints what that gave, and the table is what was loaded.
  *
  * The structures are those of the CPU that it is built for: probe32 makes the calls of a
  * 32-bit program, with u64 aligned to 4 on i386, and to 8 on ARM.
@@ -235,6 +239,26 @@ static void mutations(const char *table, int count)
 	free(wrong);
 }
 
+static void set_byte(char **arg)
+{
+	size_t len, at, byte = strtoul(arg[2], NULL, 0);
+	struct replace *replace = replace_of(arg[0], &len);
+	char *data = (char *)replace;
+
+	/* A match is its size, its name and revision, and its data. */
+	for (at = HEAD; at + 32 + byte < len; at += 8) {
+		if (strcmp(data + at + 2, arg[1]))
+			continue;
+		data[at + 32 + byte] = strtoul(arg[3], NULL, 0);
+		printf("%s %s %s %s: %d\n", arg[0], arg[1], arg[2], arg[3],
+		       set(REPLACE, replace, len));
+		free(replace);
+		return;
+	}
+	fprintf(stderr, "probe: %s has no match %s\n", arg[0], arg[1]);
+	exit(1);
+}
+
 static void lengths(const char *table)
 {
 	static char memory[4096];
@@ -319,13 +343,18 @@ int main(int argc, char **argv)
 		argc--;
 		argv++;
 	}
-	if (argc < 4) {
-		fprintf(stderr, "usage: probe [-6] SEED COUNT TABLE...\n");
+	if (argc < 4 || (!strcmp(argv[1], "set") && argc != 6)) {
+		fprintf(stderr, "usage: probe [-6] SEED COUNT TABLE...\n"
+			"       probe [-6] set TABLE MATCH AT BYTE\n");
 		return 2;
 	}
 	sock = socket(family.domain, SOCK_RAW, IPPROTO_RAW);
 	if (sock < 0)
 		die("socket");
+	if (!strcmp(argv[1], "set")) {
+		set_byte(argv + 2);
+		return 0;
+	}
 	state = strtoull(argv[1], NULL, 0) * 0x9e3779b97f4a7c15 + 1;
 	for (i = 3; i < argc; i++) {
 		lengths(argv[i]);

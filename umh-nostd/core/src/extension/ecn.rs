@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! ecn: explicit congestion notification, in IP and TCP (xt_ecn.c).
 //!
-//! It looks at later fragments, too, and takes what it finds there for a
-//! TCP header.
+//! The one of Linux 6.12 looks at later fragments, too, and takes what it finds
+//! there for a TCP header; since 7.2 it does not. So x_tables' own is called for
+//! the bits of TCP, where there is one: it does what the running kernel does.
+//! What is here is that of 6.12.
 
 use super::{Extension, Rule};
 use crate::abi::{IPT_INV_PROTO, layout};
@@ -37,6 +39,7 @@ pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
     transport: true,
     check,
     lower,
+    leaves: |data| refer::<Ecn>(data).is_ok_and(|ecn| ecn.operation & (ECE | CWR) != 0),
     ..Extension::matching::<Ecn>("ecn")
 }];
 

@@ -209,9 +209,10 @@ impl Extension {
     }
 
     /// Whether the kernel half is asked for it: `host` has a kernel half that
-    /// calls x_tables, which does more for a rule with this data. Or it looks at
-    /// the transport header for a rule that does not follow the chain of IPv6
-    /// headers: it gets to see the IPv6 header then.
+    /// calls x_tables, which does more for a rule with this data, or does what
+    /// depends on the kernel. Or it looks at the transport header for a rule that
+    /// does not follow the chain of IPv6 headers: it gets to see the IPv6 header
+    /// then.
     pub(crate) fn is_left(&self, host: &Host, ip: IpPart<'_>, data: &[u8]) -> bool {
         let strays = matches!(ip, IpPart::V6(ip) if ip.flags & IP6T_F_PROTO == 0)
             && (self.protocol != 0 || self.transport);

@@ -2,8 +2,10 @@
 //! tcpmss: the maximum segment size that a TCP header announces
 //! (xt_tcpmss.c).
 //!
-//! It looks at later fragments, too, and takes what it finds there for a
-//! header.
+//! The one of Linux 6.12 looks at later fragments, too, and takes what it finds
+//! there for a header; since 7.2 it does not, and since 7.3 it refuses data
+//! that no client makes. So x_tables' own is called where there is one: it does
+//! what the running kernel does. What is here is that of 6.12.
 
 use super::Extension;
 use crate::abi::layout;
@@ -31,6 +33,7 @@ const MSS: u8 = 2;
 pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
     protocol: 6,
     lower,
+    leaves: |_| true,
     ..Extension::matching::<TcpMss>("tcpmss")
 }];
 

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! tos: the type of service, masked (xt_dscp.c).
+//!
+//! Whether an inversion flag above 1 is refused is for x_tables' own to say, where
+//! there is one: since Linux 7.3 it is.
 
 use super::Extension;
 use crate::abi::layout;
@@ -22,6 +25,7 @@ layout! {
 pub(super) const EXTENSIONS: [Extension; 1] = [Extension {
     revision: 1,
     lower,
+    leaves: |data| refer::<Tos>(data).is_ok_and(|tos| tos.invert > 1),
     ..Extension::matching::<Tos>("tos")
 }];
 
