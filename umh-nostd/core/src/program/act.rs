@@ -5,9 +5,10 @@
 //! told of each rule that a traced packet matches, before that counts.
 //!
 //! A row of counters belongs to a CPU. The kernel half runs programs with bottom
-//! halves off, so nobody else adds to a row in between. A netfilter link runs
-//! them at LOCAL_OUT in a process that may be preempted by another one or by a
-//! bottom half on the same CPU: there the additions are atomic.
+//! halves off, and with PREEMPT_RT under its lock for the CPU, so nobody else adds to
+//! a row in between. A netfilter link may run them in a process that is interrupted
+//! by a bottom half or another process on the same CPU: there the additions are
+//! atomic.
 
 use bpfilter_msgfmt as msg;
 
@@ -36,7 +37,7 @@ pub(super) const COUNTED: Block = block![
     add(R2, R0),
     load(B4, R1, R6, frame::LEN),
     when(
-        need::ATOMIC,
+        need::LINKS,
         &[
             mov_imm(R4, 1),
             atomic(Atomic::Add, B8, R2, 0, R4),
@@ -44,7 +45,7 @@ pub(super) const COUNTED: Block = block![
         ]
     ),
     unless(
-        need::ATOMIC,
+        need::LINKS,
         &[
             load(B8, R4, R2, 0),
             add_imm(R4, 1),

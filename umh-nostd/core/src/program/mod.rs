@@ -253,7 +253,7 @@ impl PacketMemory {
         let records = match machine.packets {
             Packets::KernelHalf => cpus * prologue::LEVELS_MAX,
             #[cfg(feature = "links")]
-            Packets::Btf(_) => cpus + btf::shared_records(cpus, size),
+            Packets::Btf(_) => btf::records(cpus, size),
         };
         Self { size, records }
     }

@@ -67,7 +67,7 @@ pub(super) mod label {
         LINEAR
         /// The list goes on.
         NEXT_LISTED
-        /// R1 is the rule.
+        /// R0 is the rule.
         LISTED
         /// The table is one of addresses, which have room for R4 times each;
         /// it is in the array at R1.
@@ -176,8 +176,6 @@ pub(super) mod need {
     numbered! { Need OTHERS_FROM;
         /// The program reads the packet itself, for a netfilter link.
         LINKS
-        /// Counters that others may add to at the same time.
-        ATOMIC
         /// The transport header.
         TRANSPORT
         /// The hook (struct nf_hook_state).
@@ -192,9 +190,6 @@ pub(super) mod need {
         /// Packets that are on their way through.
         #[cfg(feature = "links")]
         FORWARD
-        /// A record that others may take at the same time.
-        #[cfg(feature = "links")]
-        CLAIM
         /// Tables of matches: recent's and hashlimit's.
         #[cfg(feature = "links")]
         TABLES

@@ -129,8 +129,6 @@ facts! {
     SOCK_NET = member("sock", "__sk_common.skc_net.net");
     /// The namespace of a hook.
     STATE_NET = member("nf_hook_state", "net");
-    /// Locks are mutexes: with PREEMPT_RT bottom halves do not exclude each other.
-    RT_LOCK = member("spinlock", "lock");
 
     // A table is searched under its lock, where no iterator may be asked.
     [Needed::By(Features::TABLES)]

@@ -5,9 +5,9 @@
 //! interfaces, the socket and the connection, by what the kernel's BTF says of
 //! them; which record a run of the program takes, and that it gives it back.
 //!
-//! At LOCAL_IN and FORWARD bottom halves are off, and a record for each CPU is
-//! enough. At LOCAL_OUT, and on a kernel where that excludes nobody (PREEMPT_RT),
-//! a run takes one of many that is free.
+//! A run takes one of many records that is free: at every hook another packet can
+//! come to the same CPU meanwhile. Those that this machine sends, and those that
+//! NFQUEUE gives back, come in a process with bottom halves on.
 //!
 //! The IP header is in the linear part of a packet at these hooks, and is
 //! read through a cast pointer, which faults into zeros. The transport header
@@ -46,10 +46,10 @@ const HAVE: Label = Label::local(0);
 /// Helper function `bpf_get_smp_processor_id`.
 const CPU: i32 = 8;
 
-/// Records that runs take one of: more than there can be runs at a time that
-/// were interrupted within their fraction of a microsecond, and no more memory
-/// than that needs.
-pub(super) fn shared_records(cpus: usize, size: usize) -> usize {
+/// Records that runs take one of, first that of their CPU: more than there can be
+/// runs at a time that were interrupted within their fraction of a microsecond,
+/// and no more memory than that needs.
+pub(super) fn records(cpus: usize, size: usize) -> usize {
     const MOST: usize = 1024;
     const MEMORY: usize = 4 << 20;
     (MEMORY / size.max(1)).clamp(8 + 4 * cpus, MOST.max(8 + 4 * cpus))
@@ -73,11 +73,8 @@ pub(super) fn needs(uses: &Uses, kernel: &Kernel, hook: Hook) -> Needs {
     let state = fields & 1 << Field::Socket as u32 != 0;
     let ttl_before = fields & 1 << Field::TtlBefore as u32 != 0;
     let tables = 1 << kind::RECENT | 1 << kind::HASHLIMIT;
-    let shared = hook == Hook::LocalOut || kernel.fact(RT_LOCK) >= 0;
     let others = [
         (need::LINKS, true),
-        (need::ATOMIC, shared),
-        (need::CLAIM, shared),
         (
             need::HOOK_STATE,
             incoming || outgoing || groups || state || ttl_before,
@@ -111,48 +108,31 @@ pub(super) const COUNT_ROUND: &[Item] = &[
     ),
 ];
 
-/// R6 = a record of this CPU, or one that is free. R9 = the argument of the
-/// program.
+/// R6 = a record that is free. R9 = the argument of the program.
 const RECORD: &[Item] = &[
     mov(R9, R1),
     call(CPU),
     jump_if_imm(R0, Cond::Ge, 0, label::NO_RECORD).imm(param::CPUS),
-    when(
-        need::CLAIM,
-        &[
-            // Those of the CPUs come first.
-            mov(R7, R0),
-            add_imm(R7, 0).imm(param::CPUS),
-            bind(label::NEXT_RECORD),
-            // Zero, but the verifier does not know: for it no record is another
-            // one than the last that was tried.
-            map_value(R1, Map::Data, param::ZERO),
-            load(B8, R1, R1, 0),
-            add(R7, R1),
-            jump_if_imm(R7, Cond::Ge, 0, label::NO_RECORD).imm(param::PACKETS),
-            mov(R1, R7),
-            mul_imm(R1, 0).imm(param::PACKET_SIZE),
-            map_value(R6, Map::Packets, param::ZERO),
-            add(R6, R1),
-            mov_imm(R1, 1),
-            atomic(Atomic::Exchange, B4, R6, frame::TAKEN, R1),
-            jump_if_imm(R1, Cond::Eq, 0, HAVE),
-            add_imm(R7, 1),
-            mov_imm(R1, 0),
-            jump_when_tired(label::NO_RECORD),
-            jump(label::NEXT_RECORD),
-            bind(HAVE),
-        ],
-    ),
-    unless(
-        need::CLAIM,
-        &[
-            mov(R1, R0),
-            mul_imm(R1, 0).imm(param::PACKET_SIZE),
-            map_value(R6, Map::Packets, param::ZERO),
-            add(R6, R1),
-        ],
-    ),
+    mov(R7, R0),
+    bind(label::NEXT_RECORD),
+    // Zero, but the verifier does not know: for it no record is another one than
+    // the last that was tried.
+    map_value(R1, Map::Data, param::ZERO),
+    load(B8, R1, R1, 0),
+    add(R7, R1),
+    jump_if_imm(R7, Cond::Ge, 0, label::NO_RECORD).imm(param::PACKETS),
+    mov(R1, R7),
+    mul_imm(R1, 0).imm(param::PACKET_SIZE),
+    map_value(R6, Map::Packets, param::ZERO),
+    add(R6, R1),
+    mov_imm(R1, 1),
+    atomic(Atomic::Exchange, B4, R6, frame::TAKEN, R1),
+    jump_if_imm(R1, Cond::Eq, 0, HAVE),
+    add_imm(R7, 1),
+    mov_imm(R1, 0),
+    jump_when_tired(label::NO_RECORD),
+    jump(label::NEXT_RECORD),
+    bind(HAVE),
     store(B4, R6, frame::CPU, R0),
 ];
 
@@ -370,15 +350,10 @@ impl Builder<'_> {
                 ]
             ),
             when(
-                need::CLAIM,
+                need::LINKS,
                 &[
                     mov_imm(R1, 0),
                     atomic(Atomic::Exchange, B4, R6, frame::TAKEN, R1),
-                ]
-            ),
-            when(
-                need::LINKS,
-                &[
                     exit(),
                     bind(label::NO_RECORD),
                     mov_imm(R0, bpfilter_msgfmt::DROP as i32),
