@@ -40,6 +40,31 @@ fn pristine() {
     }
 }
 
+/// A packet that comes to a CPU while another one is in the middle of its rules there,
+/// as one that NFQUEUE has given back is in a process, leaves that one's record alone.
+#[test]
+fn a_record_in_use_is_left_alone() {
+    let mut table = Table::default();
+    for rules in &mut table.builtin {
+        let mut rule = Rule::any(Target::Verdict(VERDICT_DROP));
+        rule.ip.src = [10, 1, 0, 1];
+        rule.ip.smsk = [255; 4];
+        rules.push(rule);
+    }
+    let blob = table.blob();
+    let packet = udp([10, 0, 0, 1], 53);
+    for hook in FILTER.each_hook() {
+        let mut programs = Programs::load(&blob.header, &blob.entries).unwrap();
+        assert!(programs.run(hook, &packet, 1).unwrap().accepted);
+        programs.occupy_records();
+        assert!(
+            !programs.run(hook, &packet, 1).unwrap().accepted,
+            "{hook:?}"
+        );
+        assert!(programs.records_are_untouched(), "{hook:?}");
+    }
+}
+
 #[test]
 fn sources() {
     let mut table = Table::default();

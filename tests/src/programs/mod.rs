@@ -77,6 +77,10 @@ pub fn cpus() -> u32 {
     last.parse::<u32>().expect("a number") + 1
 }
 
+/// What stands in a record for one that a run has: in all its words, as which of them
+/// says so is the program's affair.
+const IN_USE: [u8; 8] = 1u64.to_ne_bytes();
+
 /// The three programs of a table, and their maps.
 pub struct Programs {
     programs: Vec<OwnedFd>,
@@ -341,6 +345,19 @@ impl Programs {
                 }
             }
         }
+    }
+
+    /// Makes all records of packets look as if runs of the programs had them.
+    pub fn occupy_records(&mut self) {
+        for word in self.packets.bytes_mut().chunks_exact_mut(8) {
+            word.copy_from_slice(&IN_USE);
+        }
+    }
+
+    /// Whether all of them are still as [`Self::occupy_records`] left them.
+    pub fn records_are_untouched(&self) -> bool {
+        let bytes = self.packets.read();
+        bytes.chunks_exact(8).all(|word| word == IN_USE)
     }
 
     /// The contents of a table that rules know by name.

@@ -11,8 +11,8 @@ use heapless::Vec;
 use super::record::{Pattern, class};
 use crate::abi::Family;
 
-/// A number that is known of a packet. The program keeps them in an array
-/// on its stack, in this order.
+/// A number that is known of a packet. The record of the packet has them in an
+/// array, in this order.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Field {
     /// Source address in host order. An IPv6 address is four fields.

@@ -408,7 +408,8 @@ pub(crate) const fn jump(to: Label) -> Item {
     item(JUMP, Reg::R0, 0, 0, 0).to(to)
 }
 
-/// `may_goto`: falls through some 8 million times, then jumps.
+/// `may_goto`: falls through some 8 million times, or with the JITs that measure it for
+/// a quarter of a second, then jumps.
 pub(crate) const fn jump_when_tired(to: Label) -> Item {
     item(MAY_GOTO, Reg::R0, 0, 0, 0).to(to)
 }

@@ -25,8 +25,8 @@
 //! ```
 //!
 //! One loop goes round for every record that is looked at in vain, every op
-//! and every rule that matches. It gives up (and drops the packet) after some
-//! 8 million rounds.
+//! and every rule that matches. It gives up, and drops the packet, where
+//! [`asm::jump_when_tired`] does.
 
 #[macro_use]
 mod block;
