@@ -34,7 +34,8 @@ install = mkdir -p $(dir target/$(2)) && \
 # For `make module`: the headers of a kernel, and where the module is built. With
 # ARCH, CROSS_COMPILE is what the names of its compiler start with, as for the kernel.
 KDIR ?=
-OUT ?= target/module
+# Not from the environment, where other builds have an OUT.
+OUT = target/module
 
 # How many cases `make soak` invents for each property.
 CASES ?= 100000

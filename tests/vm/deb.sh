@@ -38,7 +38,8 @@ case $module in
 *) cp "$module" "$work/bpfilter.ko" ;;
 esac
 # What iptables asks modprobe for is bpfilter.
-grep -q '^install ip_tables .*modprobe bpfilter$' "$root/etc/modprobe.d/bpfilter.conf"
+chroot "$root" modprobe -n -v -S "$release" ip_tables | tee "$work/asked"
+grep -q 'modprobe -q bpfilter' "$work/asked"
 
 cat >"$work/script" <<'END'
 set -eu
@@ -52,5 +53,12 @@ rmmod bpfilter
 END
 $BOOT --add "$work/bpfilter.ko=root/bpfilter.ko" --add tests/vm/rulesets/docker.rules=root/docker.rules "$work/script"
 
-chroot "$root" dpkg --purge bpfilter-dkms bpfilter-run
-[ -z "$(find "$root/lib/modules/$release" "$root/usr/src" "$root/var/lib/dkms" "$root/etc/modprobe.d" -name 'bpfilter*')" ]
+# Where there is none, as on a kernel that DKMS has built nothing for, it is ip_tables.
+printf '#!/bin/sh\nexit 1\n' >"$root/tmp/false" && chmod 755 "$root/tmp/false"
+sed -n 's/^install ip_tables //p' "$root/usr/lib/modprobe.d/bpfilter.conf" | sed 's,/sbin/modprobe -q bpfilter,/tmp/false,; s,--ignore,-n -v &,' >"$root/tmp/other"
+chroot "$root" sh -c "\$(cat /tmp/other) -S $release" | tee "$work/asked"
+grep -q '^insmod .*/ip_tables.ko' "$work/asked"
+
+# Removed, not purged: nothing of it is in force any more.
+chroot "$root" dpkg --remove bpfilter-dkms bpfilter-run
+[ -z "$(find "$root/lib/modules/$release" "$root/usr/src" "$root/var/lib/dkms" "$root/etc" "$root/usr/lib/modprobe.d" -name 'bpfilter*')" ]

@@ -26,7 +26,7 @@
 //!
 //! One loop goes round for every record that is looked at in vain, every op
 //! and every rule that matches. It gives up, and drops the packet, where
-//! [`asm::jump_when_tired`] does.
+//! `jump_when_tired` (asm.rs) jumps.
 
 #[macro_use]
 mod block;
