@@ -77,7 +77,7 @@ pub(super) fn draft(control: &Fd, used: usize, len: usize) -> Result<Draft> {
     let copied = Copied::get(control)?;
     copied.reaches(used)?;
     match copied.file {
-        Some(file) => Draft::of(file, len),
+        Some(file) => Draft::of(file, used, len),
         None => {
             let mut draft = Draft::new(len)?;
             let head = copied.raw.head.get(..used).ok_or(Errno::EIO)?;

@@ -10,7 +10,9 @@ use core::ptr::{self, NonNull};
 use core::slice;
 use core::sync::atomic::AtomicU64;
 
-use rustix::fs::{FallocateFlags, SealFlags, fallocate, fcntl_add_seals, fcntl_get_seals, fstat};
+use rustix::fs::{
+    FallocateFlags, SealFlags, fallocate, fcntl_add_seals, fcntl_get_seals, fstat, ftruncate,
+};
 use rustix::mm::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
 use umh_core::errno::{Errno, Result};
 
@@ -95,11 +97,13 @@ pub(super) struct Draft {
 
 impl Draft {
     pub(super) fn new(len: usize) -> Result<Self> {
-        Self::of(raw::memfd_create(c"bpfilter-table")?, len)
+        Self::of(raw::memfd_create(c"bpfilter-table")?, 0, len)
     }
 
-    /// `file`, which is nobody else's, made `len` bytes long.
-    pub(super) fn of(file: Fd, len: usize) -> Result<Self> {
+    /// The first `used` bytes of `file`, which is nobody else's, and zeros up to `len`
+    /// bytes. What else it holds is freed.
+    pub(super) fn of(file: Fd, used: usize, len: usize) -> Result<Self> {
+        ftruncate(file.borrow(), used as u64).map_err(errno)?;
         // Unlike a hole, which would be filled (or not) only when it is first
         // touched, this takes all the memory now or fails.
         let allocated = fallocate(file.borrow(), FallocateFlags::empty(), 0, len as u64);
@@ -215,6 +219,21 @@ mod tests {
         assert_eq!(*image, [7; 5000]);
         let shared = Mapping::new(5000, READ_WRITE, MapFlags::SHARED, Some(&file));
         assert_eq!(shared.err(), Some(Errno::EPERM));
+    }
+
+    #[test]
+    fn a_draft_has_of_a_file_what_is_used_and_no_more() {
+        let mut surplus = Draft::new(1 << 20).unwrap();
+        surplus.fill(7);
+        let Draft { memory, file } = surplus;
+        drop(memory);
+        let draft = Draft::of(file, 100, 5000).unwrap();
+        let file = draft.seal().unwrap();
+        assert_eq!(fstat(file.borrow()).unwrap().st_size, 5000);
+        let image = Image::new(&file).unwrap();
+        let (used, rest) = image.split_at(100);
+        assert_eq!(used, [7; 100]);
+        assert!(rest.iter().all(|byte| *byte == 0));
     }
 
     #[test]
