@@ -24,6 +24,14 @@ cargo_target = $(or $(CARGO_TARGET_DIR),target)
 # The CPU that `make umh` and `make module` build for, by the kernel's name; this
 # machine's if not given.
 ARCH ?=
+# These are about this machine's CPU, whatever other builds have in the environment.
+for_this_cpu = deb test test-all soak bench
+ifneq ($(filter $(for_this_cpu),$(MAKECMDGOALS)),)
+ifeq ($(origin ARCH),command line)
+$(error ARCH is for umh and module, and $(firstword $(filter $(for_this_cpu),$(MAKECMDGOALS))) for this machine's CPU alone)
+endif
+ARCH :=
+endif
 # The CPU of MODE, if it is not this machine's.
 vm_arch = $(shell sed -n 's/^\(arch=\|\# arch: *\)//p' vm/config/$(MODE).stock vm/config/$(MODE).config 2>/dev/null)
 

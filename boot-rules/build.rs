@@ -11,8 +11,11 @@ fn main() -> Result<()> {
     println!("cargo::rerun-if-changed={source}");
     println!("cargo::rerun-if-env-changed=CC");
     let out = env::var_os("OUT_DIR").ok_or_else(|| Error::other("no OUT_DIR"))?;
-    let compiler = env::var_os("CC").unwrap_or_else(|| "cc".into());
-    let status = Command::new(compiler)
+    // It may be a command of several words: ccache gcc.
+    let compiler = env::var("CC").unwrap_or_else(|_| "cc".into());
+    let mut words = compiler.split_whitespace();
+    let status = Command::new(words.next().unwrap_or("cc"))
+        .args(words)
         .args([
             "-shared", "-fPIC", "-O2", "-Wall", "-Wextra", "-Werror", "-o",
         ])

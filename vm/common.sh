@@ -9,12 +9,14 @@
 # the lock sees all of it or nothing.
 
 set -euo pipefail
+# What programs say is read here.
+export LC_ALL=C.UTF-8
 
 # What was said to our make is not for the kernel's.
 unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/bpfilter
+cache=${XDG_CACHE_HOME:-${HOME:-~}/.cache}/bpfilter
 umh=$top/target/bpfilter_umh
 
 say() { echo "$*" >&2; }

@@ -19,11 +19,14 @@ do_compile[noexec] = "1"
 # kernel-arch.bbclass says x86 of both of its CPUs.
 BPFILTER_ARCH = "${@'x86_64' if d.getVar('ARCH') == 'x86' else d.getVar('ARCH')}"
 
+BPFILTER_HELPER = "${@bb.process.run(['${BPFILTER_TOP}/tools/umh', '--path', d.getVar('BPFILTER_ARCH')])[0].strip()}"
+
 do_install() {
-	helper=$(${BPFILTER_TOP}/tools/umh --path ${BPFILTER_ARCH})
-	[ -f "$helper" ] || bbfatal "$helper is missing: run 'make umh ARCH=${BPFILTER_ARCH}' in ${BPFILTER_TOP}"
-	install -D -m 0755 "$helper" ${D}${datadir}/bpfilter/bpfilter_umh
+	[ -f "${BPFILTER_HELPER}" ] || bbfatal "${BPFILTER_HELPER} is missing: run 'make umh ARCH=${BPFILTER_ARCH}' in ${BPFILTER_TOP}"
+	install -D -m 0755 "${BPFILTER_HELPER}" ${D}${datadir}/bpfilter/bpfilter_umh
 }
+# A new helper makes a new kernel.
+do_install[file-checksums] += "${BPFILTER_HELPER}:True"
 FILES:${PN} = "${datadir}/bpfilter"
 # Stripped, static and not linked by the compiler of this build: as it has to be.
 INHIBIT_PACKAGE_STRIP = "1"
