@@ -23,9 +23,9 @@ fn the_dead_leave_nothing_behind() {
     // Programs, with and without connection tracking, and none.
     // What is open below /proc comes and goes; the first call shows that all
     // else is there.
-    let script = "held() { ls -l /proc/$PPID/fd | grep -vc /proc; }
+    let script = "SETTLED
         $CALLER raw get:64:84 >/dev/null
-        before=$(held)
+        before=$(settled)
         for i in 1 2 3 4 5 6 7 8 9 10; do
             for len in 96 100 200; do unshare -n $CALLER raw set:64:$len; done
         done >/dev/null
@@ -35,8 +35,9 @@ fn the_dead_leave_nothing_behind() {
             [ $now -gt $before ] || break
             sleep 0.5
         done
-        echo $((now - before))";
-    let seen = numbers(&shell(&faulty("commits"), script));
+        echo $(($(settled) - before))";
+    let script = script.replace("SETTLED", common::SETTLED);
+    let seen = numbers(&shell(&faulty("commits"), &script));
     assert!(seen[0] >= 30 * 3, "they held something: {seen:?}");
     assert_eq!(seen[1], 0);
 }

@@ -11,7 +11,7 @@
 grep -q '^bpfilter ' /proc/modules
 iptables -L -n | grep -q '^Chain INPUT (policy ACCEPT)'
 rmmod bpfilter
-! grep -q '^bpfilter ' /proc/modules
+if grep -q '^bpfilter ' /proc/modules; then exit 1; fi
 
 # iptables has "ip_tables" loaded when nobody answers; here that is bpfilter's alias.
 iptables -L -n | grep -q '^Chain INPUT (policy ACCEPT)'

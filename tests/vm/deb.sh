@@ -54,9 +54,8 @@ END
 $BOOT --add "$work/bpfilter.ko=root/bpfilter.ko" --add tests/vm/rulesets/docker.rules=root/docker.rules "$work/script"
 
 # Where there is none, as on a kernel that DKMS has built nothing for, it is ip_tables.
-printf '#!/bin/sh\nexit 1\n' >"$root/tmp/false" && chmod 755 "$root/tmp/false"
-sed -n 's/^install ip_tables //p' "$root/usr/lib/modprobe.d/bpfilter.conf" | sed 's,/sbin/modprobe -q bpfilter,/tmp/false,; s,--ignore,-n -v &,' >"$root/tmp/other"
-chroot "$root" sh -c "\$(cat /tmp/other) -S $release" | tee "$work/asked"
+other=$(sed -n 's,^install ip_tables /sbin/modprobe -q bpfilter,false,; s/--ignore-install ip_tables$/-n -v -S RELEASE &/p' "$root/usr/lib/modprobe.d/bpfilter.conf")
+chroot "$root" sh -c "${other/RELEASE/"$release"}" | tee "$work/asked"
 grep -q '^insmod .*/ip_tables.ko' "$work/asked"
 
 # Removed, not purged: nothing of it is in force any more.

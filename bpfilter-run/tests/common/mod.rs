@@ -69,6 +69,21 @@ pub(crate) fn numbers(output: &Output) -> Vec<i32> {
         .collect()
 }
 
+/// For a script: how many descriptors bpfilter-run holds, and that once it does not change
+/// any more: at the end of a call, and while it looks for what is nobody's, it has others
+/// for a moment. What is open below /proc comes and goes.
+pub(crate) const SETTLED: &str = "held() { ls -l /proc/$PPID/fd | grep -vc /proc; }
+    settled() {
+        n=0 was=
+        while [ $n -lt 10 ]; do
+            now=$(held)
+            if [ \"$now\" = \"$was\" ]; then n=$((n + 1)); else n=0; fi
+            was=$now
+            sleep 0.05
+        done
+        echo $now
+    }";
+
 /// Bytes as text.
 pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()

@@ -43,7 +43,7 @@ use std::ffi::c_void;
 use std::net::UdpSocket;
 use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -224,6 +224,11 @@ fn interrupts(millis: u32) -> u32 {
     // SAFETY: the handler touches an atomic only.
     unsafe { libc::signal(libc::SIGINT, handler as libc::sighandler_t) };
     println!("ready");
+    // Whoever sends them may be slow: the time starts with the first one.
+    let started = Instant::now();
+    while COUNT.load(Ordering::Relaxed) == 0 && started.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(10));
+    }
     std::thread::sleep(Duration::from_millis(millis.into()));
     COUNT.load(Ordering::Relaxed)
 }

@@ -7,9 +7,11 @@
 //! they knew. What is seen of each packet is a line; ip_tables' lines and
 //! bpfilter's must be equal.
 //!
-//! Rules count seconds that no two packets of a sequence are apart, within a
-//! second or so. On a machine so busy that a burst took as long a sequence says
-//! nothing, but that it was slow: there is another try then.
+//! Rules count seconds that no two packets of a sequence are apart: since the
+//! last pause all are younger than 3 s, those before it between 4.5 s and 7 s old,
+//! and all others older; and within a burst no byte rate has given all of its
+//! second back. A sequence on a machine so busy that this is not so says nothing,
+//! but that it was slow: there is another try then.
 
 use std::fmt::Write;
 use std::io;
@@ -26,9 +28,15 @@ use crate::world::{LOCAL, REMOTE, Shot, TAP_ADDRESS, Way};
 
 /// Between two bursts of packets.
 const PAUSE: Duration = Duration::from_millis(4500);
-/// From a burst's first packet to its last, in which nothing may grow old.
-const BURST: Duration = Duration::from_millis(1400);
-/// What a sequence says in which a burst took longer.
+/// From a burst's first packet to its last: less than the second in which a byte
+/// rate gives all back.
+const BURST: Duration = Duration::from_millis(900);
+/// From the first packet since a pause to the last: less than the lesser number of
+/// seconds that rules ask for.
+const YOUNG: Duration = Duration::from_millis(2800);
+/// From the first packet since the pause before to the last: less than the greater.
+const OLD: Duration = Duration::from_millis(6800);
+/// What a sequence says in which that took longer.
 pub const SLOW: &str = "slow\n";
 
 /// A random rule for recent.
@@ -209,6 +217,8 @@ pub fn sequence(seed: u64) -> io::Result<String> {
         _ if rng.bool() => recent(rng, &tables),
         _ => hashlimit(rng),
     };
+    // The first packets since the last pause, and since the one before.
+    let (mut young, mut old) = (None, None);
     for round in 0..8 {
         let rules = rules(&mut rng, &mut rule);
         // Some are refused, on both sides; what was there stays.
@@ -238,7 +248,14 @@ pub fn sequence(seed: u64) -> io::Result<String> {
             before = after;
             let _ = writeln!(lines, "{packet} {seen}");
         }
-        if started.elapsed() > BURST {
+        let longer =
+            |since: Option<Instant>, than| since.is_some_and(|since| since.elapsed() > than);
+        let first = *young.get_or_insert(started);
+        // recent alone counts no bytes.
+        if (!seed.is_multiple_of(3) && longer(Some(started), BURST))
+            || longer(Some(first), YOUNG)
+            || longer(old, OLD)
+        {
             return Ok(SLOW.into());
         }
         let _ = writeln!(
@@ -254,6 +271,7 @@ pub fn sequence(seed: u64) -> io::Result<String> {
         // burst.
         if !seed.is_multiple_of(3) || rng.bool() {
             sleep(PAUSE);
+            old = young.take();
         }
     }
     Ok(lines)
