@@ -406,6 +406,8 @@ struct bpfilter_refusal {
 /* What the match that it has called says. */
 #define BPFILTER_ANSWER_NO	1
 #define BPFILTER_ANSWER_YES	2
+/* Added to either: the match has changed the packet, and the record is filled in again. */
+#define BPFILTER_ANSWER_ANEW	4
 
 /* In bpfilter_packet.position: the rule matches, and has been told. */
 #define BPFILTER_POSITION_TOLD	0x80000000

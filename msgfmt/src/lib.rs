@@ -436,6 +436,9 @@ pub const ANSWER_NONE: u32 = 0;
 pub const ANSWER_NO: u32 = 1;
 /// The match that it has called says yes.
 pub const ANSWER_YES: u32 = 2;
+/// Added to either: the match has changed the packet, and the record is filled in
+/// again.
+pub const ANSWER_ANEW: u32 = 4;
 
 /// In [`Packet::position`]: the rule matches a traced packet, and has been told.
 pub const POSITION_TOLD: u32 = 0x8000_0000;
@@ -458,7 +461,7 @@ pub struct Packet {
     pub position: u32,
     /// The hook's policy.
     pub underflow: u32,
-    /// `ANSWER_*`.
+    /// `ANSWER_*`, one of them or a sum.
     pub answer: u32,
     /// Of CALL: the number that [`SO_EXTENSION`] has given; of TRACE a number of the
     /// program's own.

@@ -251,6 +251,7 @@ fn msgfmt() -> Facts {
         ("BPFILTER_ANSWER_NONE", msg::ANSWER_NONE.into()),
         ("BPFILTER_ANSWER_NO", msg::ANSWER_NO.into()),
         ("BPFILTER_ANSWER_YES", msg::ANSWER_YES.into()),
+        ("BPFILTER_ANSWER_ANEW", msg::ANSWER_ANEW.into()),
         ("BPFILTER_POSITION_TOLD", msg::POSITION_TOLD.into()),
         ("BPFILTER_CPU_TRACED", msg::CPU_TRACED.into()),
     ]);

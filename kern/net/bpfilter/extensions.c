@@ -50,6 +50,8 @@ struct extension {
 	};
 	bool is_target;
 	bool follows;
+	bool changes;
+	bool is_special; /* one of these two */
 	u8 data[] __aligned(__alignof__(struct _xt_align));
 };
 
@@ -197,6 +199,15 @@ static int check_match(struct extension *ext, struct bpfilter_call *call,
 	if (err)
 		module_put(ext->match->me);
 	return err;
+}
+
+/*
+ * Rules behind it see what it has changed: socket, with --restore-skmark, the mark, and
+ * cluster the packet type. No other match of the kernel's tree changes anything.
+ */
+static bool changes_packets(const char *match)
+{
+	return !strcmp(match, "socket") || !strcmp(match, "cluster");
 }
 
 /*
@@ -481,6 +492,8 @@ int bpfilter_extensions_add(struct bpfilter_extensions **all,
 	memcpy(ext->data, m->data, size);
 	ext->is_target = asked->offset == rule.target_offset;
 	ext->follows = rule.follows;
+	ext->changes = !ext->is_target && changes_packets(m->u.user.name);
+	ext->is_special = ext->follows || ext->changes;
 	if (ext->is_target)
 		err = check_target(ext, call, *all, &rule, m);
 	else
@@ -552,8 +565,10 @@ call_extension(const struct extension *ext, struct bpfilter_packet *packet,
 	par->hotdrop = false;
 	yes = ext->match->match(skb, par);
 	if (par->hotdrop) {
-		if (!yes)
+		if (!yes) {
+			*verdict = NF_DROP;
 			return BPFILTER_CALLED_VERDICT;
+		}
 		packet->hotdrop = 1;
 	}
 	packet->answer = yes ? BPFILTER_ANSWER_YES : BPFILTER_ANSWER_NO;
@@ -561,6 +576,8 @@ call_extension(const struct extension *ext, struct bpfilter_packet *packet,
 }
 
 /*
+ * Of those that are not called as most.
+ *
  * ip6_packet_match(): where the chain of headers ends is told to rules that ask for
  * the protocol. It can be followed, or the rule would have dropped the packet.
  *
@@ -570,20 +587,28 @@ call_extension(const struct extension *ext, struct bpfilter_packet *packet,
  * ip6tables makes it, is told 0.
  */
 static noinline enum bpfilter_called
-call_following(const struct extension *ext, struct bpfilter_packet *packet,
-	       struct sk_buff *skb, struct xt_action_param *par,
-	       unsigned int *verdict)
+call_special(const struct extension *ext, struct bpfilter_packet *packet,
+	     struct sk_buff *skb, struct xt_action_param *par,
+	     unsigned int *verdict)
 {
 	unsigned short fragoff = 0;
 	enum bpfilter_called called;
 	unsigned int thoff = 0;
 
-	ipv6_find_hdr(skb, &thoff, -1, &fragoff, NULL);
-	par->thoff = thoff;
-	par->fragoff = fragoff;
+	if (ext->follows) {
+		ipv6_find_hdr(skb, &thoff, -1, &fragoff, NULL);
+		par->thoff = thoff;
+		par->fragoff = fragoff;
+	}
 	called = call_extension(ext, packet, skb, par, verdict);
-	par->thoff = 0;
-	par->fragoff = 0;
+	if (ext->follows) {
+		par->thoff = 0;
+		par->fragoff = 0;
+	}
+	if (called == BPFILTER_CALLED_MATCH && ext->changes) {
+		packet->answer |= BPFILTER_ANSWER_ANEW;
+		return BPFILTER_CALLED_CHANGING_MATCH;
+	}
 	return called;
 }
 
@@ -611,14 +636,14 @@ bpfilter_extensions_call(const struct bpfilter_extensions *all,
 	const struct extension *ext;
 	u32 call = READ_ONCE(packet->call);
 
-	*verdict = NF_DROP;
 	if (!all || call >= all->num) {
 		pr_warn_once("a program calls extension %u, of %u\n", call,
 			     all ? all->num : 0);
+		*verdict = NF_DROP;
 		return BPFILTER_CALLED_VERDICT;
 	}
 	ext = all->list[call];
-	if (unlikely(ext->follows))
-		return call_following(ext, packet, skb, par, verdict);
+	if (unlikely(ext->is_special))
+		return call_special(ext, packet, skb, par, verdict);
 	return call_extension(ext, packet, skb, par, verdict);
 }

@@ -537,6 +537,7 @@ bpfilter_extensions_table(const struct bpfilter_extensions *all);
 enum bpfilter_called {
 	BPFILTER_CALLED_VERDICT,	/* there is a verdict */
 	BPFILTER_CALLED_MATCH,		/* a match has answered */
+	BPFILTER_CALLED_CHANGING_MATCH,	/* one that may have changed the packet */
 	BPFILTER_CALLED_TARGET,		/* a target has let the packet go on */
 };
 

@@ -200,7 +200,7 @@ trace_of(const struct generation *gen, const struct sk_buff *skb)
 	return NULL;
 }
 
-/* All that rules ask for, and a target may have changed. */
+/* All that rules ask for, and a target or match may have changed. */
 static __always_inline void fill(struct bpfilter_packet *packet,
 				 const struct generation *gen,
 				 const struct sk_buff *skb,
@@ -232,6 +232,7 @@ static noinline unsigned int run_called(const struct generation *gen,
 	struct bpfilter_packet *packet = program->packets + offset;
 	const struct bpfilter_trace *trace;
 	struct xt_action_param par;
+	enum bpfilter_called called;
 	unsigned int verdict;
 
 	bpfilter_extensions_describe(&par, skb, state);
@@ -249,17 +250,16 @@ static noinline unsigned int run_called(const struct generation *gen,
 			ret = run(program, skb, offset);
 			continue;
 		}
-		switch (bpfilter_extensions_call(program->extensions, packet,
-						 skb, &par, &verdict)) {
-		case BPFILTER_CALLED_VERDICT:
-			return verdict;
-		case BPFILTER_CALLED_MATCH:
-			break;
-		case BPFILTER_CALLED_TARGET:
-			packet->answer = BPFILTER_ANSWER_NONE;
+		called = bpfilter_extensions_call(program->extensions, packet,
+						  skb, &par, &verdict);
+		if (called != BPFILTER_CALLED_MATCH) {
+			if (called == BPFILTER_CALLED_VERDICT)
+				return verdict;
+			if (called == BPFILTER_CALLED_TARGET) {
+				packet->answer = BPFILTER_ANSWER_NONE;
+				bpfilter_extensions_describe(&par, skb, state);
+			}
 			fill(packet, gen, skb, state, cpu, program->reads);
-			bpfilter_extensions_describe(&par, skb, state);
-			break;
 		}
 		ret = run(program, skb, offset);
 	}

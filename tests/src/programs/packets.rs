@@ -40,20 +40,36 @@ impl Called {
     /// next.
     pub fn answer(self, bytes: &[u8], packet: &mut Packet) {
         packet.answer = match self {
-            Self::SourceBits(bits) if bytes[15] & bits != 0 => ANSWER_YES,
-            Self::SourceBits(_) => ANSWER_NO,
-            Self::GoOn => {
-                let new = record(bytes, packet.position, packet.underflow);
-                *packet = Packet {
-                    depth: packet.depth,
-                    hotdrop: packet.hotdrop,
-                    ..new
+            Self::SourceBits(bits) => {
+                let answer = match bytes[15] & bits {
+                    0 => ANSWER_NO,
+                    _ => ANSWER_YES,
                 };
+                // As if it had changed something, for some packets.
+                if bytes.len().is_multiple_of(3) {
+                    fill_anew(bytes, packet);
+                    answer | msg::ANSWER_ANEW
+                } else {
+                    answer
+                }
+            }
+            Self::GoOn => {
+                fill_anew(bytes, packet);
                 msg::ANSWER_NONE
             }
             Self::Elsewhere => panic!("x_tables is not asked in a test run"),
         };
     }
+}
+
+/// What is known of the packet; where it is in the rules stays.
+fn fill_anew(bytes: &[u8], packet: &mut Packet) {
+    let new = record(bytes, packet.position, packet.underflow);
+    *packet = Packet {
+        depth: packet.depth,
+        hotdrop: packet.hotdrop,
+        ..new
+    };
 }
 
 /// How many bytes of its header the matches of a protocol ask for.

@@ -7,7 +7,7 @@
 //! filled in by the kernel half, or in a program for a netfilter link by
 //! [`super::btf`].
 
-use bpfilter_msgfmt::{ANSWER_NO, HEADER_MALFORMED, LEVELS};
+use bpfilter_msgfmt::{ANSWER_ANEW, ANSWER_NO, HEADER_MALFORMED, LEVELS};
 
 use super::prelude::*;
 use crate::ir::kind;
@@ -16,7 +16,9 @@ use crate::plan::{Bitmaps, Source, key_place};
 /// Where in `struct __sk_buff` the control block is that programs see.
 const CONTROL_BLOCK: i16 = 48;
 
-const ANSWERED: Label = Label::local(0);
+const NEW: Label = Label::local(0);
+const ANEW: Label = Label::local(1);
+const ANSWERED: Label = Label::local(2);
 
 /// R6 = the record that the kernel half has filled in.
 pub(super) const FIND: Block = block![
@@ -66,12 +68,13 @@ impl Builder<'_> {
                 need::CALLS,
                 &[
                     load(B4, R1, R6, frame::ANSWER),
-                    jump_if_imm(R1, Cond::Ne, 0, ANSWERED),
+                    jump_if_imm(R1, Cond::Eq, 0, NEW),
+                    jump_if_imm(R1, Cond::Lt, ANSWER_ANEW as i32, ANSWERED),
+                    // What a match has changed, rules behind it see.
+                    jump(ANEW),
+                    bind(NEW),
                 ]
             ),
-        ]);
-        self.predicates();
-        self.emit(block![
             when(
                 need::op(kind::OTHERWISE),
                 &[store_imm(B8, R6, frame::OTHERWISE, 0)]
@@ -80,11 +83,13 @@ impl Builder<'_> {
                 need::op(kind::LIMIT),
                 &[store_imm(B8, R6, frame::GAINED, 0)]
             ),
-            when(
-                need::CALLS,
-                &[store(B8, R6, frame::DESCRIPTOR, R8), bind(ANSWERED)]
-            ),
+            when(need::CALLS, &[bind(ANEW)]),
         ]);
+        self.predicates();
+        self.emit(block![when(
+            need::CALLS,
+            &[store(B8, R6, frame::DESCRIPTOR, R8), bind(ANSWERED)]
+        )]);
         if let Some(bitmaps) = self.ruleset.index().bitmaps() {
             self.bitmaps(bitmaps);
         }
@@ -94,6 +99,7 @@ impl Builder<'_> {
             &[
                 load(B4, R1, R6, frame::ANSWER),
                 jump_if_imm(R1, Cond::Eq, ANSWER_NO as i32, label::NOT),
+                jump_if_imm(R1, Cond::Eq, (ANSWER_NO | ANSWER_ANEW) as i32, label::NOT),
                 jump_if_imm(R1, Cond::Ne, 0, label::HOLDS),
             ]
         )]);
