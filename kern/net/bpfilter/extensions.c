@@ -41,6 +41,8 @@
  * @is_target: which of them it is
  * @follows: the rule is of IPv6 and asks for the protocol: so it is told where the
  *	chain of headers ends
+ * @changes: it is a match that may change the packet
+ * @is_special: @follows or @changes: a call does more than to ask it
  * @data: the rule's data, private parts of the extension included
  */
 struct extension {
@@ -51,7 +53,7 @@ struct extension {
 	bool is_target;
 	bool follows;
 	bool changes;
-	bool is_special; /* one of these two */
+	bool is_special;
 	u8 data[] __aligned(__alignof__(struct _xt_align));
 };
 
