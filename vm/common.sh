@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
-# What the scripts of vm/ and tools/debian-package share: where things are, and
-# how they speak. Sourced.
+# What the scripts of vm/, and those of tools/, tests/ and bench/ that use its cache,
+# share: where things are, and how they speak. Sourced.
 #
 # Everything that takes long to make lies in $cache, outside the checkout, under
 # a name that contains a hash of what went in. Whoever makes something there

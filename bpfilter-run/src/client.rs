@@ -101,7 +101,7 @@ fn carry_out(desk: &Desk, notification: &Notification) -> Result<(), Refusal> {
     };
     let optval = Optval::copy(&call, tid, len);
     let asks_info = !call.is_set && call.option == msg::IPT_SO_GET_INFO;
-    let info_of = asks_info.then(|| optval.table());
+    let info_of = asks_info.then(|| optval.head());
     alive()?;
     let (status, answer) = desk.request(&message, net, ids?, optval)?;
     match status {

@@ -25,7 +25,7 @@ const CHUNK: u64 = 1 << 20;
 /// all that it gives.
 fn head_len(call: &Call) -> u64 {
     match (call.is_set, call.option) {
-        (true, msg::IPT_SO_SET_REPLACE) => 96,
+        (true, msg::IPT_SO_SET_REPLACE) => msg::HEAD_MAX as u64,
         (true, _) | (false, msg::IPT_SO_GET_ENTRIES) => 40,
         (false, msg::IPT_SO_GET_INFO) => 32,
         (false, _) => 30,
@@ -68,8 +68,8 @@ impl Optval {
         Self { raw, file }
     }
 
-    /// The name of the table, which it begins with.
-    pub(crate) fn table(&self) -> [u8; msg::HEAD_MAX] {
+    /// Its first bytes, which begin with the name of the table.
+    pub(crate) fn head(&self) -> [u8; msg::HEAD_MAX] {
         self.raw.head
     }
 

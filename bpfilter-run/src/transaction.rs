@@ -22,8 +22,8 @@ use crate::sys::memory;
 use crate::sys::seccomp::{self, Notification, Tid};
 use crate::trap::Trap;
 
-/// The table that is served: `NFPROTO_IPV4` and its number.
-const TABLE: (u32, u32) = (2, msg::TABLE_FILTER);
+/// The table that is served: its family and number.
+const TABLE: (u32, u32) = (libc::NFPROTO_IPV4 as u32, msg::TABLE_FILTER);
 
 /// Who answers the helper's private options.
 pub(crate) trait PrivateOptions {

@@ -66,7 +66,8 @@ struct bpfilter_reply {
  * setsockopt, struct bpfilter_extension: finds and checks a match or target of
  * x_tables for a rule; what the rules of the next COMMIT use. Returns the number
  * by which programs call it; ENOPROTOOPT if there is none, and ENOENT if what its
- * options name is not there.
+ * options name is not there. EAGAIN if a module has to be loaded first: the request is
+ * to be answered with it, and the call is made anew.
  */
 #define BPFILTER_SO_EXTENSION	(BPFILTER_SO_BASE + 4)
 /*
@@ -88,8 +89,8 @@ struct bpfilter_reply {
 #define BPFILTER_SO_REFUSED	(BPFILTER_SO_BASE + 10)
 /*
  * setsockopt, struct bpfilter_extension_name: finds a match or target of x_tables. Returns how
- * many bytes of data it has. EOPNOTSUPP for one whose data 32-bit programs have in a
- * layout of its own.
+ * many bytes of data it has. EOPNOTSUPP if 32-bit programs lay its data out in another
+ * way; EAGAIN as above.
  */
 #define BPFILTER_SO_DATA_SIZE	(BPFILTER_SO_BASE + 11)
 #define BPFILTER_SO_MAX		(BPFILTER_SO_BASE + 12)

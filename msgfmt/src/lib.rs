@@ -79,7 +79,8 @@ pub const SO_TARGETS: u32 = SO_BASE + 3;
 /// setsockopt, [`Extension`]: finds and checks a match or target of x_tables
 /// for a rule; what the rules of the next COMMIT use. Returns the number by which
 /// programs call it; ENOPROTOOPT if there is none, and ENOENT if what its options
-/// name is not there.
+/// name is not there. EAGAIN if a module has to be loaded first: the request is to be
+/// answered with it, and the call is made anew.
 pub const SO_EXTENSION: u32 = SO_BASE + 4;
 /// getsockopt, [`Optval`]: the caller's optval as it was when the call was made.
 /// Each call of a setsockopt's opens a descriptor, if there is a file.
@@ -97,7 +98,7 @@ pub const SO_TARGETS6: u32 = SO_BASE + 9;
 /// error. For people: it changes nothing.
 pub const SO_REFUSED: u32 = SO_BASE + 10;
 /// setsockopt, [`ExtensionName`]: finds a match or target of x_tables. Returns how many bytes of
-/// data it has. EOPNOTSUPP for one whose data 32-bit programs have in a layout of its own.
+/// data it has. EOPNOTSUPP if 32-bit programs lay its data out in another way; EAGAIN as above.
 pub const SO_DATA_SIZE: u32 = SO_BASE + 11;
 /// One past the last private option.
 pub const SO_MAX: u32 = SO_BASE + 12;

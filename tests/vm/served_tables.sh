@@ -62,6 +62,7 @@ ping -c 1 -s 3000 127.0.0.1 >/dev/null
 iptables -t raw -L PREROUTING -n -v -x | awk 'NR == 3 && $1 == 4 { found = 1 } END { exit !found }'
 iptables -t mangle -L PREROUTING -n -v -x | awk 'NR == 4 && $1 == 0 { found = 1 } END { exit !found }'
 iptables -t nat -A POSTROUTING -s 192.0.2.5 -j MASQUERADE
+ip6tables -t nat -A POSTROUTING -s 2001:db8::5 -j MASQUERADE
 rmmod bpfilter
 said 'no address translation any more in 1 network namespaces'
 echo "$modprobe_path" >/proc/sys/kernel/modprobe

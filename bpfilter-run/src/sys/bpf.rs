@@ -11,8 +11,6 @@ use bpf_abi::btf::{self, Int, Type, kind};
 use bpf_abi::{Command, Insn, map_type};
 use zerocopy::{FromZeros, Immutable, IntoBytes};
 
-const NFPROTO_IPV4: u32 = 2;
-
 /// # Safety
 ///
 /// The pointers that `command` takes from `attr` must be valid for it.
@@ -308,7 +306,7 @@ pub(crate) fn attach(program: impl AsFd, hook: u32, priority: i32) -> io::Result
         target_fd: 0,
         attach_type: bpf_abi::ATTACH_NETFILTER,
         flags: 0,
-        pf: NFPROTO_IPV4,
+        pf: libc::NFPROTO_IPV4 as u32,
         hooknum: hook,
         priority,
         netfilter_flags: 0,

@@ -135,12 +135,12 @@ unsigned int bpfilter_boot_drops(const struct net *net,
  * bpfilter_boot_locks() - whether a call must not be carried out
  * @call: the call
  *
- * Return: true if it is to change a namespace that has a lock.
+ * Return: true if it is to change a served table of a namespace that has a lock.
  */
 bool bpfilter_boot_locks(const struct bpfilter_call *call)
 {
 	return READ_ONCE(locked) && call->req.is_set &&
-	       net_eq(call->net, &init_net);
+	       net_eq(call->net, &init_net) && bpfilter_table_asked(call);
 }
 
 /* --- the policies as a table ------------------------------------------------- */
@@ -293,8 +293,8 @@ struct bpfilter_call *bpfilter_boot_policies(struct bpfilter_call *call)
 /* --- the boot rules ---------------------------------------------------------- */
 
 /*
- * Returns the answer to a call, which is put. It does not matter that init may be
- * killed: what comes after must know what has become of it.
+ * Returns the answer to a call, which the caller still has to put. Waits even if init
+ * is killed: what comes next must know what has become of the call.
  */
 static int __init make_call(struct bpfilter_call *call)
 {

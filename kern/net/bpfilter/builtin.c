@@ -2,9 +2,8 @@
 /*
  * builtin.c - targets that many rules need, where x_tables does not have them
  *
- * Owns: REJECT, LOG, MARK and TRACE, each to the letter that of the ipt_*.c, ip6t_*.c or
- * xt_*.c it is named after, and the check of a rule that uses one. Those of the table nat are
- * in builtin_nat.c.
+ * Owns: REJECT, LOG, MARK and TRACE, each as ipt_NAME.c, ip6t_NAME.c or xt_NAME.c has it,
+ * and the check of a rule that uses one. Those of the table nat are in builtin_nat.c.
  *
  * Promises: the same rules are refused, with the same errno, and the same becomes
  * of a packet. A small kernel can do without x_tables and the modules around it.

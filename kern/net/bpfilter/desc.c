@@ -212,7 +212,7 @@ int bpfilter_descs_init(void)
 	for (rest = copy; (name = strsep(&rest, ",")); ) {
 		rows = rows_named(name);
 		if (!rows) {
-			pr_err("tables=%s: this kernel has no table \"%s\"\n",
+			pr_err("tables=%s: this kernel has no table \"%s\": names are raw, mangle, nat, filter, security, with commas and no spaces\n",
 			       tables, name);
 			err = -EINVAL;
 			break;
@@ -223,7 +223,7 @@ int bpfilter_descs_init(void)
 	for (i = 0; !err && i < ARRAY_SIZE(table_desc); i++) {
 		if (!(served & BIT(i)) &&
 		    bpfilter_boot_drops(&init_net, &table_desc[i])) {
-			pr_err("tables=%s: table %s has a policy, and must be served\n",
+			pr_err("tables=%s: table %s has a policy, and must be served: name it in tables=, or leave out the policy\n",
 			       tables, table_desc[i].name);
 			err = -EINVAL;
 		}

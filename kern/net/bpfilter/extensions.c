@@ -578,15 +578,16 @@ call_extension(const struct extension *ext, struct bpfilter_packet *packet,
 }
 
 /*
- * Of those that are not called as most.
+ * A call for which more has to be done, see struct extension.
  *
- * ip6_packet_match(): where the chain of headers ends is told to rules that ask for
- * the protocol. It can be followed, or the rule would have dropped the packet.
+ * @follows: the extension is told where the chain of headers ends, as by
+ * ip6_packet_match(). The chain can be followed, or the rule would have dropped the
+ * packet before.
  *
- * ip6_tables tells a fragment's offset to the rules behind them, too. No match or
- * target looks at it that does not look at the header, and none of these takes a
- * rule without a protocol. A rule that has one and yet does not ask for it, as no
- * ip6tables makes it, is told 0.
+ * Then both numbers are 0 again. ip6_tables leaves the fragment's offset to later rules
+ * that do not ask for the protocol. That cannot be noticed: who reads it looks at the
+ * transport header, and refuses rules without a protocol. A rule that has one and yet
+ * does not ask for it, as no ip6tables makes it, is told 0.
  */
 static noinline enum bpfilter_called
 call_special(const struct extension *ext, struct bpfilter_packet *packet,

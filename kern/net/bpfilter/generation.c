@@ -104,7 +104,7 @@ void bpfilter_generation_release(struct net *net,
 	}
 }
 
-/* Where there is a policy alone, and the trace need not be told of it. */
+/* The policy of a hook, if packets get to it at once and none of them is traced. */
 static const struct bpfilter_program *policy_of(const struct generation *gen,
 						unsigned int hook)
 {

@@ -245,7 +245,7 @@ static inline void bpfilter_charge_free(struct bpfilter_charge *charge)
 
 /**
  * struct bpfilter_helper - the helper's process
- * @tgid: NULL while there is none; only otherwise what follows holds
+ * @tgid: the process, or NULL: then the other members mean nothing
  * @to: what requests are written to
  * @from: what answers are read from
  * @its: the other ends of these, in the order of its descriptors; while it starts

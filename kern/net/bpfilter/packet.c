@@ -10,10 +10,11 @@
  * Promises: a program is told what the match of x_tables would see that asks for
  * it. A packet sees one generation at a hook from its first rule to its verdict.
  * Packets that are sent while another one waits in a target do not touch what
- * that one is told. While a program runs bottom halves are off, and a lock of the CPU
- * is held: a program's counters are plain memory of its CPU, and what LOCAL_OUT does
- * in a process no other packet may interrupt. Where all packets of a hook get to its
- * policy at once that is all that happens, and interrupts nobody's bottom halves.
+ * that one is told. While a program runs, bottom halves are off and the CPU's lock
+ * is held: so it adds to its CPU's counters without atomic operations, and a packet
+ * of LOCAL_OUT, which runs in a process, is not interrupted by another one. At a hook
+ * where every packet gets to the policy at once no program runs: two counters are
+ * added to, in one step each, and bottom halves stay as they are.
  *
  * Leaves to others: what is in a generation (generation.c), matches and targets
  * (extensions.c), and the rules (the programs).

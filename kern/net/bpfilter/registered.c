@@ -282,9 +282,9 @@ int bpfilter_registered_data_size(struct bpfilter_call *call,
 	bool builtin;
 	int ret;
 
-	/* Longer names are not used, see bpfilter_extensions_add(). */
+	/* As bpfilter_extensions_add(): no extension has a longer name. */
 	if (strnlen(name, BPFILTER_NAME_MAX) == BPFILTER_NAME_MAX)
-		return -ENOENT;
+		return -ENOPROTOOPT;
 	if (asked->is_target) {
 		target = bpfilter_registered_target(call, asked->family, name,
 						    asked->revision, &builtin);

@@ -14,7 +14,7 @@
 #include <net/net_namespace.h>
 #include "internal.h"
 
-/* The file of a socket, which is the file's from now on, also if this fails. */
+/* Makes the socket's file, which owns it from then on. If this fails it is released. */
 static struct file *file_of(struct socket *sock)
 {
 	return sock_alloc_file(sock, 0, NULL);

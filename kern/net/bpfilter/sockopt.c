@@ -10,8 +10,8 @@
  * namespace reaches the module; the module is never unloaded under a caller.
  *
  * Leaves to others: everything that an option means. -ENOPROTOOPT lets
- * ip_sockglue.c and ipv6_sockglue.c go on to ip_tables and ip6_tables; a table that
- * the module does not serve and these are not there to serve does not exist.
+ * ip_sockglue.c and ipv6_sockglue.c go on to ip_tables and ip6_tables. Where these are
+ * not there either, a table that the module does not serve is -ENOENT.
  *
  * A module outside of the tree has all of this in it, and stock.c calls it.
  */

@@ -46,13 +46,13 @@ static const struct {
 
 /**
  * struct table_status - what is told of a table
- * @generation: how many have been in force since the table was as nobody has
- *	changed it
+ * @generation: how many generations have been in force since the table was pristine
  * @refusals: how many REPLACEs were refused
  * @insns: instructions of all programs
  * @summary: the helper's numbers
  * @refused: why the last one was refused, or NULL
- * @logged: when that was logged, in jiffies
+ * @told: @refused has been logged, at @logged
+ * @logged: in jiffies
  */
 struct table_status {
 	u64 generation;
@@ -60,6 +60,7 @@ struct table_status {
 	u32 insns;
 	struct bpfilter_summary summary;
 	char *refused;
+	bool told;
 	unsigned long logged;
 };
 
@@ -159,7 +160,7 @@ void bpfilter_status_table(const struct net *net,
 /* The same text of the same table is logged again after this time. */
 #define AGAIN	(60 * HZ)
 
-/* For each kind; that of other user namespaces than the first is for all of them. */
+/* For each kind of refusal. All user namespaces but the first share the second. */
 #define LIMITS(interval, burst) {					\
 	[0 ... BPFILTER_REFUSALS - 1] =					\
 		RATELIMIT_STATE_INIT_FLAGS(limits, interval, burst,	\
@@ -225,10 +226,12 @@ void bpfilter_status_refused(const struct net *net,
 	mutex_lock(&status_lock);
 	status->refusals++;
 	old = status->refused;
-	again = old && text && !strcmp(old, text) &&
-		time_before(jiffies, status->logged + AGAIN);
+	if (!old || !text || strcmp(old, text))
+		status->told = false;
+	again = status->told && time_before(jiffies, status->logged + AGAIN);
 	status->refused = text;
 	if (text && !again && __ratelimit(limit)) {
+		status->told = true;
 		status->logged = jiffies;
 		log_refusal(net, desc, text);
 	}

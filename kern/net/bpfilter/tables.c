@@ -38,11 +38,13 @@
  * struct bpfilter_net - one network namespace
  * @uses: how many of its tables have been used
  * @traced: a rule has asked for TRACE; under the transaction's lock
+ * @nats: how many of its tables nat are hooked; under that lock, or the namespace goes
  * @table: indexed by bpfilter_desc_index()
  */
 struct bpfilter_net {
 	atomic_t uses;
 	bool traced;
+	unsigned int nats;
 	struct bpfilter_table table[BPFILTER_DESCS];
 };
 
@@ -151,7 +153,7 @@ static int nat_register(struct net *net, const struct nf_hook_ops *ops,
 }
 #endif
 
-/* In how many namespaces NAT has been given rules. */
+/* In how many namespaces a table nat, of either family, is hooked. */
 static atomic_t translating = ATOMIC_INIT(0);
 
 /**
@@ -180,7 +182,7 @@ int bpfilter_table_hook(struct net *net, const struct bpfilter_table_desc *desc)
 	if (err)
 		return err;
 	table->hooked = true;
-	if (desc->nat)
+	if (desc->nat && !bpfilter_net(net)->nats++)
 		atomic_inc(&translating);
 	return 0;
 }
@@ -195,7 +197,8 @@ static void unhook(struct net *net, const struct bpfilter_table_desc *desc)
 	table->hooked = false;
 	if (desc->nat) {
 		nat_unregister(net, table->ops, n);
-		atomic_dec(&translating);
+		if (!--bpfilter_net(net)->nats)
+			atomic_dec(&translating);
 	} else {
 		nf_unregister_net_hooks(net, table->ops, n);
 	}

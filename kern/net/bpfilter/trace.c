@@ -61,7 +61,7 @@ struct entry {
 	bool asks_nothing;
 };
 
-/* False where there is none: the image is the helper's. */
+/* False if this is no whole entry: the image is the helper's, and not trusted. */
 static bool read_entry(struct entry *entry, u8 family, const void *at, size_t left)
 {
 	const struct ip6t_entry *e6 = at;
@@ -158,7 +158,7 @@ static void *read_image(const struct generation *gen, size_t *len)
 
 /**
  * bpfilter_trace_new() - what the entries of a generation are called
- * @gen: the generation, which has rules or policies
+ * @gen: the generation; one that holds counters alone has no entries here
  *
  * Context: may sleep.
  * Return: the names, to be freed; or an ERR_PTR.

@@ -27,16 +27,18 @@
 #include "internal.h"
 
 /*
- * Between begin and end @helper is the process that works on the request; @call
- * is what it is about, with no namespace for the request after a start, and stays
- * until the end, longer than its caller if need be. @extensions are what
- * the rules need of x_tables, until COMMIT gives them to a generation.
- * @gen is what was committed then, if anything was, and @old what to go back to.
- * @refusal is why the request will fail, if @refused says that the helper knows.
- * All of it is protected by @lock, taken by the mailbox's worker at both ends and
- * by the helper for each option. @helper is also read without it, so that nobody
- * else gets as far as the lock, which the helper may hold for long; and so is
- * @checks, since when the helper is in the check of an extension, in jiffies.
+ * The request in progress, from bpfilter_transaction_begin() to _end():
+ * @helper: the process that works on it
+ * @call: what it is about; it has no namespace if it is the request after a start. The
+ *	mailbox holds it to the end, whether its caller is still there or not
+ * @extensions: what its rules use of x_tables, until COMMIT gives them to a generation
+ * @gen, @old: what COMMIT has put in force, and what was in force before
+ * @refusal: why it will fail, if @refused
+ * @checks: since when an extension is being checked, in jiffies; 0: none is
+ *
+ * @lock protects all of it. The worker takes it at both ends, the helper for each
+ * private option. @helper and @checks are also read without it, because the helper may
+ * hold it for long.
  */
 static struct {
 	struct mutex lock; /* protects all of it */
@@ -47,7 +49,7 @@ static struct {
 	struct generation *old;
 	struct bpfilter_refusal refusal;
 	bool refused;
-	unsigned long checks; /* 0 while it is in none */
+	unsigned long checks;
 } transaction = {
 	.lock = __MUTEX_INITIALIZER(transaction.lock),
 };
@@ -65,7 +67,7 @@ void bpfilter_transaction_begin(struct pid *helper, struct bpfilter_call *call)
 	mutex_unlock(&transaction.lock);
 }
 
-/* A check that takes longer than the one loads a module; than the other, it hangs. */
+/* A check that takes longer than LOAD_MIN loads a module; than LOAD_MAX, it hangs. */
 #define LOAD_MIN	HZ
 #define LOAD_MAX	(60 * HZ)
 

@@ -25,13 +25,12 @@ errnos! {
     EPERM = 1;
     /// No such table, match, target or generation.
     ENOENT = 2;
-    /// No such process: the caller died while its request was read.
-    ESRCH = 3;
     /// Interrupted system call.
     EINTR = 4;
     /// Input/output error: a descriptor gave less than it holds.
     EIO = 5;
-    /// Table changed since the caller looked at it.
+    /// Table changed since the caller looked at it; or the caller is to load a module,
+    /// and the kernel half makes its call anew.
     EAGAIN = 11;
     /// Too much of something.
     ENOMEM = 12;

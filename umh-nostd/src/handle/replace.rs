@@ -47,7 +47,8 @@ pub(super) fn replace<S: System>(
     let num_counters = image.header().num_entries;
 
     let tell = |refusal: Refusal| {
-        // A caller whose table has changed meanwhile tries again.
+        // It is made anew: by a caller whose table has changed meanwhile, or by the kernel
+        // half, once a module is loaded.
         if refusal.errno() != Errno::EAGAIN {
             system.refused(current.table(), &refusal);
         }
@@ -64,7 +65,7 @@ pub(super) fn replace<S: System>(
 }
 
 /// What the caller asks for, in the kernel's layout.
-struct Asking<S: System> {
+struct Translated<S: System> {
     header: Replace,
     /// The entries, behind room for the image's header.
     draft: S::Draft,
@@ -82,12 +83,12 @@ fn room(size: usize) -> (usize, usize) {
 
 /// Of a caller of the kernel's own layout the copy of its optval becomes the image: the
 /// two headers are equally long.
-fn native<S: System>(caller: &Caller<'_, S>, header: &Replace) -> Result<Asking<S>, Refusal> {
+fn native<S: System>(caller: &Caller<'_, S>, header: &Replace) -> Result<Translated<S>, Refusal> {
     let size = header.size as usize;
     let (entries, named) = room(size);
     let len = entries + size_of::<Named>() * named;
     let used = size_of::<Replace>() + size;
-    Ok(Asking {
+    Ok(Translated {
         header: *header,
         draft: caller.system.draft_of_optval(used, len)?,
         named,
@@ -95,7 +96,10 @@ fn native<S: System>(caller: &Caller<'_, S>, header: &Replace) -> Result<Asking<
 }
 
 /// Of others the copy is translated.
-fn translated<S: System>(caller: &Caller<'_, S>, header: &Replace) -> Result<Asking<S>, Refusal> {
+fn translated<S: System>(
+    caller: &Caller<'_, S>,
+    header: &Replace,
+) -> Result<Translated<S>, Refusal> {
     let Caller {
         system,
         family,
@@ -115,12 +119,33 @@ fn translated<S: System>(caller: &Caller<'_, S>, header: &Replace) -> Result<Ask
         let into = draft.get_mut(size_of::<image::Header>()..);
         let into = into.and_then(|into| into.get_mut(..table.size()));
         let header = table.write(header, into.ok_or(Errno::EIO)?, sizes)?;
-        Ok(Asking {
+        Ok(Translated {
             header,
             draft,
             named,
         })
     })
+}
+
+/// What the rules of a table need of the namespace: `GEN_*`.
+fn flags(needs: Features) -> u32 {
+    let needed = FLAGS.iter().filter(|(feature, _)| needs.contains(*feature));
+    needed.fold(0, |flags, (_, flag)| flags | flag)
+}
+
+/// The header of the table's image, but for what the entries keep.
+fn header_of(table: &mut Table<'_>, rows: u32) -> image::Header {
+    let info = table.info();
+    image::Header {
+        rows,
+        num_entries: info.num_entries,
+        size: info.size,
+        num_named: table.named().len() as u32,
+        arrays: *table.arrays_mut(),
+        hook_entry: info.hook_entry,
+        underflow: info.underflow,
+        ..image::Header::of(table.spec())
+    }
 }
 
 /// Builds the generation that the caller asks for.
@@ -131,7 +156,7 @@ fn build<S: System>(
     current: &Image<'_>,
 ) -> Result<Generation<S::Handle>, Refusal> {
     let system = caller.system;
-    let Asking {
+    let Translated {
         header,
         mut draft,
         named,
@@ -174,22 +199,8 @@ fn build<S: System>(
         map_bytes: rules.summary.map_bytes + counters_len as u64,
         ..rules.summary
     };
-    let mut flags = 0;
-    for (feature, flag) in FLAGS {
-        if table.needs().contains(*feature) {
-            flags |= flag;
-        }
-    }
-    let written = image::Header {
-        rows,
-        num_entries: info.num_entries,
-        size: info.size,
-        num_named: table.named().len() as u32,
-        arrays: *table.arrays_mut(),
-        hook_entry: info.hook_entry,
-        underflow: info.underflow,
-        ..image::Header::of(table.spec())
-    };
+    let flags = flags(table.needs());
+    let written = header_of(&mut table, rows);
     let (_, kept) = table.into_entries();
     *head = image::Header { kept, ..written };
     drop(work);

@@ -43,9 +43,7 @@ impl Control {
         let mut raw = absent(table);
         match raw::get_option(&self.0, msg::SO_RECOVER, &mut raw) {
             Ok(()) => {}
-            // The second is for a kernel half that keeps no generations, so
-            // that there is none to lose.
-            Err(Errno::ENOENT | Errno::ENOPROTOOPT) => return Ok(None),
+            Err(Errno::ENOENT) => return Ok(None),
             Err(Errno::EOPNOTSUPP) => return Err(Errno::ENOPROTOOPT),
             Err(errno) => return Err(errno),
         }

@@ -223,8 +223,6 @@ pub const IP6T_F_MASK: u8 = 0x07;
 pub const IPT_INV_VIA_IN: u8 = 0x01;
 /// `IPT_INV_VIA_OUT`.
 pub const IPT_INV_VIA_OUT: u8 = 0x02;
-/// `IPT_INV_TOS`, unused by the kernel.
-pub const IPT_INV_TOS: u8 = 0x04;
 /// `IPT_INV_SRCIP`.
 pub const IPT_INV_SRCIP: u8 = 0x08;
 /// `IPT_INV_DSTIP`.

@@ -10,9 +10,9 @@
 //! needs a feature which this kernel does not have is unknown everywhere: to
 //! GET_REVISION, to REPLACE, and in /proc. What is unknown here may be an
 //! extension of x_tables, which the kernel half finds (`x_tables.rs`): all
-//! targets but the standard one are, and all matches that ask more than the
-//! kernel half says of a packet and the packet itself holds. Without a kernel
-//! half the programs of links find out some of that (the feature `links`).
+//! targets but the standard one and ERROR are, and all matches that ask more
+//! than the kernel half says of a packet and the packet itself holds. Without a
+//! kernel half the programs of links find out some of that (the feature `links`).
 
 pub mod comment;
 #[cfg(feature = "links")]

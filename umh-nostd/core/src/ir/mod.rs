@@ -6,12 +6,13 @@
 //! packet.
 //!
 //! ```text
-//! op       the kinds of op, each declared once
-//! record   what a rule looks like in the data map: a record, and its ops
-//! test     questions without state, and those that are asked beforehand
-//! draft    one rule while it is being written: what an extension calls
-//! output   what all rules of a table are written to
-//! ranges   which ranges of numbers a rule asks for
+//! op         the kinds of op, each declared once
+//! record     what a rule looks like in the data map: a record, and its ops
+//! test       questions without state, and those that are asked beforehand
+//! draft      one rule while it is being written: what an extension calls
+//! output     what all rules of a table are written to
+//! ranges     which ranges of numbers a rule asks for
+//! words      which words of IPv6 addresses stand in records
 //! named      the tables of `recent` and `hashlimit`, which rules share by name
 //! table_ops  what their ops know of them
 //! ```

@@ -119,14 +119,13 @@ pub(crate) mod action {
 
 /// One question to a packet that the ternary match could not answer, or an
 /// action of a match that keeps state. Ops of a rule stand in the order of
-/// its matches, one after the other. A target that is no verdict is an op,
-/// too, which only the record's action leads to.
+/// its matches, one after the other.
 #[derive(
     Clone, Copy, Debug, Default, Eq, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout,
 )]
 #[repr(C)]
 pub struct Op {
-    /// What is asked or done, one of the kinds below.
+    /// What is asked or done, as `ir/op.rs` declares it.
     pub kind: u8,
     /// Whether it is the rule's last, inverted, and how long it is.
     pub flags: u8,

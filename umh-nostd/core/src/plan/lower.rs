@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! From the entries of a table to records and ops.
 //!
-//! Owns: the order in which the parts of an entry are written: the target's
-//! op, if it is no verdict, then the matches, once for well-formed packets and,
-//! where that makes a difference, once for malformed ones.
+//! Owns: what a record does with a packet, which follows from the target; and the
+//! order of its matches' ops: once for well-formed packets and, where that makes a
+//! difference, once for malformed ones.
 
 use crate::abi::{Family, IP6T_F_PROTO};
 use crate::errno::Result;

@@ -92,7 +92,7 @@ impl Builder<'_> {
     pub(super) fn act(&mut self) {
         self.emit(block![
             bind(label::MATCHED),
-            // Traced packets have none that there is.
+            // The CPU of a traced packet is above all that there are.
             load(B4, R0, R6, frame::CPU),
             jump_if_imm(R0, Cond::Ge, 0, label::TRACE).imm(param::CPUS),
             bind(label::COUNTS),

@@ -24,6 +24,7 @@
 //! the bytes, and what becomes of a table.
 
 pub mod compat;
+mod found;
 pub mod image;
 mod kernel_extensions;
 mod layout;
@@ -75,7 +76,7 @@ pub struct Table<'a> {
     info: GetInfo,
     blob: &'a mut [u8],
     offsets: &'a [u32],
-    chain_heads: u32,
+    error_entries: u32,
     needs: Features,
     named: NamedTables<'a>,
 }
@@ -100,14 +101,14 @@ impl<'a> Table<'a> {
         } = *asked;
         // An unknown table is an error only after all rules.
         let spec = TableSpec::named(family, &header.name);
-        let layout = offsets::check(family, header, blob, arena)
+        let first = offsets::check(family, header, blob, arena)
             .map_err(|wrong| Refusal::at(wrong, family, header, blob))?;
-        reach::mark_source_chains(family, &layout, blob)
+        reach::mark_source_chains(family, &first, blob)
             .map_err(|wrong| Refusal::at(wrong, family, header, blob))?;
         let needs = rules::check(
             family,
             host,
-            layout.offsets,
+            first.offsets,
             blob,
             &mut named,
             kernel_extensions,
@@ -131,14 +132,14 @@ impl<'a> Table<'a> {
             info: GetInfo {
                 name: spec.padded_name(),
                 valid_hooks: header.valid_hooks,
-                hook_entry: layout.hook_entry,
-                underflow: layout.underflow,
+                hook_entry: first.hook_entry,
+                underflow: first.underflow,
                 num_entries: header.num_entries,
                 size: header.size,
             },
             blob,
-            offsets: layout.offsets,
-            chain_heads: layout.chain_heads,
+            offsets: first.offsets,
+            error_entries: first.error_entries,
             needs,
             named,
         })
@@ -163,14 +164,14 @@ impl<'a> Table<'a> {
 
     /// Number of chains that a user has made. The last ERROR entry is the end.
     pub fn user_chains(&self) -> u32 {
-        self.chain_heads.saturating_sub(1)
+        self.error_entries.saturating_sub(1)
     }
 
     /// Number of rules that a user has made. A chain of a user's has a head, and a
     /// RETURN behind its last rule, as iptables lays tables out.
     pub fn user_rules(&self) -> u32 {
         let policies = self.info.valid_hooks.count_ones();
-        [policies, self.chain_heads, self.user_chains()]
+        [policies, self.error_entries, self.user_chains()]
             .iter()
             .fold(self.info.num_entries, |rules, others| {
                 rules.saturating_sub(*others)
@@ -187,10 +188,10 @@ impl<'a> Table<'a> {
         self.blob.len()
     }
 
-    /// Number of user-defined chains and ERROR entries: as deep as jumps may
-    /// nest before ip_tables drops the packet.
+    /// Number of ERROR entries, which are the heads of user-defined chains and the end
+    /// of the table: as deep as jumps may nest before ip_tables drops the packet.
     pub fn jump_depth(&self) -> u32 {
-        self.chain_heads
+        self.error_entries
     }
 
     /// What the rules need of the namespace, reachable or not.

@@ -10,7 +10,7 @@
 use super::layout::{ERROR_NAME, ERROR_TARGET, EXTENSION};
 use super::refusal::Wrong;
 use crate::abi::{
-    EntryLayout, ExtensionHeader, Family, IPT_INV_MASK, IpPart, Layout as Bits, NUM_HOOKS, Replace,
+    EntryLayout, ExtensionHeader, Family, IPT_INV_MASK, IpPart, Layout, NUM_HOOKS, Replace,
     VERDICT_ACCEPT, VERDICT_DROP, VERDICT_QUEUE, VERDICT_RETURN,
 };
 use crate::arena::Arena;
@@ -28,7 +28,7 @@ pub(super) const MAX_COUNTERS: u32 = MAX_TABLE_SIZE / 16;
 /// What the kernel checks before it copies the blob of a caller of this layout. `optlen`
 /// is the length of the whole request. Returns the number of bytes to copy from behind
 /// the header.
-pub fn check_header(layout: Bits, header: &Replace, optlen: u32) -> Result<usize> {
+pub fn check_header(layout: Layout, header: &Replace, optlen: u32) -> Result<usize> {
     if header.num_counters >= i32::MAX as u32 / 16 {
         return Err(Errno::ENOMEM);
     }
@@ -51,7 +51,7 @@ pub(super) fn check_size(size: u32) -> Result<()> {
 }
 
 /// What the first pass finds out.
-pub(super) struct Layout<'a> {
+pub(super) struct FirstPass<'a> {
     /// Where things stand in each of them.
     pub(super) entry: EntryLayout,
     /// The start of each entry.
@@ -63,10 +63,10 @@ pub(super) struct Layout<'a> {
     /// The hooks that the caller says there are.
     pub(super) valid_hooks: u32,
     /// Number of ERROR targets.
-    pub(super) chain_heads: u32,
+    pub(super) error_entries: u32,
 }
 
-impl Layout<'_> {
+impl FirstPass<'_> {
     /// The hooks of `valid_hooks`.
     pub(super) fn hooks(&self) -> impl Iterator<Item = usize> + use<> {
         valid(self.valid_hooks)
@@ -84,7 +84,7 @@ pub(super) fn check<'a>(
     header: &Replace,
     blob: &[u8],
     arena: &mut Arena<'a>,
-) -> Result<Layout<'a>, Wrong> {
+) -> Result<FirstPass<'a>, Wrong> {
     if u32::try_from(blob.len()) != Ok(header.size) {
         return Err(Errno::EINVAL.into());
     }
@@ -93,40 +93,40 @@ pub(super) fn check<'a>(
         return Err(Errno::ENOMEM.into());
     }
     // No more entries than that fit, whatever the header says.
-    let room = Bits::NATIVE.entries_in(family, blob.len());
+    let room = Layout::NATIVE.entries_in(family, blob.len());
     let claimed = usize::try_from(header.num_entries).map_err(|_| Errno::ENOMEM)?;
     let offsets = arena.slice::<u32>(claimed.min(room))?;
 
-    let mut layout = Layout {
+    let mut first = FirstPass {
         entry: family.entry(),
         offsets: &[],
         hook_entry: [u32::MAX; NUM_HOOKS],
         underflow: [u32::MAX; NUM_HOOKS],
         valid_hooks: header.valid_hooks,
-        chain_heads: 0,
+        error_entries: 0,
     };
     let mut count = 0;
     let mut at = 0;
     while at < blob.len() {
         let offset = u32::try_from(at).map_err(|_| Errno::EINVAL)?;
         let wrong = |fault: Fault| Wrong::entry(fault, offset);
-        let entry = check_entry(family, Bits::NATIVE, blob, at).map_err(wrong)?;
+        let entry = check_entry(family, Layout::NATIVE, blob, at).map_err(wrong)?;
         for hook in valid(header.valid_hooks) {
             if header.hook_entry.get(hook) == Some(&offset) {
-                set(&mut layout.hook_entry, hook, offset);
+                set(&mut first.hook_entry, hook, offset);
             }
             if header.underflow.get(hook) == Some(&offset) {
                 if !entry.policy {
                     return Err(wrong(Cause::Policy.into()));
                 }
-                set(&mut layout.underflow, hook, offset);
+                set(&mut first.underflow, hook, offset);
             }
         }
         if let Some(slot) = offsets.get_mut(count) {
             *slot = offset;
         }
-        if entry.chain_head {
-            layout.chain_heads = layout.chain_heads.saturating_add(1);
+        if entry.is_error {
+            first.error_entries = first.error_entries.saturating_add(1);
         }
         count += 1;
         at += entry.size;
@@ -134,9 +134,9 @@ pub(super) fn check<'a>(
     if count != claimed {
         return Err(Cause::Number.into());
     }
-    layout.offsets = offsets;
-    check_hooks(&layout)?;
-    Ok(layout)
+    first.offsets = offsets;
+    check_hooks(&first)?;
+    Ok(first)
 }
 
 fn set(hooks: &mut [u32; NUM_HOOKS], hook: usize, offset: u32) {
@@ -146,11 +146,11 @@ fn set(hooks: &mut [u32; NUM_HOOKS], hook: usize, offset: u32) {
 }
 
 /// xt_check_table_hooks: all found, and in the order of the hooks.
-fn check_hooks(layout: &Layout<'_>) -> Result<(), Cause> {
+fn check_hooks(first: &FirstPass<'_>) -> Result<(), Cause> {
     let mut last = None;
-    for hook in layout.hooks() {
-        let entry = layout.hook_entry.get(hook).copied().unwrap_or(u32::MAX);
-        let underflow = layout.underflow.get(hook).copied().unwrap_or(u32::MAX);
+    for hook in first.hooks() {
+        let entry = first.hook_entry.get(hook).copied().unwrap_or(u32::MAX);
+        let underflow = first.underflow.get(hook).copied().unwrap_or(u32::MAX);
         if entry == u32::MAX || underflow == u32::MAX {
             return Err(Cause::Hooks);
         }
@@ -171,7 +171,7 @@ pub(super) struct Checked {
     /// It may stand at an underflow: an unconditional ACCEPT or DROP.
     policy: bool,
     /// It has an ERROR target.
-    chain_head: bool,
+    is_error: bool,
 }
 
 /// One of the two offsets in an entry.
@@ -183,7 +183,7 @@ pub(super) fn offset_at(entry: &[u8], at: usize) -> Result<usize> {
 /// check_entry_size_and_hooks, but for the hooks, of an entry in this layout.
 pub(super) fn check_entry(
     family: Family,
-    bits: Bits,
+    bits: Layout,
     blob: &[u8],
     at: usize,
 ) -> Result<Checked, Fault> {
@@ -213,7 +213,7 @@ pub(super) fn check_entry(
         return Err(Cause::TargetPlace.into());
     }
     let mut policy = false;
-    let mut chain_head = false;
+    let mut is_error = false;
     match c_string(&target.name) {
         Some(b"") => {
             if bits.padded(target_at + bits.standard_target()) != size {
@@ -234,7 +234,7 @@ pub(super) fn check_entry(
             if target_size != ERROR_TARGET || c_string(name).is_none() {
                 return Err(Cause::ChainName.into());
             }
-            chain_head = true;
+            is_error = true;
         }
         _ => {}
     }
@@ -243,7 +243,7 @@ pub(super) fn check_entry(
     Ok(Checked {
         size,
         policy,
-        chain_head,
+        is_error,
     })
 }
 

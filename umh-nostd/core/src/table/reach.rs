@@ -14,7 +14,7 @@
 use zerocopy::FromBytes;
 
 use super::layout::{EXTENSION, NAME};
-use super::offsets::{Layout, is_unconditional};
+use super::offsets::{FirstPass, is_unconditional};
 use super::refusal::Wrong;
 use super::view::find;
 use crate::abi::{Counters, EntryLayout, Family, IP6T_F_PROTO, Ip6tIp6, NUM_HOOKS};
@@ -28,31 +28,31 @@ const ON_PATH: u32 = 1 << NUM_HOOKS;
 /// Fills in `comefrom`, clears all counters, and sets the flag of IPv6 rules that name a
 /// protocol.
 ///
-/// `blob` has passed the first pass, which made `layout`.
+/// `blob` has passed the first pass, which made `first`.
 pub(super) fn mark_source_chains(
     family: Family,
-    layout: &Layout<'_>,
+    first: &FirstPass<'_>,
     blob: &mut [u8],
 ) -> Result<(), Wrong> {
     let mut blob = Marks {
         blob,
-        layout: layout.entry,
+        layout: first.entry,
     };
-    for &at in layout.offsets {
+    for &at in first.offsets {
         blob.set_comefrom(at, 0)?;
         blob.clear_counters(at)?;
         if family == Family::Ipv6 {
             blob.follow_protocol(at)?;
         }
     }
-    for hook in layout.hooks() {
-        let start = layout.hook_entry.get(hook).ok_or(Errno::EINVAL)?;
-        walk(layout, &mut blob, 1 << hook, *start)?;
+    for hook in first.hooks() {
+        let start = first.hook_entry.get(hook).ok_or(Errno::EINVAL)?;
+        walk(first, &mut blob, 1 << hook, *start)?;
     }
     Ok(())
 }
 
-fn walk(layout: &Layout<'_>, blob: &mut Marks<'_>, hook: u32, start: u32) -> Result<(), Wrong> {
+fn walk(first: &FirstPass<'_>, blob: &mut Marks<'_>, hook: u32, start: u32) -> Result<(), Wrong> {
     let wrong = |at, cause: Cause| Wrong::entry(cause.with(Errno::ELOOP), at);
     let mut at = start;
     blob.set_back(at, at)?;
@@ -82,7 +82,7 @@ fn walk(layout: &Layout<'_>, blob: &mut Marks<'_>, hook: u32, start: u32) -> Res
             }
             blob.next(at)?
         } else if let Some(target) = verdict.and_then(|verdict| u32::try_from(verdict).ok()) {
-            if find(layout.offsets, target).is_none() {
+            if find(first.offsets, target).is_none() {
                 return Err(wrong(at, Cause::Nowhere));
             }
             target

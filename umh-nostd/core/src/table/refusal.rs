@@ -56,7 +56,7 @@ impl<T: Into<Fault>> From<T> for Wrong {
 
 /// A match or target, as a rule names it.
 #[derive(Clone, Copy, Debug)]
-struct Named {
+struct ExtensionName {
     kind: ExtensionKind,
     name: [u8; EXTENSION_NAME_LEN],
     revision: u8,
@@ -84,7 +84,7 @@ struct Place {
 pub struct Refusal {
     fault: Fault,
     place: Option<Place>,
-    named: Option<Named>,
+    named: Option<ExtensionName>,
 }
 
 /// The table as a whole.
@@ -173,7 +173,7 @@ impl Place {
     }
 }
 
-impl Named {
+impl ExtensionName {
     fn name(&self) -> &[u8] {
         c_string(&self.name).unwrap_or(&self.name)
     }
@@ -194,11 +194,11 @@ impl Named {
 }
 
 /// The match or target at `extension` of the entry at `at`.
-fn named(family: Family, blob: &[u8], at: usize, extension: usize) -> Option<Named> {
+fn named(family: Family, blob: &[u8], at: usize, extension: usize) -> Option<ExtensionName> {
     let entry = blob.get(at..)?;
     let header: ExtensionHeader = read(entry, extension)?;
     let target = offset_at(entry, family.entry().target_offset).ok()?;
-    Some(Named {
+    Some(ExtensionName {
         kind: match extension < target {
             true => ExtensionKind::Match,
             false => ExtensionKind::Target,

@@ -5,8 +5,7 @@
 //! checked before the next one, the target last. What a check consists of is
 //! `extension`'s.
 
-use zerocopy::transmute;
-
+use super::found::Found;
 use super::kernel_extensions::{self, KernelExtensions};
 use super::layout::{EXTENSION, NUMBER, REGISTRY_INDEX};
 use super::offsets::offset_at;
@@ -19,17 +18,6 @@ use crate::extension::{Extension, Rule, options};
 use crate::fault::{Cause, Fault};
 use crate::ir::named::NamedTables;
 use crate::target::{Features, Host};
-
-/// Extensions that were found last, by what their headers say.
-const KNOWN: usize = 8;
-
-/// An extension that was found: its kind and header, without the size.
-type Known = Option<(
-    ExtensionKind,
-    [u64; EXTENSION / 8],
-    RegistryIndex,
-    &'static Extension,
-)>;
 
 /// A match or target of an entry.
 struct One {
@@ -46,7 +34,7 @@ struct Rules<'a> {
     family: Family,
     host: &'a Host,
     needs: Features,
-    known: [Known; KNOWN],
+    found: Found<(RegistryIndex, &'static Extension)>,
 }
 
 /// Checks every extension of every entry of `blob`, which has passed the
@@ -65,7 +53,7 @@ pub(super) fn check(
         family,
         host,
         needs: Features::NONE,
-        known: [None; KNOWN],
+        found: Found::new(),
     };
     for &start in offsets {
         let mut at = layout.size;
@@ -174,25 +162,15 @@ impl Rules<'_> {
         cause.with(errno)
     }
 
-    /// The extension that a header names. Most rules name what others do.
+    /// The extension that a header names.
     fn find(
         &mut self,
         kind: ExtensionKind,
         header: &ExtensionHeader,
     ) -> Result<(RegistryIndex, &'static Extension)> {
-        let words: [u64; EXTENSION / 8] = transmute!(ExtensionHeader { size: 0, ..*header });
-        let [first, _, third, ..] = header.name;
-        let known = self.known.get_mut(usize::from(first ^ third) % KNOWN);
-        if let Some(Some((of, named, index, extension))) = known.as_deref()
-            && (*of, *named) == (kind, words)
-        {
-            return Ok((*index, *extension));
-        }
-        let (index, extension) =
-            registry::find(self.host, self.family, kind, &header.name, header.revision)?;
-        if let Some(known) = known {
-            *known = Some((kind, words, index, extension));
-        }
-        Ok((index, extension))
+        let (host, family) = (self.host, self.family);
+        self.found.get_or(kind, header, || {
+            registry::find(host, family, kind, &header.name, header.revision)
+        })
     }
 }

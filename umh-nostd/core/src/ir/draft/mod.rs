@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! One rule on its way from the table to its record and ops.
 //!
-//! Owns: the interface through which the matches and targets of `extension`
-//! say what they ask. Everything is asked in the order in which ip_tables
+//! Owns: the interface through which the matches of `extension` say what they
+//! ask. Everything is asked in the order in which ip_tables
 //! asks it, unless the order cannot be noticed: a question that changes
 //! nothing may be asked earlier, but not before one that keeps state or may
 //! drop the packet.
@@ -83,8 +83,8 @@ pub struct Draft<'r, 'a> {
     last: Option<usize>,
     /// Where the state of the next match that keeps any is.
     state_at: usize,
-    /// The number of the match or target at hand, if it is one of x_tables,
-    /// or of the table it names.
+    /// Of the match at hand: its number, if it is one of x_tables, or that of
+    /// the table it names.
     number: u32,
 }
 
@@ -129,7 +129,7 @@ impl<'r, 'a> Draft<'r, 'a> {
         }
     }
 
-    /// The match or target that speaks next has this number.
+    /// The match that speaks next has this number.
     pub(crate) fn set_number(&mut self, number: u32) {
         self.number = number;
     }

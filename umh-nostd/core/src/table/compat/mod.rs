@@ -26,6 +26,7 @@ pub use from_caller::FromCaller;
 pub use to_caller::ToCaller;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
+use super::found::Found;
 use super::layout::EXTENSION;
 use super::offsets::offset_at;
 use crate::abi::{EXTENSION_NAME_LEN, EntryLayout, ExtensionHeader, ExtensionKind, Family, Layout};
@@ -34,9 +35,6 @@ use crate::bytes::read;
 use crate::errno::{Errno, Result};
 use crate::extension::{self, registry};
 use crate::target::Host;
-
-/// Extensions whose size was asked for last.
-const KNOWN: usize = 8;
 
 /// Asks the kernel half how many bytes of data a match or target of x_tables has, by its name
 /// and revision. Errors are those of [`super::KernelExtensions`].
@@ -72,7 +70,7 @@ pub struct Sizes<'a> {
     host: &'a Host,
     family: Family,
     ask: AskSize<'a>,
-    known: [Option<(ExtensionKind, ExtensionHeader, Data)>; KNOWN],
+    found: Found<Data>,
 }
 
 impl<'a> Sizes<'a> {
@@ -82,41 +80,31 @@ impl<'a> Sizes<'a> {
             host,
             family,
             ask,
-            known: [None; KNOWN],
+            found: Found::new(),
         }
     }
 
     /// xt_request_find_match and xt_request_find_target
     fn of(&mut self, kind: ExtensionKind, header: &ExtensionHeader) -> Result<Data> {
-        let header = ExtensionHeader { size: 0, ..*header };
-        let [first, _, third, ..] = header.name;
-        let place = usize::from(first ^ third) % KNOWN;
-        if let Some(Some((of, named, data))) = self.known.get(place)
-            && (*of, *named) == (kind, header)
-        {
-            return Ok(*data);
-        }
-        let found = registry::find(self.host, self.family, kind, &header.name, header.revision);
-        let data = match found {
-            Ok((_, found)) => Data {
-                size: found.size,
-                user_size: found.user_size,
-                compat: found.compat,
-            },
-            Err(unknown) => match (self.ask)(kind, &header.name, header.revision) {
-                Err(Errno::ENOENT | Errno::ENOPROTOOPT) => return Err(unknown),
-                // What is private to it is zero already.
-                size => size.map(|size| Data {
-                    size,
-                    user_size: size,
-                    compat: None,
-                })?,
-            },
-        };
-        if let Some(known) = self.known.get_mut(place) {
-            *known = Some((kind, header, data));
-        }
-        Ok(data)
+        let ExtensionHeader { name, revision, .. } = header;
+        self.found.get_or(kind, header, || {
+            match registry::find(self.host, self.family, kind, name, *revision) {
+                Ok((_, found)) => Ok(Data {
+                    size: found.size,
+                    user_size: found.user_size,
+                    compat: found.compat,
+                }),
+                Err(unknown) => match (self.ask)(kind, name, *revision) {
+                    Err(Errno::ENOENT | Errno::ENOPROTOOPT) => Err(unknown),
+                    // What is private to it is zero already.
+                    size => size.map(|size| Data {
+                        size,
+                        user_size: size,
+                        compat: None,
+                    }),
+                },
+            }
+        })
     }
 }
 
