@@ -193,7 +193,8 @@ static int end_request(const struct bpfilter_call *call, ssize_t n,
 		status = -EFAULT;
 	} else if (reply->status > 0 || reply->status <= -ERESTARTSYS) {
 		/* ERESTARTSYS and above are the kernel's own. */
-		pr_err_ratelimited("the helper answered %d, which is no status, and is stopped\n", reply->status);
+		pr_err_ratelimited("the helper answered %d, which is no status, and is stopped\n",
+				   reply->status);
 		status = -EFAULT;
 		n = 0;
 	} else {
