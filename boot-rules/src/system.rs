@@ -14,7 +14,7 @@ use bpf_abi::attr::FuncInfo;
 use umh_core::abi::{EXTENSION_NAME_LEN, ExtensionKind, Family, Layout, TableSpec};
 use umh_core::errno::{Errno, Result};
 use umh_core::program::Insn;
-use umh_core::table::Refusal;
+use umh_core::table::{self, Refusal};
 use umh_core::target::{Features, Host, Machine, Packets};
 use umh_nostd::system::{Generation, InForce, Maps, System, UserAddr};
 
@@ -41,6 +41,14 @@ impl Recorder {
     }
 }
 
+/// A kernel with all that there is.
+fn host() -> Host {
+    Host {
+        features: Features::of_reads(u64::MAX).unwrap_or(Features::NONE),
+        hz: 250,
+    }
+}
+
 /// What is looked at again.
 pub(crate) enum Object {
     Image(Rc<[u8]>),
@@ -59,10 +67,7 @@ impl System for Recorder {
     fn machine(&self) -> Result<Machine> {
         Ok(Machine {
             packets: Packets::KernelHalf,
-            host: Host {
-                features: Features::of_reads(u64::MAX).unwrap_or(Features::NONE),
-                hz: 250,
-            },
+            host: host(),
             cpus: 1,
         })
     }
@@ -100,8 +105,12 @@ impl System for Recorder {
         Ok(())
     }
 
-    /// The header is two bytes of size, 29 of name and one of revision.
-    fn extension(&self, _: &TableSpec, entry: &mut [u8], at: usize) -> Result<u32> {
+    /// What the helper can do itself is not asked of x_tables here, as its own check is
+    /// the only one there is. The header is two bytes of size, 29 of name and one of revision.
+    fn extension(&self, table: &TableSpec, entry: &mut [u8], at: usize) -> Result<u32> {
+        if table::is_own(&host(), table.family, entry, at) {
+            return Err(Errno::ENOPROTOOPT);
+        }
         let name = entry.get(at..).and_then(|header| header.get(2..31));
         let name = CStr::from_bytes_until_nul(name.ok_or(Errno::EFAULT)?);
         let name = name.map_err(|_| Errno::EINVAL)?.to_string_lossy();

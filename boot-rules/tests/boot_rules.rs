@@ -141,6 +141,17 @@ fn what_only_the_kernel_knows_is_named() {
     assert!(line.ends_with(": MASQUERADE, addrtype\n"), "{line}");
 }
 
+#[test]
+fn what_the_helper_has_a_program_for_is_not_named() {
+    let work = Work::new();
+    let output = work.make(
+        "*filter\n-A INPUT -p tcp -m tcpmss --mss 1:9 -j DROP\n\
+         -A INPUT -p tcp -m ecn --ecn-tcp-cwr -j DROP\nCOMMIT\n",
+    );
+    assert!(output.status.success(), "{}", said(&output));
+    assert_eq!(said(&output), "");
+}
+
 /// Refused rules, and what is said of them.
 fn refused(rules: &str, wanted: &[&str]) {
     let work = Work::new();
@@ -165,6 +176,11 @@ fn the_line_at_fault_is_named() {
     refused(
         "# ..\n*filter\n-A INPUT -j ACCEPT\n-A INPUT -m tcp --dport 9\n-A INPUT -j DROP\nCOMMIT\n",
         &["rules:4: Invalid argument", "-A INPUT -m tcp --dport 9"],
+    );
+    // Matches that a kernel with them checks itself.
+    refused(
+        "*filter\n-A INPUT -p udp -m ecn --ecn-tcp-cwr -j DROP\nCOMMIT\n",
+        &["rules:2: Invalid argument"],
     );
     // A loop, which the last of its rules makes; with counters before it.
     refused(

@@ -38,6 +38,7 @@ mod view;
 pub use kernel_extensions::KernelExtensions;
 pub use offsets::check_header;
 pub use refusal::Refusal;
+pub use rules::is_own;
 pub use view::{Entry, Instance, Matches, Target, Verdict};
 
 use crate::abi::{Family, GetInfo, Hook, Layout, Replace, TableSpec};

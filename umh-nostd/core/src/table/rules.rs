@@ -84,6 +84,35 @@ pub(super) fn check(
     Ok(rules.needs)
 }
 
+/// Whether the match or target at `at` of an entry is carried out, or refused, also where
+/// the kernel half has no such extension. If not the entry is refused there as one with
+/// an unknown extension.
+pub fn is_own(host: &Host, family: Family, entry: &[u8], at: usize) -> bool {
+    let is_target = offset_at(entry, family.entry().target_offset) == Ok(at);
+    let kind = match is_target {
+        true => ExtensionKind::Target,
+        false => ExtensionKind::Match,
+    };
+    let own = || -> Option<bool> {
+        let header: ExtensionHeader = read(entry, at)?;
+        let (_, extension) =
+            registry::find(host, family, kind, &header.name, header.revision).ok()?;
+        let data = entry.get(at + EXTENSION..at + usize::from(header.size))?;
+        let checked = extension.check(&rule(host, family, entry)?, data);
+        Some(!matches!(checked, Err(fault) if fault.errno == Errno::ENOENT))
+    };
+    own().unwrap_or(false)
+}
+
+/// The rule that an entry is, as extensions see it.
+fn rule<'a>(host: &'a Host, family: Family, entry: &'a [u8]) -> Option<Rule<'a>> {
+    Some(Rule {
+        host,
+        ip: IpPart::of(family, entry)?,
+        hooks: read(entry, family.entry().comefrom)?,
+    })
+}
+
 impl Rules<'_> {
     /// Finds and checks it.
     fn check(
@@ -114,11 +143,7 @@ impl Rules<'_> {
         let extension = match in_kernel {
             Err(Errno::ENOPROTOOPT) => {
                 let (index, extension) = registered.map_err(|errno| self.unknown(header, errno))?;
-                let rule = Rule {
-                    host,
-                    ip: IpPart::of(family, bytes).ok_or(Errno::EINVAL)?,
-                    hooks: read(bytes, family.entry().comefrom).ok_or(Errno::EINVAL)?,
-                };
+                let rule = rule(host, family, bytes).ok_or(Errno::EINVAL)?;
                 let data = bytes.get(at + EXTENSION..end).ok_or(Errno::EINVAL)?;
                 extension.check(&rule, data).map_err(|fault| match fault {
                     // Not done here, and not known to the kernel half.
