@@ -203,13 +203,27 @@ static int check_match(struct extension *ext, struct bpfilter_call *call,
 	return err;
 }
 
+#ifdef CONFIG_MODULES
+static bool is_foreign(const struct module *module)
+{
+	return module && test_bit(TAINT_OOT_MODULE, &module->taints);
+}
+#else
+static bool is_foreign(const struct module *module)
+{
+	return false;
+}
+#endif
+
 /*
  * Rules behind it see what it has changed: socket, with --restore-skmark, the mark, and
- * cluster the packet type. No other match of the kernel's tree changes anything.
+ * cluster the packet type. No other match of the kernel's tree changes anything; of one
+ * from outside of the tree nobody knows.
  */
-static bool changes_packets(const char *match)
+static bool changes_packets(const struct xt_match *match)
 {
-	return !strcmp(match, "socket") || !strcmp(match, "cluster");
+	return !strcmp(match->name, "socket") ||
+	       !strcmp(match->name, "cluster") || is_foreign(match->me);
 }
 
 /*
@@ -494,14 +508,14 @@ int bpfilter_extensions_add(struct bpfilter_extensions **all,
 	memcpy(ext->data, m->data, size);
 	ext->is_target = asked->offset == rule.target_offset;
 	ext->follows = rule.follows;
-	ext->changes = !ext->is_target && changes_packets(m->u.user.name);
-	ext->is_special = ext->follows || ext->changes;
 	if (ext->is_target)
 		err = check_target(ext, call, *all, &rule, m);
 	else
 		err = check_match(ext, call, *all, &rule, m);
 	if (err)
 		goto free_ext;
+	ext->changes = !ext->is_target && changes_packets(ext->match);
+	ext->is_special = ext->follows || ext->changes;
 	if (give_data(ext, data)) {
 		free_extension(ext, *all);
 		err = -EFAULT;
