@@ -35,6 +35,10 @@ is CONFIG_BPFILTER_UMH=y
 configured CONFIG_STATIC_USERMODEHELPER=y 'CONFIG_STATIC_USERMODEHELPER_PATH=""'
 is CONFIG_STATIC_USERMODEHELPER=y
 if grep -qx CONFIG_BPFILTER_UMH=y "$work/obj/.config"; then exit 1; fi
+# The helper's executable lies in a file of tmpfs.
+configured CONFIG_TMPFS=n CONFIG_HUGETLBFS=y
+is CONFIG_MEMFD_CREATE=y
+if grep -qx CONFIG_BPFILTER_UMH=y "$work/obj/.config"; then exit 1; fi
 # The kernel half copies what the helper gets of a caller's memory.
 configured CONFIG_CROSS_MEMORY_ATTACH=n
 is CONFIG_BPFILTER_UMH=y

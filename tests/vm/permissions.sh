@@ -14,11 +14,11 @@ done
 for option in 64 65; do
 	as_nobody sockopt expect EPERM set $option 1
 done
-for option in 63 68 69 3056 3057 3058 3059 3060 3061 3062 3063 3064 3065 3066; do
+for option in 63 68 69 3056 3057 3058 3059 3060 3061 3062 3063 3064 3065 3066 3067; do
 	as_nobody sockopt expect ENOPROTOOPT get $option 84
 	sockopt expect ENOPROTOOPT get $option 84
 done
-for option in 63 66 67 3056 3057 3058 3059 3060 3061 3062 3063 3064 3065 3066; do
+for option in 63 66 67 3056 3057 3058 3059 3060 3061 3062 3063 3064 3065 3066 3067; do
 	as_nobody sockopt expect ENOPROTOOPT set $option 84
 	sockopt expect ENOPROTOOPT set $option 84
 done

@@ -27,7 +27,7 @@ ip netns exec $net iptables -A INPUT -m string --string x --algo bm &
 rule=$!
 for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do [ ! -e /tmp/loading ] || break; sleep 0.1; done
 [ -e /tmp/loading ]
-for option in 3056 3057 3058 3059 3060 3061 3062 3063 3064 3065 3066; do
+for option in 3056 3057 3058 3059 3060 3061 3062 3063 3064 3065 3066 3067; do
 	su -s /bin/sh nobody -c "sockopt expect ENOPROTOOPT set $option 24; sockopt expect ENOPROTOOPT get $option 24"
 done
 [ -e /tmp/loading ] || { echo "had to wait for the helper"; exit 1; }

@@ -286,7 +286,8 @@ static pid_t helper_pid(struct seq_file *seq)
 	return nr;
 }
 
-static int status_show(struct seq_file *seq, void *unused)
+/* Nobody refers to it without PROC_FS. */
+static int __maybe_unused status_show(struct seq_file *seq, void *unused)
 {
 	struct net *net = seq_file_single_net(seq);
 	const struct bpfilter_table_desc *desc;
