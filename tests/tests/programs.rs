@@ -53,9 +53,16 @@ fn a_record_in_use_is_left_alone() {
     }
     let blob = table.blob();
     let packet = udp([10, 0, 0, 1], 53);
-    for hook in FILTER.each_hook() {
-        let mut programs = Programs::load(&blob.header, &blob.entries).unwrap();
-        assert!(programs.run(hook, &packet, 1).unwrap().accepted);
+    for (hook, old) in FILTER
+        .each_hook()
+        .flat_map(|hook| [(hook, false), (hook, true)])
+    {
+        let kernel = match old {
+            true => kernel().0.without_may_goto(),
+            false => kernel().0,
+        };
+        let mut programs = Programs::load_for(&kernel, &blob.header, &blob.entries).unwrap();
+        assert!(programs.run(hook, &packet, 3000).unwrap().accepted);
         programs.occupy_records();
         assert!(
             !programs.run(hook, &packet, 1).unwrap().accepted,
@@ -173,6 +180,7 @@ fn loops_of_old_kernels() {
         let blob = table.blob();
         let kernel = kernel().0.without_may_goto();
         let programs = Programs::load_for(&kernel, &blob.header, &blob.entries).unwrap();
+        programs.assert_no_may_goto();
         for last in [1, 2, 7, 8, 150, 199] {
             let run = programs
                 .run(Hook::LocalIn, &udp([10, 1, 0, last], 53), 10)

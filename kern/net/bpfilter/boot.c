@@ -310,7 +310,7 @@ static int __init make_call(struct bpfilter_call *call)
 
 static int __init commit_table(const struct bpfilter_boot_table *table)
 {
-	char module[sizeof_field(struct bpfilter_call, module)] = "";
+	struct bpfilter_modules modules = {};
 	struct bpfilter_call *call;
 	int err;
 
@@ -319,9 +319,9 @@ static int __init commit_table(const struct bpfilter_boot_table *table)
 				   table->len);
 		if (IS_ERR(call))
 			return PTR_ERR(call);
-		memcpy(call->module, module, sizeof(module));
+		call->modules = modules;
 		err = make_call(call);
-	} while (bpfilter_call_again(call, err, module));
+	} while (bpfilter_call_again(call, err, &modules));
 	return err;
 }
 

@@ -318,8 +318,8 @@ EXPORT_SYMBOL_GPL(bpfilter_call_replaces);
  * bpfilter_call_again() - whether a call that has ended is to be made anew
  * @call: the call, which is put
  * @err: its errno or 0
- * @module: the match or target that was loaded for it before; receives that which
- *	is loaded now, as x_tables names its module
+ * @modules: what was loaded for it before; receives that which is loaded now, as
+ *	x_tables names its module
  *
  * Where a match or target is not there its module is loaded here, when nothing is
  * in progress: nobody else waits for modprobe.
@@ -327,17 +327,19 @@ EXPORT_SYMBOL_GPL(bpfilter_call_replaces);
  * Context: process context, no locks held, sleeps.
  * Return: true if a module was to be loaded.
  */
-bool bpfilter_call_again(struct bpfilter_call *call, int err, char *module)
+bool bpfilter_call_again(struct bpfilter_call *call, int err,
+			 struct bpfilter_modules *modules)
 {
 	/* One that was left may still be in progress. */
 	bool load = err && err != -EINTR && call->load;
 	bool ipv6 = call->optval.family == NFPROTO_IPV6;
 
 	if (load)
-		memcpy(module, call->module, sizeof(call->module));
+		*modules = call->modules;
 	bpfilter_call_put(call);
 	if (load)
-		request_module("%st_%s", ipv6 ? "ip6" : "ip", module);
+		request_module("%st_%s", ipv6 ? "ip6" : "ip",
+			       modules->loaded);
 	return load;
 }
 EXPORT_SYMBOL_GPL(bpfilter_call_again);

@@ -99,6 +99,22 @@ struct bpfilter_replace {
 #define BPFILTER_CALL_ENDED	1
 #define BPFILTER_CALL_LEFT	2
 
+/* More names than there are matches that the helper knows, and x_tables may know. */
+#define BPFILTER_ABSENT	16
+
+/**
+ * struct bpfilter_modules - what was loaded for a call, each time that it was made
+ * @loaded: the match or target that it needs, or that was loaded for it before
+ * @absent: those that were not there when they had been loaded. The call may have
+ *	gone on without one: it must not be loaded again
+ * @num_absent: how many there are
+ */
+struct bpfilter_modules {
+	char loaded[XT_EXTENSION_MAXNAMELEN];
+	char absent[BPFILTER_ABSENT][XT_EXTENSION_MAXNAMELEN];
+	unsigned int num_absent;
+};
+
 /**
  * struct bpfilter_call - a client's call
  * @refs: the caller's, and the mailbox's
@@ -113,13 +129,13 @@ struct bpfilter_replace {
  * @optval: what the helper gets of the caller's memory
  * @file: the file for it, or NULL
  * @answers: what the helper has put down. Until ENDED this and what follows, down
- *	to @module, is under the transaction's lock; then it is the caller's
+ *	to @modules, is under the transaction's lock; then it is the caller's
  * @answered: how many bytes of it there are
  * @to: where in the caller's memory it goes
  * @entries_before: of the table that a REPLACE has replaced
- * @load: the call has failed, for want of @module: it is to be made anew, when
+ * @load: the call has failed, for want of a module: it is to be made anew, when
  *	that is loaded
- * @module: the match or target that it needs, or that was loaded for it before
+ * @modules: which
  * @turns: among the first of each user namespace, or those behind a first one;
  *	this and @followers under the mailbox's lock
  * @followers: of a first one, those of the same user namespace behind it
@@ -142,7 +158,7 @@ struct bpfilter_call {
 	u64 to;
 	u32 entries_before;
 	bool load;
-	char module[XT_EXTENSION_MAXNAMELEN];
+	struct bpfilter_modules modules;
 	struct list_head turns;
 	struct list_head followers;
 	struct work_struct late;
@@ -212,7 +228,8 @@ struct bpfilter_call *bpfilter_call_new(struct net *net, u8 family,
 					sockptr_t optval);
 bool bpfilter_call_asks_revision(const struct bpfilter_call *call);
 bool bpfilter_call_replaces(const struct bpfilter_call *call);
-bool bpfilter_call_again(struct bpfilter_call *call, int err, char *module);
+bool bpfilter_call_again(struct bpfilter_call *call, int err,
+			 struct bpfilter_modules *modules);
 int bpfilter_call_wait(struct bpfilter_call *call);
 bool bpfilter_call_left(const struct bpfilter_call *call);
 bool bpfilter_call_end(struct bpfilter_call *call, int status);

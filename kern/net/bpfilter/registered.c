@@ -132,10 +132,24 @@ void bpfilter_registered_forget(void)
  */
 static bool caller_may_load(struct bpfilter_call *call, const char *name)
 {
-	if (!IS_ENABLED(CONFIG_NETFILTER_XTABLES) ||
-	    !strcmp(call->module, name))
+	struct bpfilter_modules *modules = &call->modules;
+	unsigned int i;
+
+	if (!IS_ENABLED(CONFIG_NETFILTER_XTABLES))
 		return false;
-	strscpy(call->module, name, sizeof(call->module));
+	for (i = 0; i < modules->num_absent; i++) {
+		if (!strcmp(modules->absent[i], name))
+			return false;
+	}
+	/* What is one too many is not looked for. */
+	if (i == BPFILTER_ABSENT)
+		return false;
+	if (!strcmp(modules->loaded, name)) {
+		strscpy(modules->absent[i], name, sizeof(modules->absent[i]));
+		modules->num_absent++;
+		return false;
+	}
+	strscpy(modules->loaded, name, sizeof(modules->loaded));
 	call->load = true;
 	return true;
 }

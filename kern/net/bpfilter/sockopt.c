@@ -200,7 +200,7 @@ static int client_call(struct sock *sk, u8 family, int cmd, bool is_set,
 		.cmd = cmd,
 		.pid = task_pid_nr(current),
 	};
-	char module[sizeof_field(struct bpfilter_call, module)] = "";
+	struct bpfilter_modules modules = {};
 	struct bpfilter_call *call;
 	int err;
 
@@ -214,9 +214,9 @@ static int client_call(struct sock *sk, u8 family, int cmd, bool is_set,
 		if (IS_ERR(call))
 			return PTR_ERR(call);
 		call->optval.layout = caller_layout();
-		memcpy(call->module, module, sizeof(module));
+		call->modules = modules;
 		err = carry_out(call);
-	} while (bpfilter_call_again(call, err, module));
+	} while (bpfilter_call_again(call, err, &modules));
 	return err;
 }
 

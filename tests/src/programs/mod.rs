@@ -347,6 +347,19 @@ impl Programs {
         }
     }
 
+    /// What kernels before 6.9 do not know.
+    pub fn assert_no_may_goto(&self) {
+        for insns in &self.insns {
+            let at: Vec<_> = insns
+                .iter()
+                .enumerate()
+                .filter(|(_, i)| i.code == 0xe5)
+                .map(|(n, _)| n)
+                .collect();
+            assert!(at.is_empty(), "may_goto at {at:?} of {}", insns.len());
+        }
+    }
+
     /// Makes all records of packets look as if runs of the programs had them.
     pub fn occupy_records(&mut self) {
         for word in self.packets.bytes_mut().chunks_exact_mut(8) {

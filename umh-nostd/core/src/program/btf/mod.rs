@@ -108,12 +108,23 @@ pub(super) const COUNT_ROUND: &[Item] = &[
     ),
 ];
 
-/// R6 = a record that is free. R9 = the argument of the program.
+/// R6 = a record that is free, R8 = the CPU, R9 = the argument of the program.
 const RECORD: &[Item] = &[
     mov(R9, R1),
+    when(
+        need::ITERATOR,
+        &[
+            mov(R1, Fp),
+            add_imm(R1, frame::ITERATOR as i32),
+            mov_imm(R2, 0),
+            mov_imm(R3, 1 << 23),
+            call_kfunc(ITER_NEW),
+        ],
+    ),
     call(CPU),
     jump_if_imm(R0, Cond::Ge, 0, label::NO_RECORD).imm(param::CPUS),
     mov(R7, R0),
+    mov(R8, R0),
     bind(label::NEXT_RECORD),
     // Zero, but the verifier does not know: for it no record is another one than
     // the last that was tried.
@@ -130,10 +141,20 @@ const RECORD: &[Item] = &[
     jump_if_imm(R1, Cond::Eq, 0, HAVE),
     add_imm(R7, 1),
     mov_imm(R1, 0),
-    jump_when_tired(label::NO_RECORD),
+    unless(need::ITERATOR, &[jump_when_tired(label::NO_RECORD)]),
+    when(
+        need::ITERATOR,
+        &[
+            mov_imm(R0, 0),
+            mov(R1, Fp),
+            add_imm(R1, frame::ITERATOR as i32),
+            call_kfunc(ITER_NEXT),
+            jump_if_imm(R0, Cond::Eq, 0, label::NO_RECORD),
+        ],
+    ),
     jump(label::NEXT_RECORD),
     bind(HAVE),
-    store(B4, R6, frame::CPU, R0),
+    store(B4, R6, frame::CPU, R8),
 ];
 
 impl Builder<'_> {
@@ -250,16 +271,6 @@ impl Builder<'_> {
                     store(B8, R6, frame::NAMES + 24, R2),
                 ]
             ),
-            when(
-                need::ITERATOR,
-                &[
-                    mov(R1, Fp),
-                    add_imm(R1, frame::ITERATOR as i32),
-                    mov_imm(R2, 0),
-                    mov_imm(R3, 1 << 23),
-                    call_kfunc(ITER_NEW)
-                ]
-            ),
             load(B8, R1, R9, 0).at(SKB_DATA),
             store(B8, R6, frame::DATA, R1),
             // R7 = version, header length, type of service, length,
@@ -308,16 +319,6 @@ impl Builder<'_> {
                 load(B8, R9, R9, 8),
                 load(B4, R1, R9, 0).at(SKB_LEN),
                 store(B4, R6, frame::LEN, R1),
-                when(
-                    need::ITERATOR,
-                    &[
-                        mov(R1, Fp),
-                        add_imm(R1, frame::ITERATOR as i32),
-                        mov_imm(R2, 0),
-                        mov_imm(R3, 1),
-                        call_kfunc(ITER_NEW)
-                    ]
-                ),
             ],
             &[position],
         );
@@ -356,6 +357,14 @@ impl Builder<'_> {
                     atomic(Atomic::Exchange, B4, R6, frame::TAKEN, R1),
                     exit(),
                     bind(label::NO_RECORD),
+                    when(
+                        need::ITERATOR,
+                        &[
+                            mov(R1, Fp),
+                            add_imm(R1, frame::ITERATOR as i32),
+                            call_kfunc(ITER_DESTROY),
+                        ]
+                    ),
                     mov_imm(R0, bpfilter_msgfmt::DROP as i32),
                 ]
             ),
