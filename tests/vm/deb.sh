@@ -28,9 +28,19 @@ mmdebstrap --mode=root --variant=apt --dpkgopt=force-confold --aptopt='Apt::Inst
 mapfile -t packages < <(packaging/deb/build "$work")
 cp "${packages[@]}" "$root/tmp/"
 mount -t proc proc "$root/proc"
+
+# An earlier version had its lines for modprobe in /etc, where they would come first.
+old=$work/old
+mkdir -p "$old/DEBIAN" "$old/etc/modprobe.d"
+printf '%s\n' 'Package: bpfilter-dkms' 'Version: 0' 'Architecture: all' 'Maintainer: nobody' 'Description: of before' >"$old/DEBIAN/control"
+echo /etc/modprobe.d/bpfilter.conf | tee "$old/DEBIAN/conffiles" >"$old/etc/modprobe.d/bpfilter.conf"
+dpkg-deb --root-owner-group --build "$old" "$root/old.deb"
+chroot "$root" dpkg -i /old.deb
+[ -f "$root/etc/modprobe.d/bpfilter.conf" ]
 chroot "$root" sh -c 'dpkg -i /tmp/*.deb' || { cat "$root"/var/lib/dkms/bpfilter/*/build/make.log; exit 1; }
 chroot "$root" dkms status | tee "$work/status"
 grep -q "^bpfilter/.*$release.*installed" "$work/status"
+[ ! -e "$root/etc/modprobe.d/bpfilter.conf" ]
 chroot "$root" bpfilter-run --help | grep -q -- --umh
 module=$(find "$root/lib/modules/$release" -name 'bpfilter.ko*')
 case $module in
