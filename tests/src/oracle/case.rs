@@ -8,7 +8,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::fs;
 use std::io;
+use std::path::Path;
 
 use fastrand::Rng;
 use umh_core::abi::{Counters, FILTER, GetEntries, GetInfo};
@@ -233,6 +235,7 @@ pub fn run_case(namespace: &mut Namespace, case: &Case) -> io::Result<Report> {
     }
     let table = Table::parse(live.info(), &live.entries()?);
     let mut evaluator = Evaluator::new(table, 0, 1000);
+    evaluator.wants_whole(wants_whole()?);
     let mut before = live.counters()?;
     for (number, shot) in case.shots.iter().enumerate() {
         if !namespace.can_take(shot) {
@@ -267,6 +270,19 @@ pub fn run_case(namespace: &mut Namespace, case: &Case) -> io::Result<Report> {
         run(&["iptables-legacy-restore"], "*mangle\nCOMMIT\n")?;
     }
     Ok(report)
+}
+
+/// Which matches do not look into later fragments: those of x_tables, from Linux 7.2 on,
+/// that the kernel half calls. Without it, or without them, programs have 6.12's meaning.
+fn wants_whole() -> io::Result<Vec<&'static str>> {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease")?;
+    let mut numbers = release.split(['.', '-']).map(str::parse::<u32>);
+    let version = [(); 2].map(|()| numbers.next().and_then(Result::ok).unwrap_or(0));
+    if version < [7, 2] || !Path::new("/proc/net/bpfilter").exists() {
+        return Ok(Vec::new());
+    }
+    let is_loaded = |name: &&str| Path::new(&format!("/sys/module/xt_{name}")).exists();
+    Ok(["tcpmss", "ecn"].into_iter().filter(is_loaded).collect())
 }
 
 /// The rules that counted in between.

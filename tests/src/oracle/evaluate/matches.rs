@@ -129,6 +129,12 @@ fn xor(answer: bool, inversion: u32) -> bool {
     u32::from(answer) ^ inversion != 0
 }
 
+/// Whether `tcpmss` or `ecn` asks for a header that a later fragment has not got.
+pub(super) fn misses_header(data: &MatchData, packet: &PacketAt<'_>) -> bool {
+    let asks = data.name != "ecn" || Data(&data.data).u8(0) & 0x30 != 0;
+    asks && packet.fragment_offset() != 0
+}
+
 /// Asks the match that `data` names.
 pub(super) fn extension(data: &MatchData, packet: &PacketAt<'_>) -> Answer {
     let info = Data(&data.data);

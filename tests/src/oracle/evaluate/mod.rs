@@ -136,6 +136,7 @@ struct HotDrop;
 /// A table, with what its matches remember between packets.
 pub struct Evaluator {
     table: Table,
+    whole: Vec<&'static str>,
     kept: HashMap<(RuleIndex, usize), Kept>,
 }
 
@@ -177,7 +178,17 @@ impl Evaluator {
                 }
             }
         }
-        Self { table, kept }
+        Self {
+            table,
+            whole: Vec::new(),
+            kept,
+        }
+    }
+
+    /// From Linux 7.2 on x_tables' `tcpmss`, and `ecn` where it asks for bits of TCP, do not
+    /// look into later fragments. This is what the matches of these names do from now on.
+    pub fn wants_whole(&mut self, names: Vec<&'static str>) {
+        self.whole = names;
     }
 
     /// The table.
@@ -238,6 +249,11 @@ impl Evaluator {
         for (place, data) in rule.matches.iter().enumerate() {
             let matched = match self.kept.get_mut(&(index, place)) {
                 Some(kept) => kept.ask(packet),
+                None if self.whole.contains(&data.name.as_str())
+                    && matches::misses_header(data, packet) =>
+                {
+                    false
+                }
                 None => matches::extension(data, packet)?,
             };
             if !matched {
