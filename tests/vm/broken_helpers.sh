@@ -28,7 +28,7 @@ refused exits 'Bad address'
 refused garbage 'Bad address'
 refused short 'Bad address'
 refused refuses 'Bad address'
-refused hangs 'Connection timed out'
+refused hangs 'Bad address'
 wait $!
 
 echo "$modprobe_path" >/proc/sys/kernel/modprobe

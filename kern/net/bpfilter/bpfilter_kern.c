@@ -80,8 +80,12 @@ static int __init bpfilter_init(void)
 	if (err)
 		goto status;
 	err = start_helper();
-	if (!bpfilter_boot_commit(err) && err)
+	if (!bpfilter_boot_commit(err) && err) {
+		/* The log says why. */
+		if (err == -ETIMEDOUT)
+			err = -EFAULT;
 		goto stop;
+	}
 	/* Without a helper every call tries to start one. */
 	if (has_mailbox)
 		bpfilter_register_ops(&ops);
