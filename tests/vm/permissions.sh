@@ -23,6 +23,21 @@ for option in 63 66 67 3056 3057 3058 3059 3060 3061 3062 3063 3064 3065 3066 30
 	sockopt expect ENOPROTOOPT set $option 84
 done
 
+# IPv6 has the same at a level of its own, but for the numbers of two, and no private ones.
+for option in 64 65 68 69; do
+	as_nobody sockopt -6 expect EPERM get $option 1
+done
+for option in 64 65; do
+	as_nobody sockopt -6 expect EPERM set $option 1
+done
+for option in 3056 3057 3061 3067; do
+	sockopt -6 expect ENOPROTOOPT get $option 84
+	sockopt -6 expect ENOPROTOOPT set $option 84
+done
+sockopt -6 expect 0 get 64 84
+as_nobody unshare -U -r sockopt -6 expect EPERM get 64 84
+as_nobody unshare -U -r -n sockopt -6 expect 0 get 64 84
+
 # The private options are there for the helper alone, and not for others while
 # it works on a request.
 sockopt expect 0 get 64 84

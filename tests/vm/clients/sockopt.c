@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * sockopt - raw get/setsockopt calls of level SOL_IP, for the tests in the VM
+ * sockopt - raw get/setsockopt calls of level SOL_IP, or with -6 SOL_IPV6, for the tests
+ *	in the VM
  *
  * Needs nothing from the guest, and exists for i386 too (sockopt32). For what
  * a table contains there is iptables; this is about who is answered, how fast,
@@ -27,7 +28,8 @@
 #define REVISION_LEN	30
 
 static const char usage[] =
-	"usage: sockopt expect ERRNO get|set OPTION LEN [NAME]\n"
+	"usage: sockopt [-6] COMMAND\n"
+	"       sockopt expect ERRNO get|set OPTION LEN [NAME]\n"
 	"           one call must end with ERRNO (a name, or 0), or the status is 1;\n"
 	"           the memory holds NAME (filter), then zeros\n"
 	"       sockopt foreign ERRNO get|set OPTION LEN [NAME]\n"
@@ -61,9 +63,11 @@ static void die(const char *what)
 	exit(3);
 }
 
+static int family = AF_INET, level = SOL_IP;
+
 static int new_socket(void)
 {
-	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	int fd = socket(family, SOCK_DGRAM, 0);
 
 	if (fd < 0)
 		die("socket");
@@ -89,9 +93,9 @@ static const char *call(int fd, int set, int option, void *memory, socklen_t len
 	int ret;
 
 	if (set)
-		ret = setsockopt(fd, SOL_IP, option, memory, len);
+		ret = setsockopt(fd, level, option, memory, len);
 	else
-		ret = getsockopt(fd, SOL_IP, option, memory, &after);
+		ret = getsockopt(fd, level, option, memory, &after);
 	if (after != len)
 		return "optlen changed";
 	if (ret > 0)
@@ -265,8 +269,15 @@ static int namespaces(unsigned int count, char **command)
 
 int main(int argc, char **argv)
 {
-	const char *command = argc > 1 ? argv[1] : "";
+	const char *command;
 
+	if (argc > 1 && !strcmp(argv[1], "-6")) {
+		family = AF_INET6;
+		level = SOL_IPV6;
+		argc--;
+		argv++;
+	}
+	command = argc > 1 ? argv[1] : "";
 	/* A shell has it ignored in what it starts in the background. */
 	signal(SIGINT, SIG_DFL);
 	if (!strcmp(command, "expect") && (argc == 6 || argc == 7))
