@@ -2,8 +2,8 @@
 //! What the helper's request handler runs on here: memory, and no kernel.
 //!
 //! Every table is one that nobody has changed, of a kernel that knows all that can
-//! be known of a packet and has every match and target of x_tables. Programs and
-//! maps are made and dropped.
+//! be known of a packet and has every match and target of x_tables that the helper
+//! has no program for. Programs and maps are made and dropped.
 
 use std::cell::RefCell;
 use std::ffi::CStr;

@@ -9,7 +9,7 @@
  * Promises: where the policy is to drop, packets are dropped from init on, before
  * the helper is started, and until rules are in force: whatever fails until then.
  * Boot rules come into force whole, or not at all. Once the namespace has a lock
- * its tables stay as they are. Without parameters and boot rules nothing of this
+ * its served tables stay as they are. Without parameters and boot rules nothing of this
  * file has an effect.
  *
  * Leaves to others: the hooks (tables.c), which are registered early for a table
@@ -60,7 +60,7 @@ MODULE_PARM_DESC(policy_all_ns, "The policies are those of all network namespace
 
 static bool lock;
 module_param(lock, bool, 0444);
-MODULE_PARM_DESC(lock, "Nobody changes the tables of the first network namespace once rules or policies are in force");
+MODULE_PARM_DESC(lock, "Nobody changes the tables that are served, of the first network namespace, once rules or policies are in force");
 
 /* A bit for each hook whose policy is to drop. Does not change after init. */
 static unsigned int drops __read_mostly;

@@ -273,7 +273,8 @@ pub fn run_case(namespace: &mut Namespace, case: &Case) -> io::Result<Report> {
 }
 
 /// Which matches do not look into later fragments: those of x_tables, from Linux 7.2 on,
-/// that the kernel half calls. Without it, or without them, programs have 6.12's meaning.
+/// that the kernel half calls, where they are modules, as on stock kernels. Without the
+/// kernel half, or without them, programs have 6.12's meaning.
 fn wants_whole() -> io::Result<Vec<&'static str>> {
     let release = fs::read_to_string("/proc/sys/kernel/osrelease")?;
     let mut numbers = release.split(['.', '-']).map(str::parse::<u32>);
