@@ -31,7 +31,8 @@ pub(crate) fn descriptor(tid: Tid, fd: i32) -> io::Result<OwnedFd> {
             let leader = Status::of(tid.raw())?.number("Tgid", 0)?;
             let leader = i32::try_from(leader).ok().and_then(Pid::from_raw);
             let leader = leader.ok_or(io::ErrorKind::NotFound)?;
-            if !crate::sys::same_descriptors(tid, leader)? {
+            // Of a leader itself there is nothing to compare, and no kcmp(2) is needed.
+            if leader != tid.pid() && !crate::sys::same_descriptors(tid, leader)? {
                 return Err(io::Error::from_raw_os_error(libc::EOPNOTSUPP));
             }
             pidfd_open(leader, PidfdFlags::empty())?

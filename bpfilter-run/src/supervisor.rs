@@ -146,7 +146,9 @@ fn is_readable(fd: impl AsFd) -> io::Result<bool> {
     let mut fds = [PollFd::new(&fd, PollFlags::IN)];
     match poll(&mut fds, Some(&now)) {
         Err(rustix::io::Errno::INTR) => Ok(false),
-        other => Ok(other? != 0),
+        Err(e) => Err(e.into()),
+        // An error, or the other end gone, is nothing to read.
+        Ok(_) => Ok(fds.iter().any(|fd| fd.revents().contains(PollFlags::IN))),
     }
 }
 

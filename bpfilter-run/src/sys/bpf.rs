@@ -245,9 +245,16 @@ fn load_typed(instructions: &[Insn], functions: &[FuncInfo], types: i32) -> io::
         attr.func_info = functions.as_ptr().expose_provenance() as u64;
         attr.func_info_cnt = functions.len() as u32;
     }
-    // SAFETY: reads `insn_cnt` instructions, `func_info_cnt` functions and a C
-    // string, all live.
-    new_descriptor(unsafe { bpf(Command::ProgLoad, &attr) })
+    loop {
+        // SAFETY: reads `insn_cnt` instructions, `func_info_cnt` functions and a C
+        // string, all live.
+        match new_descriptor(unsafe { bpf(Command::ProgLoad, &attr) }) {
+            // A signal, even one of the freezer or a debugger, has disturbed the
+            // verifier.
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+            loaded => return loaded,
+        }
+    }
 }
 
 /// The type `int f()` among [`TYPES`].

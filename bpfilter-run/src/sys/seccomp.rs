@@ -95,6 +95,17 @@ pub(crate) struct Listener {
     response_len: usize,
 }
 
+/// A request to a listener, made until no signal disturbs it: the kernel's lock for it can
+/// be interrupted, also by what stops, freezes or traces us.
+fn uninterrupted(mut request: impl FnMut() -> libc::c_int) -> io::Result<i64> {
+    loop {
+        match super::check(request().into()) {
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            done => return done,
+        }
+    }
+}
+
 /// Puts a filter onto the calling thread and whatever it starts from now on.
 pub(crate) fn install(filter: &[libc::sock_filter]) -> io::Result<Listener> {
     let mut sizes = libc::seccomp_notif_sizes {
@@ -186,14 +197,14 @@ impl Listener {
     /// Is the caller still waiting? If so its thread id was its own so far.
     pub(crate) fn alive(&self, cookie: Cookie) -> bool {
         // SAFETY: the request reads one u64, which is live.
-        let ret = unsafe {
+        let valid = uninterrupted(|| unsafe {
             libc::ioctl(
                 self.fd.as_raw_fd(),
                 libc::SECCOMP_IOCTL_NOTIF_ID_VALID,
                 &raw const cookie.0,
             )
-        };
-        ret == 0
+        });
+        valid.is_ok()
     }
 
     /// Opens `fd` in the caller's table, close-on-exec; gives its number there.
@@ -207,14 +218,14 @@ impl Listener {
         };
         // SAFETY: the request reads one `seccomp_notif_addfd`, whose size is
         // part of its number; it is live.
-        let ret = unsafe {
+        let given = uninterrupted(|| unsafe {
             libc::ioctl(
                 self.fd.as_raw_fd(),
                 libc::SECCOMP_IOCTL_NOTIF_ADDFD,
                 &raw const raw,
             )
-        };
-        super::check(ret.into()).map(|fd| fd as i32)
+        });
+        given.map(|fd| fd as i32)
     }
 
     /// Lets the caller go on. A caller that has gone is no error.
@@ -235,14 +246,14 @@ impl Listener {
             .map_err(|_| io::ErrorKind::InvalidData)?;
         // SAFETY: the request reads one `seccomp_notif_resp` of this kernel's
         // size, which the buffer holds.
-        let ret = unsafe {
+        let sent = uninterrupted(|| unsafe {
             libc::ioctl(
                 self.fd.as_raw_fd(),
                 libc::SECCOMP_IOCTL_NOTIF_SEND,
                 buffer.as_ptr(),
             )
-        };
-        match super::check(ret.into()) {
+        });
+        match sent {
             Err(e) if e.raw_os_error() != Some(libc::ENOENT) => Err(e),
             _ => Ok(()),
         }

@@ -258,6 +258,10 @@ impl Programs {
             *instructions = built.len;
             if way == Way::KernelHalf {
                 behind_ethernet(&mut insns);
+            } else {
+                // Backward it jumps to the wrong place until Linux 6.9.7.
+                let backward = insns.iter().any(|insn| insn.code == 0xe5 && insn.off < 0);
+                assert!(!backward, "a may_goto that jumps backward");
             }
 
             let (program, text) = load_program(way, &insns, built.functions())?;

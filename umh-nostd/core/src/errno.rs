@@ -84,8 +84,26 @@ impl Errno {
         self.0 as i32
     }
 
-    /// The status of a reply: always negative.
+    /// The status of a reply: always negative. Numbers from 512 on are the kernel's own,
+    /// and no caller may see them: bpf(2) says 524 of a program that takes a JIT.
     pub const fn status(self) -> i32 {
-        -(self.0 as i32)
+        match self.0 {
+            512.. => -(Self::EOPNOTSUPP.0 as i32),
+            number => -(number as i32),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_the_kernels_own_is_no_status() {
+        let status = |number: isize| Errno::from_raw(-number).map(Errno::status);
+        assert_eq!(status(1), Some(-1));
+        assert_eq!(status(511), Some(-511));
+        assert_eq!(status(512), Some(-95));
+        assert_eq!(status(524), Some(-95));
     }
 }

@@ -13,6 +13,7 @@ use core::sync::atomic::AtomicU64;
 use rustix::fs::{
     FallocateFlags, SealFlags, fallocate, fcntl_add_seals, fcntl_get_seals, fstat, ftruncate,
 };
+use rustix::io;
 use rustix::mm::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
 use umh_core::errno::{Errno, Result};
 
@@ -106,8 +107,14 @@ impl Draft {
         ftruncate(file.borrow(), used as u64).map_err(errno)?;
         // Unlike a hole, which would be filled (or not) only when it is first
         // touched, this takes all the memory now or fails.
-        let allocated = fallocate(file.borrow(), FallocateFlags::empty(), 0, len as u64);
-        allocated.map_err(|_| Errno::ENOMEM)?;
+        loop {
+            match fallocate(file.borrow(), FallocateFlags::empty(), 0, len as u64) {
+                Ok(()) => break,
+                // Before Linux 6.11 a signal, even one of the freezer or a debugger, ends it.
+                Err(io::Errno::INTR) => {}
+                Err(_) => return Err(Errno::ENOMEM),
+            }
+        }
         // As good as private: the file is known to nobody else yet. All of it
         // will be written: mapping its pages at once takes half the time.
         let memory = Memory(Mapping::new(

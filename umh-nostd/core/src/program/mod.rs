@@ -433,6 +433,7 @@ impl Builder<'_> {
             self.policy();
         } else {
             self.searching();
+            self.tired();
             self.collector();
         }
     }

@@ -99,6 +99,9 @@ pub(super) mod label {
         /// The next record is tried.
         #[cfg(feature = "links")]
         NEXT_RECORD
+        /// There have been too many rounds.
+        #[cfg(feature = "links")]
+        TIRED
     }
 }
 

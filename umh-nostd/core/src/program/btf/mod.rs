@@ -94,9 +94,10 @@ pub(super) fn needs(uses: &Uses, kernel: &Kernel, hook: Hook) -> Needs {
     Needs::from(fields) | others
 }
 
-/// A round of the loop, by an iterator where there is no `may_goto`.
+/// A round of the loop, by an iterator where there is no `may_goto`. That jumps forward:
+/// backward it jumps to the wrong place until Linux 6.9.7 (CVE-2024-42072).
 pub(super) const COUNT_ROUND: &[Item] = &[
-    unless(need::ITERATOR, &[jump_when_tired(label::DROP)]),
+    unless(need::ITERATOR, &[jump_when_tired(label::TIRED)]),
     when(
         need::ITERATOR,
         &[
@@ -380,6 +381,17 @@ impl Builder<'_> {
                 store_imm(B8, Fp, frame::TABLE, 0),
                 store_imm(B8, Fp, frame::ROOM, 0),
             ]
+        )]);
+    }
+
+    /// Behind all rounds: too many drop the packet.
+    pub(super) fn tired(&mut self) {
+        self.emit(block![when(
+            need::LINKS,
+            &[unless(
+                need::ITERATOR,
+                &[bind(label::TIRED), jump(label::DROP)]
+            )]
         )]);
     }
 
