@@ -86,12 +86,13 @@ static int __init bpfilter_init(void)
 			err = -EFAULT;
 		goto stop;
 	}
-	/* Without a helper every call tries to start one. */
-	if (has_mailbox)
-		bpfilter_register_ops(&ops);
+	/* May fail: until then no call gets so far that it waits for its memory. */
 	err = bpfilter_stock_serve();
 	if (err)
 		goto stop;
+	/* Without a helper every call tries to start one. */
+	if (has_mailbox)
+		bpfilter_register_ops(&ops);
 	bpfilter_boot_stay();
 	return 0;
 

@@ -264,7 +264,7 @@ struct bpfilter_call *bpfilter_call_new(struct net *net, u8 family,
 	if (!call)
 		return ERR_PTR(-ENOMEM);
 	refcount_set(&call->refs, 1);
-	atomic_set(&call->state, BPFILTER_CALL_OPEN);
+	atomic_set(&call->state, BPFILTER_CALL_WAITS);
 	init_completion(&call->done);
 	call->req = *req;
 	call->optval.family = family;
@@ -344,6 +344,26 @@ bool bpfilter_call_again(struct bpfilter_call *call, int err,
 }
 EXPORT_SYMBOL_GPL(bpfilter_call_again);
 
+static bool change_state(struct bpfilter_call *call, int from, int to)
+{
+	return atomic_cmpxchg(&call->state, from, to) == from;
+}
+
+/*
+ * Whether the caller can go before there is an answer. Where the call's turn has not
+ * come the copy of the optval goes, too: it may be large and the turn far away, and a
+ * killed process gives back what it has.
+ */
+static bool leave(struct bpfilter_call *call)
+{
+	if (!change_state(call, BPFILTER_CALL_WAITS, BPFILTER_CALL_LEFT))
+		return change_state(call, BPFILTER_CALL_OPEN, BPFILTER_CALL_LEFT);
+	if (call->file)
+		fput(call->file);
+	call->file = NULL;
+	return true;
+}
+
 /**
  * bpfilter_call_wait() - wait for the answer to a call
  * @call: the call, which was submitted
@@ -359,8 +379,7 @@ int bpfilter_call_wait(struct bpfilter_call *call)
 	err = wait_for_completion_state(&call->done,
 					TASK_KILLABLE | TASK_FREEZABLE);
 	if (err) {
-		if (atomic_cmpxchg(&call->state, BPFILTER_CALL_OPEN,
-				   BPFILTER_CALL_LEFT) == BPFILTER_CALL_OPEN)
+		if (leave(call))
 			return -EINTR;
 		/* It is ending: a cmpxchg that fails orders no reads behind it. */
 		wait_for_completion(&call->done);
@@ -369,20 +388,20 @@ int bpfilter_call_wait(struct bpfilter_call *call)
 }
 
 /**
- * bpfilter_call_left() - whether nobody waits for the answer any more
- * @call: a call that has not ended
+ * bpfilter_call_begin() - the turn of a call has come
+ * @call: a call that waits
  *
- * Return: true if it is so.
+ * Return: false if nobody waits for the answer any more.
  */
-bool bpfilter_call_left(const struct bpfilter_call *call)
+bool bpfilter_call_begin(struct bpfilter_call *call)
 {
-	return atomic_read(&call->state) == BPFILTER_CALL_LEFT;
+	return change_state(call, BPFILTER_CALL_WAITS, BPFILTER_CALL_OPEN);
 }
-EXPORT_SYMBOL_GPL(bpfilter_call_left);
+EXPORT_SYMBOL_GPL(bpfilter_call_begin);
 
 /**
  * bpfilter_call_end() - the answer to a call, with which the mailbox is done
- * @call: the call, which has not ended yet
+ * @call: the call, which has begun and not ended yet
  * @status: what the caller gets
  *
  * Context: process context; does not wait.
@@ -391,8 +410,7 @@ EXPORT_SYMBOL_GPL(bpfilter_call_left);
 bool bpfilter_call_end(struct bpfilter_call *call, int status)
 {
 	call->status = status;
-	if (atomic_cmpxchg(&call->state, BPFILTER_CALL_OPEN,
-			   BPFILTER_CALL_ENDED) != BPFILTER_CALL_OPEN)
+	if (!change_state(call, BPFILTER_CALL_OPEN, BPFILTER_CALL_ENDED))
 		return false;
 	complete(&call->done);
 	return true;

@@ -94,10 +94,11 @@ struct bpfilter_replace {
 	u8 entries[] __aligned(8);
 };
 
-/* What becomes of a call, see bpfilter_call_wait() and bpfilter_call_end(). */
-#define BPFILTER_CALL_OPEN	0
-#define BPFILTER_CALL_ENDED	1
-#define BPFILTER_CALL_LEFT	2
+/* What becomes of a call, see bpfilter_call_begin(), _wait() and _end(). */
+#define BPFILTER_CALL_WAITS	0
+#define BPFILTER_CALL_OPEN	1
+#define BPFILTER_CALL_ENDED	2
+#define BPFILTER_CALL_LEFT	3
 
 /* More names than there are matches that the helper knows, and x_tables may know. */
 #define BPFILTER_ABSENT	16
@@ -118,7 +119,7 @@ struct bpfilter_modules {
 /**
  * struct bpfilter_call - a client's call
  * @refs: the caller's, and the mailbox's
- * @state: BPFILTER_CALL_*; leaves OPEN once, whoever is first
+ * @state: BPFILTER_CALL_*; leaves WAITS, and then OPEN, once, whoever is first
  * @done: ENDED; the caller may go on
  * @status: the answer, when ENDED
  * @req: what the helper is told
@@ -136,9 +137,9 @@ struct bpfilter_modules {
  * @load: the call has failed, for want of a module: it is to be made anew, when
  *	that is loaded
  * @modules: which
- * @turns: among the first of each user namespace, or those behind a first one;
- *	this and @followers under the mailbox's lock
- * @followers: of a first one, those of the same user namespace behind it
+ * @turns: among the first of each who has turns, or those behind a first one; this
+ *	and @followers under the mailbox's lock
+ * @followers: of a first one, those behind it that share its turns
  * @late: the audit record, where the caller has LEFT
  */
 struct bpfilter_call {
@@ -231,7 +232,7 @@ bool bpfilter_call_replaces(const struct bpfilter_call *call);
 bool bpfilter_call_again(struct bpfilter_call *call, int err,
 			 struct bpfilter_modules *modules);
 int bpfilter_call_wait(struct bpfilter_call *call);
-bool bpfilter_call_left(const struct bpfilter_call *call);
+bool bpfilter_call_begin(struct bpfilter_call *call);
 bool bpfilter_call_end(struct bpfilter_call *call, int status);
 int bpfilter_call_give(struct bpfilter_call *call);
 void bpfilter_call_put(struct bpfilter_call *call);

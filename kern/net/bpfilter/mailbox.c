@@ -8,9 +8,10 @@
  * Promises: a caller gets the answer to its own request or an error, never
  * another caller's answer: pipes that may still carry one are dropped together
  * with the process behind them. An answer that has not come within TIMEOUT is
- * given up; while the check of an extension loads a module, a minute later. Of the
- * user namespaces that have calls waiting each is served in turn, however many it
- * has. A status that is not 0 or a negative errno reaches nobody. No request is in
+ * given up; while the check of an extension loads a module, a minute later. Of those who
+ * have calls waiting each is served in turn, however many it has: the first user
+ * namespace, each user with all user namespaces that it has made, and each that root
+ * has made. A status that is not 0 or a negative errno reaches nobody. No request is in
  * progress while the machine goes to sleep.
  *
  * Leaves to others: the helper's process (helper.c), what a request means, who may
@@ -36,6 +37,8 @@
 #include <linux/sched/signal.h>
 #include <linux/spinlock.h>
 #include <linux/suspend.h>
+#include <linux/uidgid.h>
+#include <linux/user_namespace.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 #include "compat.h"
@@ -52,8 +55,8 @@
 static void serve(struct kthread_work *work);
 
 /*
- * @turns are the calls that wait: one for each user namespace, in the order of
- * their turns, with all others of the same namespace as its followers. @work
+ * @turns are the calls that wait: one for each who has turns, see share_turns(), in
+ * the order of these, with all others of the same as its followers. @work
  * serves them, until there is none left.
  */
 static struct {
@@ -267,6 +270,31 @@ static int helper_ensure(void)
 
 /* --- who is served ----------------------------------------------------------- */
 
+/* What all user namespaces lie in that were made within it; the first lies in none. */
+static const struct user_namespace *outermost(const struct user_namespace *ns)
+{
+	while (ns->level > 1)
+		ns = ns->parent;
+	return ns;
+}
+
+/*
+ * Whether two calls have one turn between them. Anybody may make user namespaces, any
+ * number of them and one in the other: all that one user has made count as one. Those
+ * that root makes are containers of different people.
+ */
+static bool share_turns(const struct bpfilter_call *one,
+			const struct bpfilter_call *other)
+{
+	const struct user_namespace *a = outermost(one->cred->user_ns);
+	const struct user_namespace *b = outermost(other->cred->user_ns);
+
+	if (a == b)
+		return true;
+	return a->level && b->level && uid_eq(a->owner, b->owner) &&
+	       !uid_eq(a->owner, GLOBAL_ROOT_UID);
+}
+
 /* Under the lock. */
 static void enqueue(struct bpfilter_call *call)
 {
@@ -274,7 +302,7 @@ static void enqueue(struct bpfilter_call *call)
 
 	INIT_LIST_HEAD(&call->followers);
 	list_for_each_entry(first, &mailbox.turns, turns) {
-		if (first->cred->user_ns == call->cred->user_ns) {
+		if (share_turns(first, call)) {
 			list_add_tail(&call->turns, &first->followers);
 			return;
 		}
@@ -283,8 +311,8 @@ static void enqueue(struct bpfilter_call *call)
 }
 
 /*
- * Under the lock. The first one of all goes, and the next one of its user
- * namespace comes last.
+ * Under the lock. The first one of all goes, and the next one that shares its turns
+ * comes last.
  */
 static struct bpfilter_call *dequeue(void)
 {
@@ -369,10 +397,10 @@ static void serve(struct kthread_work *work)
 	struct bpfilter_call *call;
 
 	while ((call = next_call())) {
-		if (bpfilter_call_left(call))
-			bpfilter_call_put(call);
-		else
+		if (bpfilter_call_begin(call))
 			end_call(call, request(call));
+		else
+			bpfilter_call_put(call);
 	}
 }
 

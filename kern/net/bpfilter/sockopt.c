@@ -183,13 +183,13 @@ static int carry_out(struct bpfilter_call *call)
 
 /*
  * One call of a client whose option is in range and who may use it. Without a
- * module ip_tables is to answer. @served says whether there is a module.
+ * module ip_tables is to answer.
  *
  * Where a module was to be loaded for it the client's memory is read anew, as the
  * helper has changed the copy.
  */
 static int client_call(struct sock *sk, u8 family, int cmd, bool is_set,
-		       sockptr_t optval, unsigned int optlen, bool *served)
+		       sockptr_t optval, unsigned int optlen)
 {
 	struct bpfilter_request req = {
 		/* What a program of a cgroup has copied is nowhere in it. */
@@ -205,7 +205,6 @@ static int client_call(struct sock *sk, u8 family, int cmd, bool is_set,
 	int err;
 
 	err = ensure_loaded();
-	*served = !err;
 	if (err)
 		return err;
 
@@ -222,7 +221,8 @@ static int client_call(struct sock *sk, u8 family, int cmd, bool is_set,
 
 /*
  * The errno of a table that the module leaves to others, from the errno that these
- * have given: ENOENT where there are none. What names no table is not about one.
+ * have given: ENOENT where there are none. What names no table is not about one. Not
+ * of a module that has gone meanwhile, which leaves everything to others.
  */
 static int unknown_table(int cmd, bool is_set, int err)
 {
@@ -254,7 +254,6 @@ int bpfilter_setsockopt(struct sock *sk, u8 family, int optname,
 {
 	const struct bpfilter_ops *ops;
 	int err = -ENOPROTOOPT;
-	bool served;
 	int idx;
 
 	if (is_private(family, optname)) {
@@ -268,9 +267,8 @@ int bpfilter_setsockopt(struct sock *sk, u8 family, int optname,
 
 	if (!permitted(sk))
 		return -EPERM;
-	err = client_call(sk, family, optname, true, optval, optlen,
-			  &served);
-	if (err == -ENOPROTOOPT && served)
+	err = client_call(sk, family, optname, true, optval, optlen);
+	if (err == -ENOPROTOOPT && module_serves())
 		err = unknown_table(optname, true,
 				    bpfilter_others_set(sk, family, optname,
 							optval, optlen));
@@ -293,7 +291,6 @@ int bpfilter_getsockopt(struct sock *sk, u8 family, int optname,
 {
 	const struct bpfilter_ops *ops;
 	int err = -ENOPROTOOPT;
-	bool served;
 	int idx;
 
 	if (is_private(family, optname)) {
@@ -308,8 +305,8 @@ int bpfilter_getsockopt(struct sock *sk, u8 family, int optname,
 	if (!permitted(sk))
 		return -EPERM;
 	err = client_call(sk, family, optname, false, USER_SOCKPTR(optval),
-			  *len, &served);
-	if (err == -ENOPROTOOPT && served)
+			  *len);
+	if (err == -ENOPROTOOPT && module_serves())
 		err = unknown_table(optname, false,
 				    bpfilter_others_get(sk, family, optname,
 							optval, len));
