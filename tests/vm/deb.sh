@@ -32,7 +32,7 @@ mount -t proc proc "$root/proc"
 # An earlier version had its lines for modprobe in /etc, where they would come first.
 old=$work/old
 mkdir -p "$old/DEBIAN" "$old/etc/modprobe.d"
-printf '%s\n' 'Package: bpfilter-dkms' 'Version: 0' 'Architecture: all' 'Maintainer: nobody' 'Description: of before' >"$old/DEBIAN/control"
+printf '%s\n' 'Package: bpfilter-dkms' 'Version: 0' "Architecture: $(dpkg --print-architecture)" 'Maintainer: nobody' 'Description: of before' >"$old/DEBIAN/control"
 echo /etc/modprobe.d/bpfilter.conf | tee "$old/DEBIAN/conffiles" >"$old/etc/modprobe.d/bpfilter.conf"
 dpkg-deb --root-owner-group --build "$old" "$root/old.deb"
 chroot "$root" dpkg -i /old.deb
