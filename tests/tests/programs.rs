@@ -53,14 +53,11 @@ fn a_record_in_use_is_left_alone() {
     }
     let blob = table.blob();
     let packet = udp([10, 0, 0, 1], 53);
-    for (hook, old) in FILTER
+    let kernels = || [kernel().0, kernel().0.without_may_goto()];
+    for (hook, kernel) in FILTER
         .each_hook()
-        .flat_map(|hook| [(hook, false), (hook, true)])
+        .flat_map(|hook| kernels().map(|kernel| (hook, kernel)))
     {
-        let kernel = match old {
-            true => kernel().0.without_may_goto(),
-            false => kernel().0,
-        };
         let mut programs = Programs::load_for(&kernel, &blob.header, &blob.entries).unwrap();
         assert!(programs.run(hook, &packet, 3000).unwrap().accepted);
         programs.occupy_records();

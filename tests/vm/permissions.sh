@@ -6,6 +6,8 @@
 #
 # kernel: y m debug
 
+# The private options.
+private='3056 3057 3058 3059 3060 3061 3062 3063 3064 3065 3066 3067'
 as_nobody() { su -s /bin/sh nobody -c "$*"; }
 
 for option in 64 65 66 67; do
@@ -14,11 +16,11 @@ done
 for option in 64 65; do
 	as_nobody sockopt expect EPERM set $option 1
 done
-for option in 63 68 69 3056 3057 3058 3059 3060 3061 3062 3063 3064 3065 3066 3067; do
+for option in 63 68 69 $private; do
 	as_nobody sockopt expect ENOPROTOOPT get $option 84
 	sockopt expect ENOPROTOOPT get $option 84
 done
-for option in 63 66 67 3056 3057 3058 3059 3060 3061 3062 3063 3064 3065 3066 3067; do
+for option in 63 66 67 $private; do
 	as_nobody sockopt expect ENOPROTOOPT set $option 84
 	sockopt expect ENOPROTOOPT set $option 84
 done
@@ -30,7 +32,7 @@ done
 for option in 64 65; do
 	as_nobody sockopt -6 expect EPERM set $option 1
 done
-for option in 3056 3057 3061 3067; do
+for option in $private; do
 	sockopt -6 expect ENOPROTOOPT get $option 84
 	sockopt -6 expect ENOPROTOOPT set $option 84
 done

@@ -14,34 +14,30 @@ waits() {
 	("$@"; echo "$who" >>/tmp/order) &
 	sleep 0.05
 }
-# among OTHERS: which place the first namespace's call has got.
-place() { grep -n '^us$' /tmp/order | cut -d: -f1; }
+# line_up THEM US: one call by the command US behind twelve by the command THEM. $place is
+# when it is answered.
+line_up() {
+	: >/tmp/order
+	kill -STOP "$(pidof bpfilter_umh)"
+	for i in 1 2 3 4 5 6 7 8 9 10 11 12; do waits them $1; done
+	waits us $2
+	sleep 0.5
+	[ ! -s /tmp/order ]
+	kill -CONT "$(pidof bpfilter_umh)"
+	wait
+	cat /tmp/order
+	[ "$(wc -l </tmp/order)" = 13 ]
+	place=$(grep -n '^us$' /tmp/order | cut -d: -f1)
+}
+call='sockopt expect 0 get 64 84'
+own="unshare -U -r -n $call"
 
-: >/tmp/order
-kill -STOP "$(pidof bpfilter_umh)"
-for i in 1 2 3 4 5 6 7 8 9 10 11 12; do
-	waits them su -s /bin/sh nobody -c 'unshare -U -r -n sockopt expect 0 get 64 84'
-done
-waits us sockopt expect 0 get 64 84
-sleep 0.5
-[ ! -s /tmp/order ]
-kill -CONT "$(pidof bpfilter_umh)"
-wait
-cat /tmp/order
-[ "$(wc -l </tmp/order)" = 13 ]
-[ "$(place)" -le 6 ]
-
+nobody() { su -s /bin/sh nobody -c "$own"; }
+line_up nobody "$call"
+[ "$place" -le 6 ]
 # With each as one of its own, and us behind all of them.
-: >/tmp/order
-kill -STOP "$(pidof bpfilter_umh)"
-for i in 1 2 3 4 5 6 7 8 9 10 11 12; do
-	waits them unshare -U -r -n sockopt expect 0 get 64 84
-done
-waits us unshare -U -r -n sockopt expect 0 get 64 84
-sleep 0.5
-kill -CONT "$(pidof bpfilter_umh)"
-wait
-[ "$(place)" -ge 8 ]
+line_up "$own" "$own"
+[ "$place" -ge 8 ]
 
 # 64 MiB that are somebody's no more. Free memory varies by 16 MiB meanwhile.
 free() { awk '$1 == "MemFree:" { print $2 }' /proc/meminfo; }

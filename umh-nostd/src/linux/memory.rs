@@ -13,7 +13,7 @@ use core::sync::atomic::AtomicU64;
 use rustix::fs::{
     FallocateFlags, SealFlags, fallocate, fcntl_add_seals, fcntl_get_seals, fstat, ftruncate,
 };
-use rustix::io;
+use rustix::io::retry_on_intr;
 use rustix::mm::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
 use umh_core::errno::{Errno, Result};
 
@@ -107,14 +107,9 @@ impl Draft {
         ftruncate(file.borrow(), used as u64).map_err(errno)?;
         // Unlike a hole, which would be filled (or not) only when it is first
         // touched, this takes all the memory now or fails.
-        loop {
-            match fallocate(file.borrow(), FallocateFlags::empty(), 0, len as u64) {
-                Ok(()) => break,
-                // Before Linux 6.11 a signal, even one of the freezer or a debugger, ends it.
-                Err(io::Errno::INTR) => {}
-                Err(_) => return Err(Errno::ENOMEM),
-            }
-        }
+        // Before Linux 6.11 a signal, even one of the freezer or a debugger, ends it.
+        retry_on_intr(|| fallocate(file.borrow(), FallocateFlags::empty(), 0, len as u64))
+            .map_err(|_| Errno::ENOMEM)?;
         // As good as private: the file is known to nobody else yet. All of it
         // will be written: mapping its pages at once takes half the time.
         let memory = Memory(Mapping::new(

@@ -10,8 +10,8 @@
 use super::layout::{ERROR_NAME, ERROR_TARGET, EXTENSION};
 use super::refusal::Wrong;
 use crate::abi::{
-    EntryLayout, ExtensionHeader, Family, IPT_INV_MASK, IpPart, Layout, NUM_HOOKS, Replace,
-    VERDICT_ACCEPT, VERDICT_DROP, VERDICT_QUEUE, VERDICT_RETURN,
+    EntryLayout, ExtensionHeader, ExtensionKind, Family, IPT_INV_MASK, IpPart, Layout, NUM_HOOKS,
+    Replace, VERDICT_ACCEPT, VERDICT_DROP, VERDICT_QUEUE, VERDICT_RETURN,
 };
 use crate::arena::Arena;
 use crate::bytes::{c_string, read};
@@ -178,6 +178,14 @@ pub(super) struct Checked {
 pub(super) fn offset_at(entry: &[u8], at: usize) -> Result<usize> {
     let offset: u16 = read(entry, at).ok_or(Errno::EINVAL)?;
     Ok(usize::from(offset))
+}
+
+/// What stands at `at` of an entry of this family: the target is behind all matches.
+pub(super) fn kind_at(family: Family, entry: &[u8], at: usize) -> ExtensionKind {
+    match offset_at(entry, family.entry().target_offset).is_ok_and(|target| at < target) {
+        true => ExtensionKind::Match,
+        false => ExtensionKind::Target,
+    }
 }
 
 /// check_entry_size_and_hooks, but for the hooks, of an entry in this layout.

@@ -8,7 +8,7 @@
 //! the first pass; if they have not, the line says less.
 
 use super::layout::{ERROR_NAME, EXTENSION, NAME};
-use super::offsets::offset_at;
+use super::offsets::{kind_at, offset_at};
 use crate::abi::{EXTENSION_NAME_LEN, ExtensionHeader, ExtensionKind, Family, Hook, Replace};
 use crate::bytes::{c_string, read};
 use crate::errno::Errno;
@@ -197,12 +197,8 @@ impl ExtensionName {
 fn named(family: Family, blob: &[u8], at: usize, extension: usize) -> Option<ExtensionName> {
     let entry = blob.get(at..)?;
     let header: ExtensionHeader = read(entry, extension)?;
-    let target = offset_at(entry, family.entry().target_offset).ok()?;
     Some(ExtensionName {
-        kind: match extension < target {
-            true => ExtensionKind::Match,
-            false => ExtensionKind::Target,
-        },
+        kind: kind_at(family, entry, extension),
         name: header.name,
         revision: header.revision,
     })

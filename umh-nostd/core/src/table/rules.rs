@@ -8,7 +8,7 @@
 use super::found::Found;
 use super::kernel_extensions::{self, KernelExtensions};
 use super::layout::{EXTENSION, NUMBER, REGISTRY_INDEX};
-use super::offsets::offset_at;
+use super::offsets::kind_at;
 use super::refusal::Wrong;
 use crate::abi::{ExtensionHeader, ExtensionKind, Family, IpPart};
 use crate::bytes::{c_string, read, write};
@@ -60,12 +60,7 @@ pub(super) fn check(
         loop {
             let bytes = blob.get(start as usize..).unwrap_or_default();
             let header: ExtensionHeader = read(bytes, at).ok_or(Errno::EINVAL)?;
-            let is_match = offset_at(bytes, layout.target_offset).is_ok_and(|target| at < target);
-            let kind = if is_match {
-                ExtensionKind::Match
-            } else {
-                ExtensionKind::Target
-            };
+            let kind = kind_at(family, bytes, at);
             let one = One {
                 start: start as usize,
                 at,
@@ -76,7 +71,7 @@ pub(super) fn check(
                 .check(&one, blob, named, kernel_extensions)
                 .map_err(|fault| Wrong::extension(fault, start, at))?;
             at += usize::from(header.size);
-            if !is_match {
+            if kind == ExtensionKind::Target {
                 break;
             }
         }
@@ -88,11 +83,7 @@ pub(super) fn check(
 /// the kernel half has no such extension. If not the entry is refused there as one with
 /// an unknown extension.
 pub fn is_own(host: &Host, family: Family, entry: &[u8], at: usize) -> bool {
-    let is_target = offset_at(entry, family.entry().target_offset) == Ok(at);
-    let kind = match is_target {
-        true => ExtensionKind::Target,
-        false => ExtensionKind::Match,
-    };
+    let kind = kind_at(family, entry, at);
     let own = || -> Option<bool> {
         let header: ExtensionHeader = read(entry, at)?;
         let (_, extension) =

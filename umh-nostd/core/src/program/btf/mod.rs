@@ -94,19 +94,34 @@ pub(super) fn needs(uses: &Uses, kernel: &Kernel, hook: Hook) -> Needs {
     Needs::from(fields) | others
 }
 
-/// A round of the loop, by an iterator where there is no `may_goto`. That jumps forward:
-/// backward it jumps to the wrong place until Linux 6.9.7 (CVE-2024-42072).
-pub(super) const COUNT_ROUND: &[Item] = &[
-    unless(need::ITERATOR, &[jump_when_tired(label::TIRED)]),
-    when(
-        need::ITERATOR,
+/// A round of a loop, by an iterator where there is no `may_goto`: after too many to
+/// `$tired`, or by the iterator to `$spent`. The former must be behind all rounds: backward
+/// `may_goto` jumps to the wrong place until Linux 6.9.7 (CVE-2024-42072).
+macro_rules! round {
+    ($tired:expr, $spent:expr) => {
         &[
-            mov(R1, Fp),
-            add_imm(R1, frame::ITERATOR as i32),
-            call_kfunc(ITER_NEXT),
-            jump_if_imm(R0, Cond::Eq, 0, label::DROP),
-        ],
-    ),
+            unless(need::ITERATOR, &[jump_when_tired($tired)]),
+            when(
+                need::ITERATOR,
+                &[
+                    mov(R1, Fp),
+                    add_imm(R1, frame::ITERATOR as i32),
+                    call_kfunc(ITER_NEXT),
+                    jump_if_imm(R0, Cond::Eq, 0, $spent),
+                ],
+            ),
+        ]
+    };
+}
+
+/// A round of the search.
+pub(super) const COUNT_ROUND: &[Item] = round!(label::TIRED, label::DROP);
+
+/// The iterator has to end before the program does.
+const END_ITERATOR: &[Item] = &[
+    mov(R1, Fp),
+    add_imm(R1, frame::ITERATOR as i32),
+    call_kfunc(ITER_DESTROY),
 ];
 
 /// R6 = a record that is free, R8 = the CPU, R9 = the argument of the program.
@@ -142,17 +157,9 @@ const RECORD: &[Item] = &[
     jump_if_imm(R1, Cond::Eq, 0, HAVE),
     add_imm(R7, 1),
     mov_imm(R1, 0),
-    unless(need::ITERATOR, &[jump_when_tired(label::NO_RECORD)]),
-    when(
-        need::ITERATOR,
-        &[
-            mov_imm(R0, 0),
-            mov(R1, Fp),
-            add_imm(R1, frame::ITERATOR as i32),
-            call_kfunc(ITER_NEXT),
-            jump_if_imm(R0, Cond::Eq, 0, label::NO_RECORD),
-        ],
-    ),
+    // Linux 6.7 compares all registers of a round with those of the one before.
+    when(need::ITERATOR, &[mov_imm(R0, 0)]),
+    when(need::LINKS, round!(label::NO_RECORD, label::NO_RECORD)),
     jump(label::NEXT_RECORD),
     bind(HAVE),
     store(B4, R6, frame::CPU, R8),
@@ -343,13 +350,7 @@ impl Builder<'_> {
         self.emit(block![
             when(
                 need::ITERATOR,
-                &[
-                    mov(R7, R0),
-                    mov(R1, Fp),
-                    add_imm(R1, frame::ITERATOR as i32),
-                    call_kfunc(ITER_DESTROY),
-                    mov(R0, R7)
-                ]
+                &[mov(R7, R0), when(need::ITERATOR, END_ITERATOR), mov(R0, R7)]
             ),
             when(
                 need::LINKS,
@@ -358,14 +359,7 @@ impl Builder<'_> {
                     atomic(Atomic::Exchange, B4, R6, frame::TAKEN, R1),
                     exit(),
                     bind(label::NO_RECORD),
-                    when(
-                        need::ITERATOR,
-                        &[
-                            mov(R1, Fp),
-                            add_imm(R1, frame::ITERATOR as i32),
-                            call_kfunc(ITER_DESTROY),
-                        ]
-                    ),
+                    when(need::ITERATOR, END_ITERATOR),
                     mov_imm(R0, bpfilter_msgfmt::DROP as i32),
                 ]
             ),
